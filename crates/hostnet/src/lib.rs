@@ -1,0 +1,1 @@
+//! Addresses, routes and forwarding with a journal of every change.

@@ -1,0 +1,1 @@
+//! Hosts and links made of network namespaces, for demos and tests.

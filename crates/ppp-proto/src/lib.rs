@@ -1,0 +1,1 @@
+//! PPP framing, negotiation and the sans-IO link.

@@ -1,0 +1,1 @@
+//! A point-to-point IP link over an SSH login.

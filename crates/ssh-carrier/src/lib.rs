@@ -1,0 +1,1 @@
+//! One byte stream to the other end, over SSH.

@@ -1,0 +1,1 @@
+//! TUN devices: create, adopt, read and write packets.

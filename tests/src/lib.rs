@@ -1,0 +1,1 @@
+//! The vocabulary that the end-to-end tests are told in.
