@@ -1,1 +1,25 @@
 //! One byte stream to the other end, over SSH.
+//!
+//! A [`Carrier`] is a pair of halves, [`CarrierTx`] and [`CarrierRx`], that move chunks of bytes and know nothing
+//! of what is in them. It is made by one of:
+//!
+//! - [`client`]: an SSH client inside this process (russh), which executes a command on the server;
+//! - [`openssh`]: the system's `ssh` as a child process;
+//! - [`stdio`]: this process's own standard input and output, the end that sshd's forced command sees;
+//! - [`server`]: an SSH server inside this process (russh), one carrier for each accepted exec request.
+//!
+//! Nothing here queues more than a chunk or two of its own: the only queue that may stand is the caller's.
+
+#![forbid(unsafe_code)]
+
+pub mod authorized_keys;
+mod carrier;
+pub mod client;
+mod error;
+pub mod openssh;
+mod ring;
+pub mod server;
+pub mod stdio;
+
+pub use carrier::{Carrier, CarrierInfo, CarrierKind, CarrierRx, CarrierTx};
+pub use error::CarrierError;

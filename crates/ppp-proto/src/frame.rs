@@ -1,0 +1,1 @@
+//! HDLC-like framing (RFC 1662).
