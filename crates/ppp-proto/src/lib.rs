@@ -7,3 +7,4 @@
 
 pub mod frame;
 pub mod link;
+pub mod protocol;

@@ -1,1 +1,0 @@
-//! HDLC-like framing (RFC 1662).
