@@ -16,10 +16,11 @@ pub mod authorized_keys;
 mod carrier;
 pub mod client;
 mod error;
+mod memory;
 pub mod openssh;
-mod ring;
+pub mod ring;
 pub mod server;
 pub mod stdio;
 
 pub use carrier::{Carrier, CarrierInfo, CarrierKind, CarrierRx, CarrierTx};
-pub use error::CarrierError;
+pub use error::{CarrierError, HostKeyError, HostKeyProblem};
