@@ -1,1 +1,39 @@
-//! TUN devices: create, adopt, read and write packets.
+//! TUN devices: create, attach, adopt, and move packets in and out of them.
+//!
+//! [`Tun`] is one device, registered with tokio's reactor. Packets are read many at a time into a
+//! [`PacketBatch`], whose storage is reused, and written one at a time by [`Tun::send`]. Everything that
+//! can go wrong before the first packet is a [`TunError`], whose text says what to do about it.
+//!
+//! The crate never sets an address, a route or a link flag, and never looks into a packet.
+//!
+//! # Linux, and the `tun` crate
+//!
+//! On Linux the device is driven by this crate's own `linux` module, also for its creation: the
+//! [`tun`](https://docs.rs/tun) crate has no way to attach to a pre-made device without privilege, to insist
+//! that a name is new, to verify an adopted descriptor, or to set TUNSETOFFLOAD, and those are four of
+//! the five things needed here. On macOS and FreeBSD `tun` does the work behind the very same [`Tun`];
+//! its synchronous device sits in our own `AsyncFd`, so its `async` feature is not needed.
+//!
+//! # Offload
+//!
+//! A device always carries bare IP packets (IFF_NO_PI). A virtio header in front of each packet
+//! (IFF_VNET_HDR) would be chosen where the flags are, in `linux`, and be stripped or made where
+//! batches are filled, in `device`.
+
+#![deny(unsafe_code)]
+
+mod batch;
+mod device;
+mod error;
+
+#[cfg(target_os = "linux")]
+#[path = "linux/mod.rs"]
+mod sys;
+
+#[cfg(not(target_os = "linux"))]
+#[path = "other.rs"]
+mod sys;
+
+pub use batch::{PacketBatch, Packets};
+pub use device::{Tun, TunConfig, drops_packet};
+pub use error::TunError;

@@ -1,0 +1,160 @@
+//! One device and its packets; what differs between operating systems is in `sys`.
+
+use std::future::poll_fn;
+use std::io::{self, ErrorKind};
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::task::{Context, Poll, ready};
+
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
+
+use crate::{PacketBatch, TunError, sys};
+
+/// What device to create.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct TunConfig {
+    /// Its name; with `%d` in it (`ppp%d`) the kernel fills in the first free number. `None` leaves the
+    /// whole name to the system (`tun0`, …; on macOS `utun0`, …).
+    pub name: Option<String>,
+    /// Whether the device stays when the last descriptor of it is closed.
+    pub persist: bool,
+}
+
+/// A TUN device: what is routed into it is received here, what is sent here arrives from it.
+///
+/// Dropping it removes the device, unless it is persistent or another process holds it too.
+#[derive(Debug)]
+pub struct Tun {
+    device: AsyncFd<sys::Device>,
+    name: String,
+    index: u32,
+}
+
+impl Tun {
+    /// Makes a new device. Needs the capability CAP_NET_ADMIN in this network namespace.
+    pub fn create(config: &TunConfig) -> Result<Tun, TunError> {
+        Tun::register(sys::create(config)?)
+    }
+
+    /// Opens a device that was made beforehand and is persistent. Needs no privilege if this user owns it.
+    pub fn attach(name: &str) -> Result<Tun, TunError> {
+        Tun::register(sys::attach(name)?)
+    }
+
+    /// Takes over an open descriptor, as handed down by a parent process or by systemd. Anything but a TUN
+    /// device that carries bare IP packets is refused. The descriptor becomes non-blocking for all who
+    /// share it.
+    pub fn adopt(fd: OwnedFd) -> Result<Tun, TunError> {
+        Tun::register(sys::adopt(fd)?)
+    }
+
+    fn register(sys::Opened { device, name, index }: sys::Opened) -> Result<Tun, TunError> {
+        if tokio::runtime::Handle::try_current().is_err() {
+            return Err(TunError::NoRuntime);
+        }
+        // Its successor of tokio 1.54 asks, as unsafe code, for what `sys::Device` keeps to: it owns one
+        // descriptor, always the same, and closes it when dropped.
+        #[allow(deprecated)]
+        let device = AsyncFd::with_interest(device, Interest::READABLE)
+            .map_err(|error| TunError::io("watch the TUN device for packets", error))?;
+        tracing::debug!(name, index, "TUN device open");
+        Ok(Tun { device, name, index })
+    }
+
+    /// Its name when it was opened.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Its interface index.
+    pub fn index(&self) -> u32 {
+        self.index
+    }
+
+    /// Its MTU now.
+    pub fn mtu(&self) -> io::Result<u32> {
+        self.device.get_ref().mtu(&self.name)
+    }
+
+    /// Makes the device stay after this process, or lets it go with it.
+    pub fn set_persistent(&self, persistent: bool) -> Result<(), TunError> {
+        self.device.get_ref().set_persistent(persistent)
+    }
+
+    /// Lets the user `uid` attach to the device without privilege.
+    pub fn set_owner(&self, uid: u32) -> Result<(), TunError> {
+        self.device.get_ref().set_owner(uid)
+    }
+
+    /// Empties `batch` and fills it with the packets that wait: until none is left or the batch is full.
+    /// Ready with the number of packets, never 0.
+    ///
+    /// [`ErrorKind::NotConnected`] says that the device was deleted; no error is about a single packet.
+    pub fn poll_recv(&mut self, cx: &mut Context<'_>, batch: &mut PacketBatch) -> Poll<io::Result<usize>> {
+        batch.clear();
+        loop {
+            let mut guard = ready!(self.device.poll_read_ready_mut(cx))?;
+            match fill(guard.get_inner_mut(), batch) {
+                Ok(()) => return Poll::Ready(Ok(batch.len())),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    guard.clear_ready();
+                    if !batch.is_empty() {
+                        return Poll::Ready(Ok(batch.len()));
+                    }
+                }
+                // The error will be there again at the next call; what was read goes first.
+                Err(_) if !batch.is_empty() => return Poll::Ready(Ok(batch.len())),
+                Err(error) => return Poll::Ready(Err(error)),
+            }
+        }
+    }
+
+    /// [`Tun::poll_recv`] as a future; dropping it unfinished loses no packet.
+    pub async fn recv_batch(&mut self, batch: &mut PacketBatch) -> io::Result<usize> {
+        poll_fn(|cx| self.poll_recv(cx, batch)).await
+    }
+
+    /// Hands one packet to the system, without waiting.
+    ///
+    /// | error kind | meaning | [`drops_packet`] |
+    /// |---|---|---|
+    /// | [`ErrorKind::WouldBlock`] | no room at this moment; not on Linux, where a TUN queues without bound | yes |
+    /// | [`ErrorKind::NetworkDown`] | the device is down (EIO) | yes |
+    /// | [`ErrorKind::InvalidInput`] | not an IP packet, or too long (EINVAL, EMSGSIZE) | yes |
+    /// | [`ErrorKind::OutOfMemory`] | no buffer (ENOBUFS, ENOMEM) | yes |
+    /// | [`ErrorKind::NotConnected`] | the device was deleted (EBADFD) | no |
+    pub fn send(&mut self, packet: &[u8]) -> io::Result<()> {
+        loop {
+            match self.device.get_mut().write(packet) {
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                result => return result,
+            }
+        }
+    }
+}
+
+impl AsRawFd for Tun {
+    fn as_raw_fd(&self) -> RawFd {
+        self.device.as_raw_fd()
+    }
+}
+
+/// Whether an error of [`Tun::send`] is about that packet only: it is lost, as packets may be, and the
+/// device is good for the next one.
+pub fn drops_packet(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        ErrorKind::WouldBlock | ErrorKind::NetworkDown | ErrorKind::InvalidInput | ErrorKind::OutOfMemory
+    )
+}
+
+/// Reads until the batch is full (`Ok`) or the device has no more ([`ErrorKind::WouldBlock`]).
+fn fill(device: &mut sys::Device, batch: &mut PacketBatch) -> io::Result<()> {
+    while !batch.is_full() {
+        match batch.read_one(|room| device.read(room)) {
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            result => result?,
+        }
+    }
+    Ok(())
+}
