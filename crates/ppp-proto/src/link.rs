@@ -1,1 +1,0 @@
-//! One end of a link.

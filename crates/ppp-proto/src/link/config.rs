@@ -1,0 +1,82 @@
+//! How a link is set up.
+
+use std::time::Duration;
+
+use crate::{IpcpConfig, Ipv6cpConfig, LcpConfig};
+
+/// Everything a [`Link`](crate::Link) needs to know; `Default` is an IPv4 and IPv6 link that takes what the peer assigns.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LinkConfig {
+    /// Stands in log lines.
+    pub name: String,
+    /// The link itself.
+    pub lcp: LcpConfig,
+    /// IPv4, unless it is not wanted.
+    pub ipv4: Option<IpcpConfig>,
+    /// IPv6, unless it is not wanted.
+    pub ipv6: Option<Ipv6cpConfig>,
+    /// The automaton's timer and counters, for each protocol.
+    pub timers: Timers,
+    /// The keepalive, unless it is not wanted.
+    pub echo: Option<EchoConfig>,
+    /// Where magic numbers and interface identifiers come from: random, and different at both ends.
+    pub seed: u64,
+}
+
+impl Default for LinkConfig {
+    fn default() -> LinkConfig {
+        LinkConfig {
+            name: String::from("ppp"),
+            lcp: LcpConfig::default(),
+            ipv4: Some(IpcpConfig::default()),
+            ipv6: Some(Ipv6cpConfig::default()),
+            timers: Timers::default(),
+            echo: Some(EchoConfig::default()),
+            seed: 0,
+        }
+    }
+}
+
+/// The restart timer and the counters (RFC 1661 §4.6).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Timers {
+    /// Between retransmissions of Configure-Request and Terminate-Request.
+    pub restart: Duration,
+    /// Configure-Requests sent without an answer before giving up.
+    pub max_configure: u32,
+    /// Terminate-Requests sent without an answer before giving up.
+    pub max_terminate: u32,
+    /// Configure-Naks sent without an agreement before options are rejected instead.
+    pub max_failure: u32,
+    /// Signs of a looped-back line before it is taken for one.
+    pub max_loopback: u32,
+}
+
+impl Default for Timers {
+    /// The RFC's values; `max_loopback` is pppd's.
+    fn default() -> Timers {
+        Timers {
+            restart: Duration::from_secs(3),
+            max_configure: 10,
+            max_terminate: 2,
+            max_failure: 5,
+            max_loopback: 10,
+        }
+    }
+}
+
+/// When to ask whether the peer is alive, and when to stop believing it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EchoConfig {
+    /// Between Echo-Requests (pppd's `lcp-echo-interval`).
+    pub interval: Duration,
+    /// The peer is dead when it is silent for this many intervals after an Echo-Request (pppd's `lcp-echo-failure`), and
+    /// for as long on top as our own bytes before that request need on their way.
+    pub failure: u32,
+}
+
+impl Default for EchoConfig {
+    fn default() -> EchoConfig {
+        EchoConfig { interval: Duration::from_secs(15), failure: 4 }
+    }
+}

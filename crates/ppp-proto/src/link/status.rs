@@ -1,0 +1,109 @@
+//! A snapshot of a link.
+
+use std::time::Duration;
+
+use super::{CloseReason, ControlProtocolName, Phase};
+use crate::{
+    InterfaceId, Ipv4Params,
+    frame::{FrameStats, Framing},
+    fsm::State,
+};
+
+/// Everything there is to know about a link at one moment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LinkStatus {
+    /// The link's name.
+    pub name: String,
+    /// Its phase.
+    pub phase: Phase,
+    /// Whether the carrier is there.
+    pub lower_up: bool,
+    /// The link itself.
+    pub lcp: ProtocolStatus,
+    /// IPv4, if configured.
+    pub ipcp: Option<ProtocolStatus>,
+    /// IPv6, if configured.
+    pub ipv6cp: Option<ProtocolStatus>,
+    /// What IPCP settled, while it is Opened.
+    pub ipv4: Option<Ipv4Params>,
+    /// Our and the peer's interface identifier, while IPV6CP is Opened.
+    pub ipv6: Option<(InterfaceId, InterfaceId)>,
+    /// The largest packet the peer may send us.
+    pub mru: u16,
+    /// The largest packet we may send.
+    pub mtu: u16,
+    /// How we frame what we send.
+    pub tx_framing: Framing,
+    /// How the peer frames what it sends.
+    pub rx_framing: Framing,
+    /// The last measured Echo round trip.
+    pub last_echo_rtt: Option<Duration>,
+    /// Packets and octets.
+    pub counters: LinkCounters,
+    /// What the frame decoder met.
+    pub frames: FrameStats,
+    /// Why the link is over, or is closing.
+    pub close_reason: Option<CloseReason>,
+}
+
+/// One control protocol's part of a [`LinkStatus`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProtocolStatus {
+    /// Which one.
+    pub protocol: ControlProtocolName,
+    /// Where its automaton stands.
+    pub state: State,
+    /// The options we asked for.
+    pub ours: Vec<OptionStatus>,
+    /// The options the peer asked for.
+    pub peers: Vec<OptionStatus>,
+    /// Why it gave up, if it did.
+    pub failure: Option<String>,
+}
+
+/// What became of one option.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OptionStatus {
+    /// The last value asked for, in pppd's words: `mru 1500`.
+    pub asked: String,
+    /// The last counter-proposal, in the same words.
+    pub naked_with: Option<String>,
+    /// The last answer.
+    pub answer: Answer,
+}
+
+/// The answer to an option, by the end that did not ask.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Answer {
+    /// None yet.
+    Pending,
+    /// Taken as it is.
+    Acked,
+    /// Another value, please.
+    Naked,
+    /// Not known or not wanted.
+    Rejected,
+}
+
+/// What passed through a link since it was made; never reset.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct LinkCounters {
+    /// IP packets sent.
+    pub tx_packets: u64,
+    /// Their octets, without framing.
+    pub tx_octets: u64,
+    /// IP packets received and given out.
+    pub rx_packets: u64,
+    /// Their octets, without framing.
+    pub rx_octets: u64,
+    /// IP packets received while their protocol was not Opened.
+    pub rx_dropped: u64,
+    /// Control packets sent.
+    pub tx_control: u64,
+    /// Control packets received.
+    pub rx_control: u64,
+    /// Control packets received that were malformed, out of place, or answers to nothing we asked.
+    pub rx_control_ignored: u64,
+    /// Answers not sent because too many were waiting already.
+    pub tx_control_dropped: u64,
+}
