@@ -1,0 +1,144 @@
+//! The scripts of pppd: `ip-up`, `ip-down`, `ipv6-up`, `ipv6-down`.
+//!
+//! They get pppd's six arguments, an environment of documented variables and nothing else, and nothing on standard
+//! input. What they print goes to the log. As in pppd they run beside the link, never in its way, and in order: a script
+//! starts when the one before it for the same family has ended. [`Hooks`] is the session's handle.
+
+mod environment;
+mod runner;
+mod trust;
+
+use std::ffi::OsString;
+use std::net::{Ipv4Addr, Ipv6Addr};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Arc;
+use std::time::Duration;
+
+pub use environment::{HookFacts, Usage};
+pub use runner::Hooks;
+pub use trust::{TrustError, check_trusted_executable};
+
+/// Where hooks are when nothing else is said.
+pub const HOOK_DIR: &str = "/etc/pppssh";
+
+/// How long hooks may go on when the session ends, unless configured otherwise.
+pub const SHUTDOWN_PATIENCE: Duration = Duration::from_secs(30);
+
+/// Which of the four scripts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Script {
+    /// IPv4 can be sent and received.
+    IpUp,
+    /// It no longer can.
+    IpDown,
+    /// IPv6 can be sent and received.
+    Ipv6Up,
+    /// It no longer can.
+    Ipv6Down,
+}
+
+impl Script {
+    /// Its file name, pppd's.
+    pub fn name(self) -> &'static str {
+        match self {
+            Script::IpUp => "ip-up",
+            Script::IpDown => "ip-down",
+            Script::Ipv6Up => "ipv6-up",
+            Script::Ipv6Down => "ipv6-down",
+        }
+    }
+}
+
+/// The two ends of the link in one family, as a hook is told them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ends {
+    /// After IPCP.
+    V4 {
+        /// Our address.
+        local: Ipv4Addr,
+        /// The peer's.
+        remote: Ipv4Addr,
+        /// Name servers that the peer told us.
+        dns: Vec<Ipv4Addr>,
+    },
+    /// After IPV6CP.
+    V6 {
+        /// Our link-local address.
+        local: Ipv6Addr,
+        /// The peer's.
+        remote: Ipv6Addr,
+    },
+}
+
+/// Prepares a command before it is started: the privilege module gives a hook the capabilities it may have.
+pub type Prepare = Arc<dyn Fn(&mut Command) -> std::io::Result<()> + Send + Sync>;
+
+/// Which scripts to run and how.
+#[derive(Clone)]
+pub struct HookConfig {
+    /// Run when IPv4 comes up.
+    pub ip_up: PathBuf,
+    /// Run when IPv4 goes down.
+    pub ip_down: PathBuf,
+    /// Run when IPv6 comes up.
+    pub ipv6_up: PathBuf,
+    /// Run when IPv6 goes down.
+    pub ipv6_down: PathBuf,
+    /// Run only what root alone can change: for a process that gained privilege by being executed.
+    pub trusted_only: bool,
+    /// Called on each command just before it is started.
+    pub prepare: Option<Prepare>,
+}
+
+impl HookConfig {
+    /// pppd's four names in `dir`.
+    pub fn in_dir(dir: &Path, trusted_only: bool) -> Self {
+        let file = |script: Script| dir.join(script.name());
+        HookConfig {
+            ip_up: file(Script::IpUp),
+            ip_down: file(Script::IpDown),
+            ipv6_up: file(Script::Ipv6Up),
+            ipv6_down: file(Script::Ipv6Down),
+            trusted_only,
+            prepare: None,
+        }
+    }
+
+    fn path(&self, script: Script) -> &Path {
+        match script {
+            Script::IpUp => &self.ip_up,
+            Script::IpDown => &self.ip_down,
+            Script::Ipv6Up => &self.ipv6_up,
+            Script::Ipv6Down => &self.ipv6_down,
+        }
+    }
+}
+
+impl std::fmt::Debug for HookConfig {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("HookConfig")
+            .field("ip_up", &self.ip_up)
+            .field("ip_down", &self.ip_down)
+            .field("ipv6_up", &self.ipv6_up)
+            .field("ipv6_down", &self.ipv6_down)
+            .field("trusted_only", &self.trusted_only)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The arguments of every script: `interface-name tty-device speed local remote ipparam` (pppd(8), SCRIPTS).
+fn arguments(facts: &HookFacts, ends: &Ends) -> [OsString; 6] {
+    let (local, remote) = match ends {
+        Ends::V4 { local, remote, .. } => (local.to_string(), remote.to_string()),
+        Ends::V6 { local, remote } => (local.to_string(), remote.to_string()),
+    };
+    [
+        facts.interface.as_str().into(),
+        environment::NO_TTY.into(),
+        environment::NO_SPEED.into(),
+        local.into(),
+        remote.into(),
+        facts.ipparam.as_str().into(),
+    ]
+}

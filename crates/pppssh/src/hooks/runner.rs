@@ -1,0 +1,236 @@
+//! Runs the scripts, one family beside the other, one script of a family after the other.
+
+use std::process::{ExitStatus, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, BufReader};
+use tokio::process::{Child, Command};
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
+
+use super::environment::{HookFacts, Usage, variables};
+use super::{Ends, HookConfig, Script, arguments, check_trusted_executable};
+
+/// The longest line of a hook's output that is logged whole, in octets.
+const LINE_MAX: usize = 1024;
+/// Scripts of one family that may wait behind a slow one: the ups and downs of a link that flaps meanwhile.
+const WAITING_MAX: usize = 32;
+
+/// The session's handle on its hooks. Starting one never waits.
+#[derive(Debug)]
+pub struct Hooks {
+    v4: Family,
+    v6: Family,
+    kill: watch::Sender<bool>,
+}
+
+#[derive(Debug)]
+struct Family {
+    queue: mpsc::Sender<Job>,
+    worker: JoinHandle<()>,
+    /// What the last `-up` was told: its `-down` is told the same.
+    up: Option<(HookFacts, Ends)>,
+}
+
+#[derive(Debug)]
+struct Job {
+    script: Script,
+    facts: HookFacts,
+    ends: Ends,
+    usage: Option<Usage>,
+}
+
+impl Hooks {
+    /// Ready to run the scripts of `config`, on the runtime that calls it.
+    pub fn new(config: HookConfig) -> Self {
+        let config = Arc::new(config);
+        let kill = watch::Sender::new(false);
+        let family = || {
+            let (queue, jobs) = mpsc::channel(WAITING_MAX);
+            let worker = tokio::spawn(work(config.clone(), jobs, kill.subscribe()));
+            Family { queue, worker, up: None }
+        };
+        Hooks { v4: family(), v6: family(), kill }
+    }
+
+    /// The family of `ends` came up: runs `ip-up` or `ipv6-up`, after `-down` if it was up with other ends.
+    pub fn up(&mut self, facts: &HookFacts, ends: Ends) {
+        let script = match ends {
+            Ends::V4 { .. } => Script::IpUp,
+            Ends::V6 { .. } => Script::Ipv6Up,
+        };
+        let now = (facts.clone(), ends);
+        if self.family(script).up.as_ref() == Some(&now) {
+            return;
+        }
+        self.down(script, Usage::default());
+        let (facts, ends) = now.clone();
+        self.family(script).up = Some(now);
+        self.family(script).start(Job { script, facts, ends, usage: None });
+    }
+
+    /// IPv4 went down: runs `ip-down` if `ip-up` was due before.
+    pub fn ipv4_down(&mut self, usage: Usage) {
+        self.down(Script::IpDown, usage);
+    }
+
+    /// IPv6 went down: runs `ipv6-down` if `ipv6-up` was due before.
+    pub fn ipv6_down(&mut self, usage: Usage) {
+        self.down(Script::Ipv6Down, usage);
+    }
+
+    fn down(&mut self, script: Script, usage: Usage) {
+        let family = self.family(script);
+        if let Some((facts, ends)) = family.up.take() {
+            let script = match ends {
+                Ends::V4 { .. } => Script::IpDown,
+                Ends::V6 { .. } => Script::Ipv6Down,
+            };
+            family.start(Job { script, facts, ends, usage: Some(usage) });
+        }
+    }
+
+    fn family(&mut self, script: Script) -> &mut Family {
+        match script {
+            Script::IpUp | Script::IpDown => &mut self.v4,
+            Script::Ipv6Up | Script::Ipv6Down => &mut self.v6,
+        }
+    }
+
+    /// Runs the `-down` scripts that are due, waits for all to end, and after `patience` kills what still runs.
+    pub async fn shutdown(mut self, usage: Usage, patience: Duration) {
+        self.ipv4_down(usage);
+        self.ipv6_down(usage);
+        let Hooks { v4, v6, kill } = self;
+        drop((v4.queue, v6.queue));
+        let mut workers = (v4.worker, v6.worker);
+        let both = async { tokio::join!(&mut workers.0, &mut workers.1) };
+        if tokio::time::timeout(patience, both).await.is_err() {
+            kill.send_replace(true);
+            // A killed process ends; what is still queued is not started any more.
+            let _ = tokio::join!(workers.0, workers.1);
+        }
+    }
+}
+
+impl Family {
+    fn start(&self, job: Job) {
+        let script = job.script.name();
+        if self.queue.try_send(job).is_err() {
+            tracing::error!(script, "not run: {WAITING_MAX} scripts already wait for the one that runs");
+        }
+    }
+}
+
+async fn work(config: Arc<HookConfig>, mut jobs: mpsc::Receiver<Job>, mut kill: watch::Receiver<bool>) {
+    while let Some(job) = jobs.recv().await {
+        if *kill.borrow() {
+            tracing::warn!(script = job.script.name(), "not run: the session could not wait longer");
+            continue;
+        }
+        let Some(mut child) = start(&config, &job) else { continue };
+        let pid = child.id();
+        let name = job.script.name();
+        for_each_line(name, child.stdout.take());
+        for_each_line(name, child.stderr.take());
+        let in_time = tokio::select! {
+            ended = child.wait() => Some(ended),
+            () = killed(&mut kill) => None,
+        };
+        let ended = match in_time {
+            Some(ended) => ended,
+            None => {
+                tracing::warn!(script = name, "killed: it did not end in time");
+                kill_group(pid);
+                child.wait().await
+            }
+        };
+        match ended {
+            Ok(status) => log_end(name, status),
+            Err(error) => tracing::error!(script = name, %error, "cannot learn how it ended"),
+        }
+    }
+}
+
+/// Ends when the scripts are to be killed, or never, if the session leaves them alone.
+async fn killed(kill: &mut watch::Receiver<bool>) {
+    if kill.wait_for(|kill| *kill).await.is_err() {
+        std::future::pending().await
+    }
+}
+
+/// Starts one script; `None` if it is not there (which is not an error, as in pppd) or may not be run.
+fn start(config: &HookConfig, job: &Job) -> Option<Child> {
+    let name = job.script.name();
+    let path = config.path(job.script);
+    if !path.exists() {
+        tracing::debug!(script = name, path = %path.display(), "not there");
+        return None;
+    }
+    if config.trusted_only {
+        if let Err(error) = check_trusted_executable(path) {
+            tracing::error!(script = name, "not run: {error}");
+            return None;
+        }
+    }
+    let mut command = std::process::Command::new(path);
+    command
+        .args(arguments(&job.facts, &job.ends))
+        .env_clear()
+        .envs(variables(&job.facts, &job.ends, job.usage))
+        .current_dir("/")
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    std::os::unix::process::CommandExt::process_group(&mut command, 0);
+    let prepared = match &config.prepare {
+        Some(prepare) => prepare(&mut command),
+        None => Ok(()),
+    };
+    match prepared.and_then(|()| Command::from(command).spawn()) {
+        Ok(child) => {
+            tracing::debug!(script = name, pid = child.id(), "started");
+            Some(child)
+        }
+        Err(error) => {
+            tracing::error!(script = name, path = %path.display(), %error, "cannot be started");
+            None
+        }
+    }
+}
+
+/// Logs what a script prints until it and all it left behind have closed their end.
+fn for_each_line(script: &'static str, output: Option<impl AsyncRead + Unpin + Send + 'static>) {
+    let Some(output) = output else { return };
+    tokio::spawn(async move {
+        let mut output = BufReader::new(output);
+        let mut line = Vec::with_capacity(LINE_MAX);
+        loop {
+            line.clear();
+            match (&mut output).take(LINE_MAX as u64).read_until(b'\n', &mut line).await {
+                Ok(0) | Err(_) => return,
+                Ok(_) => {
+                    let text = String::from_utf8_lossy(line.trim_ascii_end());
+                    tracing::info!(script, "{}", crate::status::printable(&text));
+                }
+            }
+        }
+    });
+}
+
+fn log_end(script: &str, status: ExitStatus) {
+    if status.success() {
+        tracing::debug!(script, "ended");
+    } else {
+        tracing::warn!(script, "ended with {status}");
+    }
+}
+
+/// Kills a script and what it started, all in the process group it leads.
+fn kill_group(pid: Option<u32>) {
+    let group = pid.and_then(|pid| i32::try_from(pid).ok()).and_then(rustix::process::Pid::from_raw);
+    if let Some(group) = group {
+        let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
+    }
+}

@@ -1,0 +1,326 @@
+//! What a session can say about itself: a snapshot, and three ways to print it.
+//!
+//! The session publishes a [`SessionStatus`] through the control server; `pppssh status` prints it as a table
+//! ([`render`]), as JSON (the field names below are stable, see `docs/control.md`) or as sentences ([`explain`]).
+
+mod explain;
+mod negotiation;
+mod text;
+
+use std::net::{Ipv4Addr, Ipv6Addr};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use serde::{Deserialize, Serialize};
+
+pub use explain::explain;
+pub use negotiation::{OptionOutcome, OptionStatus, ProtocolStatus, Requester};
+pub use text::render;
+
+/// Everything a session knows about itself, at one moment.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub struct SessionStatus {
+    /// The session's name: the profile, or the host it was called with.
+    pub name: String,
+    /// Which end of the login this is.
+    pub role: Role,
+    /// The process that holds the session.
+    pub pid: u32,
+    /// How far the link has come.
+    pub phase: Phase,
+    /// When this phase began, in seconds since 1970.
+    pub since: u64,
+    /// The SSH login that carries the frames, while there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub carrier: Option<CarrierStatus>,
+    /// The TUN device, once made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tun: Option<TunStatus>,
+    /// IPv4 on the link, while IPCP is Opened.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ipv4: Option<Ipv4Status>,
+    /// IPv6 on the link, while IPV6CP is Opened.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ipv6: Option<Ipv6Status>,
+    /// The routes this session made, as `ip route` would print their destinations.
+    #[serde(default)]
+    pub routes: Vec<String>,
+    /// What went through since the session began.
+    #[serde(default)]
+    pub counters: Counters,
+    /// What was negotiated, protocol by protocol.
+    #[serde(default)]
+    pub protocols: Vec<ProtocolStatus>,
+    /// What the echo requests tell.
+    #[serde(default)]
+    pub keepalive: Keepalive,
+    /// How often the link had to be made anew.
+    #[serde(default)]
+    pub redial: Redial,
+    /// The last thing that went wrong, in words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_error: Option<String>,
+}
+
+impl SessionStatus {
+    /// A session of which only its name and role are known: [`Phase::Dead`], since now.
+    pub fn new(name: impl Into<String>, role: Role) -> Self {
+        SessionStatus {
+            name: name.into(),
+            role,
+            pid: std::process::id(),
+            phase: Phase::Dead,
+            since: unix_now(),
+            carrier: None,
+            tun: None,
+            ipv4: None,
+            ipv6: None,
+            routes: Vec::new(),
+            counters: Counters::default(),
+            protocols: Vec::new(),
+            keepalive: Keepalive::default(),
+            redial: Redial::default(),
+            last_error: None,
+        }
+    }
+
+    /// Enters `phase`; the clock of the phase starts again only if it is another one.
+    pub fn enter(&mut self, phase: Phase) {
+        if self.phase != phase {
+            self.phase = phase;
+            self.since = unix_now();
+        }
+    }
+}
+
+/// Which end of the login a session is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// `pppssh connect`: the calling host.
+    Connect,
+    /// `pppssh serve`: the forced command on the called host.
+    Serve,
+    /// `pppssh listen`: a client of the embedded server.
+    Listen,
+}
+
+/// How far a link has come. The phases of RFC 1661 §3.2, with the login before them and the pause between two.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Phase {
+    /// No login and none wanted.
+    Dead,
+    /// The SSH login is being made.
+    Connecting,
+    /// LCP is being negotiated.
+    Establish,
+    /// One end has to prove who it is.
+    Authenticate,
+    /// IPCP and IPV6CP are being negotiated.
+    Network,
+    /// At least one of IPv4 and IPv6 is up.
+    Running,
+    /// The link is being closed.
+    Terminate,
+    /// Waiting before the next call.
+    Holdoff,
+}
+
+impl Phase {
+    /// The word used in JSON and in the table.
+    pub fn word(self) -> &'static str {
+        match self {
+            Phase::Dead => "dead",
+            Phase::Connecting => "connecting",
+            Phase::Establish => "establish",
+            Phase::Authenticate => "authenticate",
+            Phase::Network => "network",
+            Phase::Running => "running",
+            Phase::Terminate => "terminate",
+            Phase::Holdoff => "holdoff",
+        }
+    }
+}
+
+/// The SSH login underneath.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub struct CarrierStatus {
+    /// `native`, `openssh`, `stdio` or `embedded`.
+    pub kind: String,
+    /// Who is at the other end, as far as the carrier knows.
+    pub peer: String,
+    /// The cipher, if the carrier knows it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cipher: Option<String>,
+}
+
+/// The TUN device of the session.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub struct TunStatus {
+    /// Its name, such as `ppp0`.
+    pub name: String,
+    /// Its interface index.
+    pub index: u32,
+    /// Its MTU in octets.
+    pub mtu: u32,
+}
+
+/// What IPCP agreed on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub struct Ipv4Status {
+    /// Our address.
+    pub local: Ipv4Addr,
+    /// The peer's address.
+    pub remote: Ipv4Addr,
+    /// Name servers that the peer told us.
+    #[serde(default)]
+    pub dns: Vec<Ipv4Addr>,
+}
+
+/// What IPV6CP agreed on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub struct Ipv6Status {
+    /// Our link-local address.
+    pub local: Ipv6Addr,
+    /// The peer's link-local address.
+    pub remote: Ipv6Addr,
+}
+
+/// What went through, counted since the session began (not since the last redial).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", default)]
+pub struct Counters {
+    /// IP packets from the TUN that went to the peer.
+    pub packets_sent: u64,
+    /// Their octets, before framing.
+    pub bytes_sent: u64,
+    /// IP packets from the peer that went to the TUN.
+    pub packets_received: u64,
+    /// Their octets, after framing was removed.
+    pub bytes_received: u64,
+    /// Octets handed to the carrier, with framing and control packets.
+    pub wire_bytes_sent: u64,
+    /// Octets taken from the carrier.
+    pub wire_bytes_received: u64,
+    /// Packets dropped because their protocol was not Opened.
+    pub drops_not_up: u64,
+    /// Packets dropped because the peer's MRU is smaller.
+    pub drops_too_big: u64,
+    /// Packets dropped because they were neither IPv4 nor IPv6.
+    pub drops_not_ip: u64,
+    /// Packets dropped because a queue was full.
+    pub drops_queue: u64,
+    /// Packets the TUN device would not take.
+    pub drops_tun: u64,
+    /// Frames received whole.
+    pub frames_received: u64,
+    /// Frames with a wrong FCS.
+    pub frames_bad_fcs: u64,
+    /// Frames that the peer aborted (RFC 1662 §4.3).
+    pub frames_aborted: u64,
+    /// Frames too short to mean anything.
+    pub frames_runt: u64,
+    /// Frames longer than we ever asked for.
+    pub frames_oversize: u64,
+    /// Octets before the first flag: banners, login noise.
+    pub bytes_before_first_flag: u64,
+}
+
+/// What the echo requests (RFC 1661 §5.8) tell about the peer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", default)]
+pub struct Keepalive {
+    /// Round trip of the last answered echo, in milliseconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_rtt_ms: Option<f64>,
+    /// When the last good frame of any kind arrived, in seconds since 1970.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_heard: Option<u64>,
+}
+
+/// How often the link had to be made anew, and why.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", default)]
+pub struct Redial {
+    /// Calls after the first one.
+    pub count: u64,
+    /// Why the last link ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_reason: Option<String>,
+    /// When the next call is due, in seconds since 1970, while waiting for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next_at: Option<u64>,
+}
+
+/// Now, in the unit of every time in a status.
+pub fn unix_now() -> u64 {
+    unix_seconds(SystemTime::now())
+}
+
+/// A moment in the unit of every time in a status.
+pub fn unix_seconds(moment: SystemTime) -> u64 {
+    moment.duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO).as_secs()
+}
+
+/// `text` with control characters shown instead of obeyed: parts of a status come from the peer.
+pub(crate) fn printable(text: &str) -> String {
+    text.chars()
+        .flat_map(|c| {
+            let shown: Vec<char> = if c.is_control() { c.escape_default().collect() } else { vec![c] };
+            shown
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_status_survives_json_and_keeps_its_field_names() {
+        let mut status = SessionStatus::new("saturn", Role::Connect);
+        status.enter(Phase::Running);
+        status.ipv4 = Some(Ipv4Status {
+            local: Ipv4Addr::new(192, 168, 1, 1),
+            remote: Ipv4Addr::new(192, 168, 2, 1),
+            dns: vec![],
+        });
+        let json = serde_json::to_value(&status).unwrap();
+        assert_eq!(json["name"], "saturn");
+        assert_eq!(json["role"], "connect");
+        assert_eq!(json["phase"], "running");
+        assert_eq!(json["ipv4"]["local"], "192.168.1.1");
+        assert_eq!(json["counters"]["bytes_sent"], 0);
+        assert_eq!(json["redial"]["count"], 0);
+        assert!(json.get("tun").is_none(), "what is not there is left out");
+        assert_eq!(serde_json::from_value::<SessionStatus>(json).unwrap(), status);
+    }
+
+    #[test]
+    fn a_status_from_an_older_session_that_lacks_fields_is_still_read() {
+        let old = r#"{"name":"saturn","role":"serve","pid":7,"phase":"establish","since":1}"#;
+        let status: SessionStatus = serde_json::from_str(old).unwrap();
+        assert_eq!(status.phase, Phase::Establish);
+        assert_eq!(status.counters, Counters::default());
+    }
+
+    #[test]
+    fn entering_the_same_phase_again_does_not_restart_its_clock() {
+        let mut status = SessionStatus::new("saturn", Role::Connect);
+        status.since = 5;
+        status.enter(Phase::Dead);
+        assert_eq!(status.since, 5);
+        status.enter(Phase::Connecting);
+        assert!(status.since > 5);
+    }
+
+    #[test]
+    fn control_characters_from_the_peer_are_shown_not_obeyed() {
+        assert_eq!(printable("bye\u{1b}[2J\n"), "bye\\u{1b}[2J\\n");
+    }
+}
