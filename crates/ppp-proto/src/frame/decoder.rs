@@ -1,6 +1,14 @@
 //! Frames off the wire (RFC 1662 §4).
 
-use super::Framing;
+use std::ops::Range;
+
+use super::{
+    ADDRESS, Accm, CONTROL, ESCAPE, ESCAPE_XOR, ExtraEscapes, FLAG, Fcs, Framing, accm::EscapeMap, fcs,
+};
+use crate::protocol;
+
+/// Address, Control, Protocol and FCS-32.
+const MAX_OVERHEAD: usize = 2 + 2 + 4;
 
 /// One good frame without its flags, Address, Control, Protocol and FCS.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,13 +30,13 @@ pub struct FrameStats {
     pub inserted_octets: u64,
     /// Frames whose FCS was wrong.
     pub bad_fcs: u64,
-    /// Frames ended by the sender with 7d 7e.
+    /// Frames ended by the sender with 7d 7e (RFC 1662 §4.3).
     pub aborts: u64,
-    /// Frames too short to be any.
+    /// Frames too short to be any (RFC 1662 §4.3).
     pub runts: u64,
     /// Frames longer than the decoder takes.
     pub oversize: u64,
-    /// Frames with an Address and Control other than ff 03.
+    /// Frames whose Address and Control are neither ff 03 nor left out.
     pub bad_address: u64,
     /// Frames with a malformed protocol number.
     pub bad_protocol: u64,
@@ -37,33 +45,297 @@ pub struct FrameStats {
 /// Finds frames in the receiving direction of a link, however the stream is cut.
 #[derive(Debug)]
 pub struct FrameDecoder {
-    framing: Framing,
+    fcs: Fcs,
+    accm: Accm,
+    /// Flag, Control Escape and the receive ACCM: what ends a run that can be taken as it stands.
+    interrupts: EscapeMap,
     max_info: usize,
+    place: Place,
+    /// The frame at hand without escapes, while it is not whole in one chunk or has escapes.
+    collected: Vec<u8>,
+    /// A Control Escape came last.
+    escaped: bool,
     stats: FrameStats,
+}
+
+/// Where in the stream the decoder stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// No flag seen yet.
+    BeforeFirstFlag,
+    /// In a frame that is given up: only the next flag counts.
+    Discarding,
+    /// Just behind a flag.
+    FrameStart,
+    /// Behind octets that are in `collected`.
+    Collecting,
+}
+
+/// The octets between two flags.
+enum Delimited<'i> {
+    /// They lie in the input as they were before stuffing.
+    Whole(&'i [u8]),
+    /// They are in `collected`.
+    Collected,
+}
+
+/// Why a frame is dropped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fault {
+    Fcs,
+    Abort,
+    Runt,
+    Oversize,
+    Address,
+    Protocol,
 }
 
 impl FrameDecoder {
     /// A decoder that waits for its first flag and takes Information fields of at most `max_info` octets (our MRU).
     pub fn new(max_info: usize) -> FrameDecoder {
-        FrameDecoder { framing: Framing::DEFAULT, max_info, stats: FrameStats::default() }
+        let Framing { accm, fcs, .. } = Framing::DEFAULT;
+        FrameDecoder {
+            fcs,
+            accm,
+            interrupts: EscapeMap::new(accm, ExtraEscapes::NONE),
+            max_info,
+            place: Place::BeforeFirstFlag,
+            collected: Vec::new(),
+            escaped: false,
+            stats: FrameStats::default(),
+        }
     }
 
     /// How the frames to come look: the FCS and the receive ACCM matter, all else is accepted in both forms.
     ///
-    /// LCP packets with the default FCS are taken whatever was negotiated (RFC 1570 §2.1.1).
+    /// LCP packets with the default FCS are taken whatever was negotiated, since the peer may start over at any time
+    /// (RFC 1570 §2.1.1).
     pub fn set_framing(&mut self, framing: Framing) {
-        self.framing = framing;
-    }
-
-    /// Consumes `input` up to and with the next good frame; `None` when all of it is consumed.
-    pub fn next_frame<'s, 'i: 's>(&'s mut self, input: &mut &'i [u8]) -> Option<Frame<'s>> {
-        let _ = (&self.framing, self.max_info);
-        *input = &[];
-        None
+        self.fcs = framing.fcs;
+        if self.accm != framing.accm {
+            self.accm = framing.accm;
+            self.interrupts = EscapeMap::new(framing.accm, ExtraEscapes::NONE);
+        }
     }
 
     /// The counters.
     pub fn stats(&self) -> FrameStats {
         self.stats
+    }
+
+    /// Consumes `input` up to and with the next good frame; `None` when all of it is consumed.
+    ///
+    /// The payload lies in `input` itself where the frame was whole in it and without escapes.
+    pub fn next_frame<'s, 'i: 's>(&'s mut self, input: &mut &'i [u8]) -> Option<Frame<'s>> {
+        loop {
+            let delimited = self.delimit(input)?;
+            let checked = match delimited {
+                Delimited::Whole(octets) => check(octets, self.fcs, self.max_info),
+                Delimited::Collected => check(&self.collected, self.fcs, self.max_info),
+            };
+            match checked {
+                Ok((protocol, info)) => {
+                    self.stats.frames += 1;
+                    let octets = match delimited {
+                        Delimited::Whole(octets) => octets,
+                        Delimited::Collected => &self.collected,
+                    };
+                    return Some(Frame { protocol, payload: &octets[info] });
+                }
+                Err(fault) => self.count(fault),
+            }
+        }
+    }
+
+    /// Consumes `input` up to and with the next flag that ends a frame; `None` when there is none.
+    fn delimit<'i>(&mut self, input: &mut &'i [u8]) -> Option<Delimited<'i>> {
+        loop {
+            let octets = *input;
+            match self.place {
+                Place::BeforeFirstFlag | Place::Discarding => {
+                    let flag = memchr::memchr(FLAG, octets);
+                    if self.place == Place::BeforeFirstFlag {
+                        self.stats.skipped_octets += flag.unwrap_or(octets.len()) as u64;
+                    }
+                    *input = flag.map_or(&[], |at| &octets[at + 1..]);
+                    flag?;
+                    self.place = Place::FrameStart;
+                }
+                Place::FrameStart => {
+                    let plain = self.interrupts.plain_prefix(octets);
+                    if octets.get(plain) == Some(&FLAG) {
+                        *input = &octets[plain + 1..];
+                        if plain > 0 {
+                            return Some(Delimited::Whole(&octets[..plain]));
+                        }
+                    } else if octets.is_empty() {
+                        return None;
+                    } else {
+                        self.collected.clear();
+                        self.escaped = false;
+                        self.place = Place::Collecting;
+                    }
+                }
+                Place::Collecting => {
+                    if !self.collect(input) {
+                        self.count(Fault::Oversize);
+                        self.place = Place::Discarding;
+                        continue;
+                    }
+                    // What collecting leaves begins with a flag.
+                    *input = input.get(1..)?;
+                    self.place = Place::FrameStart;
+                    if self.escaped {
+                        self.count(Fault::Abort);
+                    } else if !self.collected.is_empty() {
+                        return Some(Delimited::Collected);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Collects the octets of `input` up to the next flag, which stays; false when they are too many.
+    ///
+    /// Long plain runs are found by a search and copied; where escapes lie close together, blocks are undone without
+    /// branching on them, because there a search costs more than it finds.
+    fn collect(&mut self, input: &mut &[u8]) -> bool {
+        loop {
+            if !self.escaped {
+                let (plain, rest) = input.split_at(self.interrupts.plain_prefix(input));
+                *input = rest;
+                if !self.keep(plain) {
+                    return false;
+                }
+            }
+            loop {
+                let mut block = Block::default();
+                let consumed = self.undo(&input[..input.len().min(BLOCK)], &mut block);
+                *input = &input[consumed..];
+                if !self.keep(&block.octets[..block.len]) {
+                    return false;
+                }
+                if matches!(input.first(), None | Some(&FLAG)) {
+                    return true;
+                }
+                if block.escapes < 2 {
+                    break;
+                }
+            }
+        }
+    }
+
+    /// Removes escapes and inserted octets from `stuffed` until a flag, and says how far it came.
+    fn undo(&mut self, stuffed: &[u8], block: &mut Block) -> usize {
+        for (at, &octet) in stuffed.iter().enumerate() {
+            if octet == FLAG {
+                return at;
+            }
+            if self.accm.contains(octet) {
+                self.stats.inserted_octets += 1;
+                continue;
+            }
+            let is_escape = octet == ESCAPE && !self.escaped;
+            block.octets[block.len] = octet ^ (ESCAPE_XOR * u8::from(self.escaped));
+            block.len += usize::from(!is_escape);
+            block.escapes += usize::from(is_escape);
+            self.escaped = is_escape;
+        }
+        stuffed.len()
+    }
+
+    /// Adds to the collected frame unless that makes it longer than any good one.
+    fn keep(&mut self, octets: &[u8]) -> bool {
+        let fits = self.collected.len() + octets.len() <= self.max_info + MAX_OVERHEAD;
+        if fits {
+            self.collected.extend_from_slice(octets);
+        }
+        fits
+    }
+
+    fn count(&mut self, fault: Fault) {
+        let counter = match fault {
+            Fault::Fcs => &mut self.stats.bad_fcs,
+            Fault::Abort => &mut self.stats.aborts,
+            Fault::Runt => &mut self.stats.runts,
+            Fault::Oversize => &mut self.stats.oversize,
+            Fault::Address => &mut self.stats.bad_address,
+            Fault::Protocol => &mut self.stats.bad_protocol,
+        };
+        *counter += 1;
+    }
+}
+
+/// Octets undone one by one before the next search for a plain run.
+const BLOCK: usize = 16;
+
+#[derive(Default)]
+struct Block {
+    octets: [u8; BLOCK],
+    len: usize,
+    escapes: usize,
+}
+
+/// The protocol of the frame and where its Information field lies, if the frame is good.
+fn check(frame: &[u8], fcs: Fcs, max_info: usize) -> Result<(u16, Range<usize>), Fault> {
+    // RFC 1662 §4.3: fewer than 4 octets with the 16-bit FCS is no frame, and no FCS error either.
+    if frame.len() < fcs.wire_len() + 2 {
+        return Err(Fault::Runt);
+    }
+    if frame.len() > max_info + MAX_OVERHEAD {
+        return Err(Fault::Oversize);
+    }
+    let covered = match fcs {
+        Fcs::Fcs16 => check_fcs16(frame)?,
+        Fcs::Fcs32 => check_fcs32(frame).or_else(|fault| {
+            // RFC 1570 §2.1.1: whoever starts over does so with the default FCS, and we may not have noticed yet.
+            if frame.starts_with(&UNCOMPRESSED_LCP) { check_fcs16(frame) } else { Err(fault) }
+        })?,
+        // RFC 1570 §2.1.2: the FCS of control packets must be there and good; on traffic it would be padding.
+        Fcs::Null if protocol::is_control(parse_header(frame)?.0) => check_fcs16(frame)?,
+        Fcs::Null => frame.len(),
+    };
+    let (protocol, info) = parse_header(&frame[..covered])?;
+    if covered - info > max_info {
+        return Err(Fault::Oversize);
+    }
+    Ok((protocol, info..covered))
+}
+
+/// How LCP packets in default framing begin.
+const UNCOMPRESSED_LCP: [u8; 4] = [ADDRESS, CONTROL, 0xc0, 0x21];
+
+/// The number of octets before the FCS, if it is good.
+fn check_fcs16(frame: &[u8]) -> Result<usize, Fault> {
+    match frame.split_last_chunk() {
+        None => Err(Fault::Runt),
+        Some((covered, sent)) if fcs::fcs16(&[], covered) == u16::from_le_bytes(*sent) => Ok(covered.len()),
+        Some(_) => Err(Fault::Fcs),
+    }
+}
+
+fn check_fcs32(frame: &[u8]) -> Result<usize, Fault> {
+    match frame.split_last_chunk() {
+        None => Err(Fault::Runt),
+        Some((covered, sent)) if fcs::fcs32(&[], covered) == u32::from_le_bytes(*sent) => Ok(covered.len()),
+        Some(_) => Err(Fault::Fcs),
+    }
+}
+
+/// The protocol number and the length of Address, Control and Protocol, each compressed or not.
+///
+/// ```text
+/// ff 03 hh ll | ff 03 ll | hh ll | ll         hh even, ll odd (RFC 1661 §2)
+/// ```
+fn parse_header(frame: &[u8]) -> Result<(u16, usize), Fault> {
+    let (fields, skipped) = match frame {
+        [ADDRESS, CONTROL, rest @ ..] => (rest, 2),
+        [ADDRESS, ..] => return Err(Fault::Address),
+        _ => (frame, 0),
+    };
+    match *fields {
+        [low, ..] if low & 1 == 1 => Ok((u16::from(low), skipped + 1)),
+        [high, low, ..] if low & 1 == 1 => Ok((u16::from_be_bytes([high, low]), skipped + 2)),
+        _ => Err(Fault::Protocol),
     }
 }

@@ -1,20 +1,32 @@
 //! Frames onto the wire (RFC 1662 §4).
 
-use bytes::BytesMut;
+use bytes::{BufMut, BytesMut};
 
-use super::{Framing, accm::EscapeMap};
+use super::{ADDRESS, Accm, CONTROL, ESCAPE, ESCAPE_XOR, FLAG, Fcs, Framing, accm::EscapeMap, fcs};
+use crate::protocol;
+
+/// LCP's Configure-, Terminate- and Code-Reject packets: these go as if nothing had been negotiated (RFC 1661 §5).
+const LCP_CODES_WITH_DEFAULT_FRAMING: std::ops::RangeInclusive<u8> = 1..=7;
+/// Flags, Address, Control, Protocol and FCS-32, all but the flags escaped.
+const MAX_OVERHEAD: usize = 2 + 2 * (2 + 2 + 4);
 
 /// Appends frames to chunks in the sending direction of a link.
 #[derive(Debug, Clone)]
 pub struct FrameEncoder {
     framing: Framing,
-    map: EscapeMap,
+    negotiated: EscapeMap,
+    /// For LCP codes 1 to 7: every control character, and still the extra octets.
+    unnegotiated: EscapeMap,
 }
 
 impl FrameEncoder {
     /// An encoder for frames of this look.
     pub fn new(framing: Framing) -> FrameEncoder {
-        FrameEncoder { framing, map: EscapeMap::new(framing.accm, framing.escape) }
+        FrameEncoder {
+            framing,
+            negotiated: EscapeMap::new(framing.accm, framing.escape),
+            unnegotiated: EscapeMap::new(Accm::DEFAULT, framing.escape),
+        }
     }
 
     /// The look in use.
@@ -32,7 +44,215 @@ impl FrameEncoder {
     /// LCP packets with codes 1 to 7 always go out as if nothing had been negotiated (RFC 1661 §5), no LCP packet goes
     /// without Address and Control (§6.6), and control packets are never without an FCS (RFC 1570 §2.1.2): the caller
     /// need not care.
+    ///
+    /// The protocol number must be well-formed ([`protocol::is_well_formed`]), else no receiver will take the frame.
     pub fn encode_into(&self, protocol: u16, info: &[u8], out: &mut BytesMut) {
-        let _ = (protocol, info, out, &self.map);
+        debug_assert!(protocol::is_well_formed(protocol), "malformed protocol number {protocol:#06x}");
+        let default_framing = protocol == protocol::LCP
+            && info.first().is_some_and(|code| LCP_CODES_WITH_DEFAULT_FRAMING.contains(code));
+        let map = if default_framing { &self.unnegotiated } else { &self.negotiated };
+
+        out.reserve(info.len() + info.len() / 64 + MAX_OVERHEAD);
+        if out.last() != Some(&FLAG) {
+            out.put_u8(FLAG);
+        }
+        let (header, header_len) = self.header(protocol);
+        let header = &header[..header_len];
+        stuff_into(map, header, out);
+        stuff_into(map, info, out);
+        let fcs = if default_framing { Fcs::Fcs16 } else { self.fcs_for(protocol) };
+        match fcs {
+            Fcs::Null => {}
+            Fcs::Fcs16 => stuff_into(map, &fcs::fcs16(header, info).to_le_bytes(), out),
+            Fcs::Fcs32 => stuff_into(map, &fcs::fcs32(header, info).to_le_bytes(), out),
+        }
+        out.put_u8(FLAG);
+    }
+
+    /// Address, Control and Protocol as far as they are sent, and their length.
+    fn header(&self, protocol: u16) -> ([u8; 4], usize) {
+        let [high, low] = protocol.to_be_bytes();
+        // 00ff is never compressed: its one octet would look like an Address (RFC 1661 §6.5).
+        let pfc = self.framing.pfc && high == 0 && low != ADDRESS;
+        let acfc = self.framing.acfc && protocol != protocol::LCP;
+        match (acfc, pfc) {
+            (false, false) => ([ADDRESS, CONTROL, high, low], 4),
+            (false, true) => ([ADDRESS, CONTROL, low, 0], 3),
+            (true, false) => ([high, low, 0, 0], 2),
+            (true, true) => ([low, 0, 0, 0], 1),
+        }
+    }
+
+    fn fcs_for(&self, protocol: u16) -> Fcs {
+        match self.framing.fcs {
+            Fcs::Null if protocol::is_control(protocol) => Fcs::Fcs16,
+            negotiated => negotiated,
+        }
+    }
+}
+
+/// Octets stuffed one by one before the next search for a plain run.
+const BLOCK: usize = 16;
+
+/// Appends `octets`, those of `map` as Control Escape and complement (RFC 1662 §4.2).
+///
+/// Long plain runs are found by a search and copied; where escapes lie close together, blocks are stuffed without
+/// branching on the octets, because there a search costs more than it finds.
+fn stuff_into(map: &EscapeMap, mut octets: &[u8], out: &mut BytesMut) {
+    loop {
+        let (plain, rest) = octets.split_at(map.plain_prefix(octets));
+        out.extend_from_slice(plain);
+        octets = rest;
+        loop {
+            if octets.is_empty() {
+                return;
+            }
+            let (block, rest) = octets.split_at(octets.len().min(BLOCK));
+            octets = rest;
+            let mut stuffed = [0; 2 * BLOCK];
+            let mut len = 0;
+            for &octet in block {
+                let escaped = map.contains(octet);
+                stuffed[len] = ESCAPE;
+                len += usize::from(escaped);
+                stuffed[len] = octet ^ (ESCAPE_XOR * u8::from(escaped));
+                len += 1;
+            }
+            out.extend_from_slice(&stuffed[..len]);
+            if len - block.len() < 2 {
+                break;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::frame::ExtraEscapes;
+
+    /// The plain twin of [`stuff_into`]: RFC 1662 §4.2 word for word.
+    fn stuff_plainly(map: &EscapeMap, octets: &[u8]) -> Vec<u8> {
+        let mut out = Vec::new();
+        for &octet in octets {
+            if map.contains(octet) {
+                out.extend([0x7d, octet ^ 0x20]);
+            } else {
+                out.push(octet);
+            }
+        }
+        out
+    }
+
+    fn encode(framing: Framing, protocol: u16, info: &[u8]) -> Vec<u8> {
+        let mut out = BytesMut::new();
+        FrameEncoder::new(framing).encode_into(protocol, info, &mut out);
+        out.to_vec()
+    }
+
+    const BARE: Framing =
+        Framing { accm: Accm::NONE, escape: ExtraEscapes::NONE, pfc: false, acfc: false, fcs: Fcs::Null };
+
+    #[test]
+    fn the_fields_stand_in_the_order_of_rfc_1662_section_3_1() {
+        assert_eq!(encode(BARE, 0x0021, &[0x45]), [0x7e, 0xff, 0x03, 0x00, 0x21, 0x45, 0x7e]);
+    }
+
+    #[test]
+    fn pfc_shortens_only_protocols_below_0100() {
+        let framing = Framing { pfc: true, ..BARE };
+        assert_eq!(encode(framing, 0x0021, &[0x45]), [0x7e, 0xff, 0x03, 0x21, 0x45, 0x7e]);
+        assert_eq!(encode(framing, 0x0201, &[0x45]), [0x7e, 0xff, 0x03, 0x02, 0x01, 0x45, 0x7e]);
+    }
+
+    #[test]
+    fn acfc_leaves_out_address_and_control() {
+        let framing = Framing { acfc: true, ..BARE };
+        assert_eq!(encode(framing, 0x0021, &[0x45]), [0x7e, 0x00, 0x21, 0x45, 0x7e]);
+    }
+
+    #[test]
+    fn protocol_00ff_is_not_compressed_to_what_looks_like_an_address() {
+        let framing = Framing { pfc: true, acfc: true, ..BARE };
+        assert_eq!(encode(framing, 0x00ff, &[0x03]), [0x7e, 0x00, 0xff, 0x03, 0x7e]);
+    }
+
+    #[test]
+    fn frames_of_one_chunk_share_a_flag() {
+        let encoder = FrameEncoder::new(BARE);
+        let mut out = BytesMut::new();
+        encoder.encode_into(0x0021, &[1], &mut out);
+        encoder.encode_into(0x0021, &[2], &mut out);
+        assert_eq!(out[..], [0x7e, 0xff, 3, 0, 0x21, 1, 0x7e, 0xff, 3, 0, 0x21, 2, 0x7e]);
+    }
+
+    #[test]
+    fn an_escaped_octet_is_7d_and_its_complement_in_bit_6() {
+        // The examples of RFC 1662 §4.2.
+        let framing = Framing { accm: Accm(1 << 3 | 1 << 0x11 | 1 << 0x13), ..BARE };
+        assert_eq!(
+            encode(framing, 0x0021, &[0x7e, 0x7d, 0x03, 0x11, 0x13, 0x00, 0x91, 0x93]),
+            [
+                0x7e, 0xff, 0x7d, 0x23, 0x00, 0x21, 0x7d, 0x5e, 0x7d, 0x5d, 0x7d, 0x23, 0x7d, 0x31, 0x7d,
+                0x33, 0x00, 0x91, 0x93, 0x7e
+            ]
+        );
+    }
+
+    #[test]
+    fn lcp_codes_1_to_7_go_as_if_nothing_were_negotiated() {
+        let framing = Framing { accm: Accm::NONE, pfc: true, acfc: true, fcs: Fcs::Fcs32, ..BARE };
+        for code in 1..=7 {
+            let packet = [code, 1, 0, 4];
+            assert_eq!(
+                encode(framing, 0xc021, &packet),
+                encode(Framing::DEFAULT, 0xc021, &packet),
+                "code {code}"
+            );
+        }
+    }
+
+    #[test]
+    fn other_lcp_codes_take_the_negotiated_accm_and_fcs_but_keep_address_and_control() {
+        let framing = Framing { accm: Accm::NONE, pfc: true, acfc: true, fcs: Fcs::Fcs32, ..BARE };
+        let frame = encode(framing, 0xc021, &[9, 1, 0, 8, 0, 0, 0, 0]);
+        assert_eq!(frame[..13], [0x7e, 0xff, 0x03, 0xc0, 0x21, 9, 1, 0, 8, 0, 0, 0, 0]);
+        assert_eq!(frame.len(), 13 + 4 + 1);
+    }
+
+    #[test]
+    fn extra_octets_are_escaped_in_default_framing_too() {
+        let framing = Framing { escape: ExtraEscapes::new(&[0xff]).unwrap(), ..BARE };
+        assert_eq!(encode(framing, 0xc021, &[1])[..3], [0x7e, 0x7d, 0xdf]);
+    }
+
+    #[test]
+    fn a_null_fcs_is_for_traffic_and_control_packets_keep_16_bits() {
+        assert_eq!(encode(BARE, 0x0057, &[0x60]).len(), 7);
+        for protocol in [protocol::IPCP, protocol::CHAP, protocol::LCP] {
+            assert_eq!(
+                encode(BARE, protocol, &[9, 1, 0, 4]),
+                encode(Framing { fcs: Fcs::Fcs16, ..BARE }, protocol, &[9, 1, 0, 4])
+            );
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn the_fast_path_agrees_with_its_plain_twin(
+            accm in prop_oneof![Just(0), Just(u32::MAX), Just(0x000a_0000), any::<u32>()],
+            extra in prop_oneof![Just(vec![]), proptest::collection::vec(0x7fu8..=0xff, 0..4)],
+            octets in proptest::collection::vec(
+                prop_oneof![4 => any::<u8>(), 1 => Just(FLAG), 1 => Just(ESCAPE), 1 => 0u8..0x20, 8 => Just(b'x')],
+                0..400,
+            ),
+        ) {
+            let map = EscapeMap::new(Accm(accm), ExtraEscapes::new(&extra).unwrap());
+            let mut out = BytesMut::new();
+            stuff_into(&map, &octets, &mut out);
+            prop_assert_eq!(out.to_vec(), stuff_plainly(&map, &octets));
+        }
     }
 }

@@ -1,6 +1,13 @@
 //! Frame check sequences (RFC 1662 appendix C).
 //!
-//! Both are sent least significant octet first, and both are the complement of the register.
+//! ```text
+//! FCS-16: x^16 + x^12 + x^5 + 1                          reflected 0x8408
+//! FCS-32: x^32 + x^26 + x^23 + … + x^4 + x^2 + x + 1     reflected 0xedb88320
+//! ```
+//!
+//! Both registers start as all ones; their complement is sent, least significant octet first.
+
+use crc_fast::{CrcAlgorithm, Digest};
 
 /// Which frame check sequence ends a frame (RFC 1570 §2.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -14,13 +21,6 @@ pub enum Fcs {
     Fcs32,
 }
 
-/// What the FCS-16 register holds after a good frame and its FCS (RFC 1662 appendix C.2).
-#[cfg(test)]
-const GOOD_FCS16: u16 = 0xf0b8;
-/// What the FCS-32 register holds after a good frame and its FCS (RFC 1662 appendix C.3).
-#[cfg(test)]
-const GOOD_FCS32: u32 = 0xdebb_20e3;
-
 impl Fcs {
     /// Octets on the wire, before escaping.
     pub const fn wire_len(self) -> usize {
@@ -28,6 +28,207 @@ impl Fcs {
             Fcs::Null => 0,
             Fcs::Fcs16 => 2,
             Fcs::Fcs32 => 4,
+        }
+    }
+}
+
+/// From this length on the vector code's fixed cost of some 25 ns pays; below it the table is quicker. Measured with the
+/// `framing` benchmark's frames on x86-64 with PCLMULQDQ: 21 against 59 ns at 40 octets, 770 against 122 ns at 1500.
+const VECTOR_FROM_LEN: usize = 128;
+
+/// Octets the table code takes at a time.
+const SLICE: usize = 8;
+
+/// The FCS-16 of `header` and `info`, as sent.
+pub(super) fn fcs16(header: &[u8], info: &[u8]) -> u16 {
+    !update16(update16(u16::MAX, header), info)
+}
+
+/// The FCS-32 of `header` and `info`, as sent.
+pub(super) fn fcs32(header: &[u8], info: &[u8]) -> u32 {
+    !update32(update32(u32::MAX, header), info)
+}
+
+fn update16(register: u16, octets: &[u8]) -> u16 {
+    if octets.len() < VECTOR_FROM_LEN {
+        return table16(register, octets);
+    }
+    let mut digest = Digest::new_with_init_state(CrcAlgorithm::Crc16IbmSdlc, u64::from(register));
+    digest.update(octets);
+    digest.get_state() as u16
+}
+
+fn update32(register: u32, octets: &[u8]) -> u32 {
+    if octets.len() < VECTOR_FROM_LEN {
+        return table32(register, octets);
+    }
+    let mut digest = Digest::new_with_init_state(CrcAlgorithm::Crc32IsoHdlc, u64::from(register));
+    digest.update(octets);
+    digest.get_state() as u32
+}
+
+/// `TABLE[n][b]`: what octet `b` followed by `n` zero octets makes of a register of zeros.
+static TABLE16: [[u16; 256]; SLICE] = {
+    let mut tables = [[0; 256]; SLICE];
+    let mut octet = 0;
+    while octet < 256 {
+        let mut register = octet as u16;
+        let mut bit = 0;
+        while bit < 8 {
+            register = if register & 1 == 1 { register >> 1 ^ 0x8408 } else { register >> 1 };
+            bit += 1;
+        }
+        tables[0][octet] = register;
+        octet += 1;
+    }
+    let mut n = 1;
+    while n < SLICE {
+        let mut octet = 0;
+        while octet < 256 {
+            let shorter = tables[n - 1][octet];
+            tables[n][octet] = shorter >> 8 ^ tables[0][(shorter & 0xff) as usize];
+            octet += 1;
+        }
+        n += 1;
+    }
+    tables
+};
+
+static TABLE32: [[u32; 256]; SLICE] = {
+    let mut tables = [[0; 256]; SLICE];
+    let mut octet = 0;
+    while octet < 256 {
+        let mut register = octet as u32;
+        let mut bit = 0;
+        while bit < 8 {
+            register = if register & 1 == 1 { register >> 1 ^ 0xedb8_8320 } else { register >> 1 };
+            bit += 1;
+        }
+        tables[0][octet] = register;
+        octet += 1;
+    }
+    let mut n = 1;
+    while n < SLICE {
+        let mut octet = 0;
+        while octet < 256 {
+            let shorter = tables[n - 1][octet];
+            tables[n][octet] = shorter >> 8 ^ tables[0][(shorter & 0xff) as usize];
+            octet += 1;
+        }
+        n += 1;
+    }
+    tables
+};
+
+fn table16(mut register: u16, octets: &[u8]) -> u16 {
+    let (slices, rest) = octets.as_chunks::<SLICE>();
+    for slice in slices {
+        let [low, high] = register.to_le_bytes();
+        let [a, b, c, d, e, f, g, h] = slice.map(usize::from);
+        register = TABLE16[7][a ^ usize::from(low)]
+            ^ TABLE16[6][b ^ usize::from(high)]
+            ^ TABLE16[5][c]
+            ^ TABLE16[4][d]
+            ^ TABLE16[3][e]
+            ^ TABLE16[2][f]
+            ^ TABLE16[1][g]
+            ^ TABLE16[0][h];
+    }
+    for &octet in rest {
+        register = register >> 8 ^ TABLE16[0][usize::from(register as u8 ^ octet)];
+    }
+    register
+}
+
+fn table32(mut register: u32, octets: &[u8]) -> u32 {
+    let (slices, rest) = octets.as_chunks::<SLICE>();
+    for slice in slices {
+        let [a, b, c, d, e, f, g, h] = slice.map(usize::from);
+        let [r0, r1, r2, r3] = register.to_le_bytes().map(usize::from);
+        register = TABLE32[7][a ^ r0]
+            ^ TABLE32[6][b ^ r1]
+            ^ TABLE32[5][c ^ r2]
+            ^ TABLE32[4][d ^ r3]
+            ^ TABLE32[3][e]
+            ^ TABLE32[2][f]
+            ^ TABLE32[1][g]
+            ^ TABLE32[0][h];
+    }
+    for &octet in rest {
+        register = register >> 8 ^ TABLE32[0][usize::from(register as u8 ^ octet)];
+    }
+    register
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// The register after a good frame together with its FCS (RFC 1662 appendix C.2).
+    const GOOD_FCS16: u16 = 0xf0b8;
+    /// The same for the 32-bit FCS (RFC 1662 appendix C.3).
+    const GOOD_FCS32: u32 = 0xdebb_20e3;
+
+    /// The plain twins: one bit at a time, from the polynomials.
+    fn bitwise16(register: u16, octets: &[u8]) -> u16 {
+        octets.iter().fold(register, |register, &octet| {
+            (0..8).fold(register ^ u16::from(octet), |r, _| if r & 1 == 1 { r >> 1 ^ 0x8408 } else { r >> 1 })
+        })
+    }
+
+    fn bitwise32(register: u32, octets: &[u8]) -> u32 {
+        octets.iter().fold(register, |register, &octet| {
+            (0..8).fold(
+                register ^ u32::from(octet),
+                |r, _| if r & 1 == 1 { r >> 1 ^ 0xedb8_8320 } else { r >> 1 },
+            )
+        })
+    }
+
+    #[test]
+    fn check_values_of_the_crc_catalogue_hold() {
+        // "CRC-16/IBM-SDLC" (X-25) and "CRC-32/ISO-HDLC" in the reveng catalogue: the CRC of "123456789".
+        assert_eq!(fcs16(b"", b"123456789"), 0x906e);
+        assert_eq!(fcs32(b"", b"123456789"), 0xcbf4_3926);
+    }
+
+    #[test]
+    fn a_frame_and_its_fcs_leave_the_good_fcs_in_the_register() {
+        for len in [1, 7, 8, 9, 127, 128, 1500] {
+            let mut octets: Vec<u8> = (0..len).map(|n| n as u8).collect();
+            let fcs = fcs16(&[], &octets);
+            octets.extend_from_slice(&fcs.to_le_bytes());
+            assert_eq!(update16(u16::MAX, &octets), GOOD_FCS16, "{len} octets");
+            octets.truncate(len);
+            let fcs = fcs32(&[], &octets);
+            octets.extend_from_slice(&fcs.to_le_bytes());
+            assert_eq!(update32(u32::MAX, &octets), GOOD_FCS32, "{len} octets");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn table_and_vector_code_agree_with_the_bitwise_definition(
+            register: u32,
+            octets in proptest::collection::vec(any::<u8>(), 0..600),
+        ) {
+            let register16 = register as u16;
+            prop_assert_eq!(table16(register16, &octets), bitwise16(register16, &octets));
+            prop_assert_eq!(update16(register16, &octets), bitwise16(register16, &octets));
+            prop_assert_eq!(table32(register, &octets), bitwise32(register, &octets));
+            prop_assert_eq!(update32(register, &octets), bitwise32(register, &octets));
+        }
+
+        #[test]
+        fn header_and_info_count_as_one_run(
+            octets in proptest::collection::vec(any::<u8>(), 0..600),
+            header_len in 0usize..5,
+        ) {
+            let (header, info) = octets.split_at(header_len.min(octets.len()));
+            prop_assert_eq!(fcs16(header, info), !bitwise16(u16::MAX, &octets));
+            prop_assert_eq!(fcs32(header, info), !bitwise32(u32::MAX, &octets));
         }
     }
 }
