@@ -1,30 +1,23 @@
 //! Holding a sender back while its octets would only queue.
 
-use std::collections::VecDeque;
 use std::fmt;
 use std::io;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use super::outbound::Outbound;
+use bytes::Bytes;
 
-/// Chunks that may be on their way through the SSH engine and not yet in the ring: enough that it never waits for
-/// the next one, few enough that they are no queue.
-const IN_FLIGHT: usize = 3;
+use super::outbound::Outbound;
 
 /// Tells a sender of channel data when to send the next chunk.
 ///
-/// It is ready when the socket keeps up ([`RingConfig::gate`](super::RingConfig::gate)) and when the chunks sent
-/// before have come out of the SSH engine, but for the last three. So neither the ring, nor the engine's own queue,
-/// nor a large window granted by the peer can hide a standing queue from the caller.
-///
-/// When an engine drops chunks, because their channel was closed, the gate may stay shut: then the channel's end is
-/// what the sender has to hear of. When the stream ends, the gate returns its error.
+/// It is ready while no more than [`RingConfig::gate`](super::RingConfig::gate) octets are under way: in the SSH
+/// engine's queue, in its packets, or in the ring. So none of these, nor a large window granted by the peer, can
+/// hide a standing queue from the caller. What the engine holds is known exactly, because each chunk that was
+/// [admitted](Self::admit) tells when the engine lets go of it.
 pub struct SendGate {
     outbound: Arc<Outbound>,
     id: u64,
-    /// The count of accepted octets at which each of the last chunks has surely come out, oldest first.
-    targets: VecDeque<u64>,
 }
 
 impl fmt::Debug for SendGate {
@@ -36,29 +29,47 @@ impl fmt::Debug for SendGate {
 impl SendGate {
     pub(super) fn new(outbound: Arc<Outbound>) -> Self {
         let id = outbound.new_gate();
-        Self { outbound, id, targets: VecDeque::with_capacity(IN_FLIGHT + 1) }
+        Self { outbound, id }
     }
 
-    /// Ready when the next chunk may go to the engine.
+    /// A gate for another sender through the same stream.
+    #[must_use]
+    pub fn another(&self) -> Self {
+        Self::new(Arc::clone(&self.outbound))
+    }
+
+    /// Ready when the next chunk may be sent; an error when the stream has ended.
     pub fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let target = if self.targets.len() < IN_FLIGHT { 0 } else { self.targets[0] };
-        self.outbound.poll_gate(self.id, target, cx)
+        self.outbound.poll_gate(self.id, cx)
     }
 
-    /// A chunk of `len` octets went to the engine.
-    pub fn sent(&mut self, len: usize) {
-        // The engine writes more than it is given (headers, padding, answers), so counting from the last target
-        // alone would open the gate ever earlier. Counting from what is accepted now, where that is more, stops it.
-        let base = self.targets.back().copied().unwrap_or(0).max(self.outbound.accepted());
-        self.targets.push_back(base + len as u64);
-        if self.targets.len() > IN_FLIGHT {
-            self.targets.pop_front();
-        }
+    /// The same octets, counted until the engine drops them. These are what has to be given to the engine.
+    #[must_use]
+    pub fn admit(&self, chunk: Bytes) -> Bytes {
+        self.outbound.admit(chunk.len());
+        Bytes::from_owner(Admitted { chunk, outbound: Arc::clone(&self.outbound) })
     }
 }
 
 impl Drop for SendGate {
     fn drop(&mut self) {
         self.outbound.forget_gate(self.id);
+    }
+}
+
+struct Admitted {
+    chunk: Bytes,
+    outbound: Arc<Outbound>,
+}
+
+impl AsRef<[u8]> for Admitted {
+    fn as_ref(&self) -> &[u8] {
+        &self.chunk
+    }
+}
+
+impl Drop for Admitted {
+    fn drop(&mut self) {
+        self.outbound.pack(self.chunk.len());
     }
 }

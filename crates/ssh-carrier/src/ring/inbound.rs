@@ -28,7 +28,6 @@ struct State {
     reader: Option<Waker>,
 }
 
-#[derive(Clone)]
 enum End {
     Eof,
     Failed(Failure),
@@ -86,9 +85,15 @@ impl Inbound {
         }
     }
 
+    /// Ends this side with an error, after what is there to read.
+    pub(super) fn fail(&self, failure: Failure) {
+        self.finish(End::Failed(failure));
+    }
+
+    /// The first end stands.
     fn finish(&self, end: End) {
         let mut state = self.state();
-        state.end = Some(end);
+        state.end.get_or_insert(end);
         let consumer = state.consumer.take();
         drop(state);
         if let Some(consumer) = consumer {

@@ -12,7 +12,7 @@
 //!
 //! - channel data, up to the window that the far side granted. OpenSSH and russh grant 2 MiB, others more, and a
 //!   hostile peer may grant 4 GiB at once (RFC 4254 §5.2). So senders pass through a [`SendGate`], which holds
-//!   them back while more than [`RingConfig::gate`] octets wait here, whatever window was granted;
+//!   them back while more than [`RingConfig::gate`] octets are on their way, whatever window was granted;
 //! - answers to what the far side asks: a window adjustment of 52 octets for each MiB received, a failure of the
 //!   same size for each request. Only a peer that asks on and on without ever reading the answers makes these add
 //!   up;
@@ -52,7 +52,7 @@ pub struct RingConfig {
     pub write_limit: usize,
     /// Octets read from the socket and not yet asked for; the reader pauses beyond.
     pub read_limit: usize,
-    /// Octets waiting for the socket beyond which a [`SendGate`] holds its sender back.
+    /// Octets on their way to the socket beyond which a [`SendGate`] holds its sender back.
     pub gate: usize,
 }
 
@@ -113,14 +113,46 @@ impl RingStream {
     pub fn gate(&self) -> SendGate {
         SendGate::new(Arc::clone(&self.outbound))
     }
+
+    /// A means to end the stream when the engine that owns it has to be stopped.
+    pub fn closer(&self) -> RingCloser {
+        RingCloser {
+            inbound: Arc::clone(&self.inbound),
+            outbound: Arc::clone(&self.outbound),
+            tasks: self.tasks.clone(),
+        }
+    }
+}
+
+/// Ends a [`RingStream`] from elsewhere.
+#[derive(Clone)]
+pub struct RingCloser {
+    inbound: Arc<Inbound>,
+    outbound: Arc<Outbound>,
+    tasks: [AbortHandle; 2],
+}
+
+impl fmt::Debug for RingCloser {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RingCloser").finish_non_exhaustive()
+    }
+}
+
+impl RingCloser {
+    /// Closes the socket at once. What is not written yet is lost; the stream's owner gets an error.
+    pub fn close(&self) {
+        for task in &self.tasks {
+            task.abort();
+        }
+        let failure = Failure::new(io::ErrorKind::ConnectionAborted, "closed by this end");
+        self.inbound.fail(failure.clone());
+        self.outbound.fail(&failure);
+    }
 }
 
 impl Drop for RingStream {
     fn drop(&mut self) {
-        for task in &self.tasks {
-            task.abort();
-        }
-        self.outbound.fail(&Failure::new(io::ErrorKind::BrokenPipe, "the connection is closed"));
+        self.closer().close();
     }
 }
 

@@ -30,8 +30,10 @@ struct State {
     spare: Vec<BytesMut>,
     /// Octets accepted and not yet taken by the socket, those in the writer's hands included.
     queued: usize,
-    /// Octets ever accepted.
-    accepted: u64,
+    /// Octets admitted by gates that the engine still holds as they were given.
+    admitted: usize,
+    /// Octets that the engine has made into packets, but not written since.
+    packed: usize,
     phase: Phase,
     writer: Option<Waker>,
     closer: Option<Waker>,
@@ -50,23 +52,13 @@ enum Phase {
 
 struct Waiter {
     gate: u64,
-    target: u64,
     waker: Waker,
 }
 
 impl State {
-    fn passes(&self, gate: usize, target: u64) -> bool {
-        self.queued <= gate && self.accepted >= target
-    }
-
-    fn take_passing(&mut self, gate: usize) -> Vec<Waiter> {
-        if self.waiters.is_empty() {
-            return Vec::new();
-        }
-        let (passing, waiting) =
-            std::mem::take(&mut self.waiters).into_iter().partition(|waiter| self.passes(gate, waiter.target));
-        self.waiters = waiting;
-        passing
+    /// Octets on their way from a gate to the socket.
+    fn under_way(&self) -> usize {
+        self.admitted + self.packed + self.queued
     }
 
     fn error(&self) -> Option<io::Error> {
@@ -126,14 +118,13 @@ impl Outbound {
             }
         }
         state.queued += taken;
-        state.accepted += taken as u64;
-        let passing = state.take_passing(self.gate);
+        // An engine writes all that it has packed at once.
+        state.packed = 0;
         let writer = state.writer.take();
         drop(state);
         if let Some(writer) = writer {
             writer.wake();
         }
-        wake(passing);
         Ok(taken)
     }
 
@@ -190,25 +181,33 @@ impl Outbound {
         self.state().waiters.retain(|waiter| waiter.gate != gate);
     }
 
-    pub(super) fn accepted(&self) -> u64 {
-        self.state().accepted
-    }
-
-    /// Ready when `target` octets were accepted and few enough of them wait.
-    pub(super) fn poll_gate(&self, gate: u64, target: u64, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    /// Ready while few enough octets are under way.
+    pub(super) fn poll_gate(&self, gate: u64, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let mut state = self.state();
         if let Some(error) = state.error() {
             return Poll::Ready(Err(error));
         }
-        if state.passes(self.gate, target) {
+        if state.under_way() <= self.gate {
             return Poll::Ready(Ok(()));
         }
-        let waiter = Waiter { gate, target, waker: cx.waker().clone() };
+        let waiter = Waiter { gate, waker: cx.waker().clone() };
         match state.waiters.iter_mut().find(|known| known.gate == gate) {
             Some(known) => *known = waiter,
             None => state.waiters.push(waiter),
         }
         Poll::Pending
+    }
+
+    /// A gate let `n` octets into the engine.
+    pub(super) fn admit(&self, n: usize) {
+        self.state().admitted += n;
+    }
+
+    /// The engine is done with `n` octets that a gate had let in.
+    pub(super) fn pack(&self, n: usize) {
+        let mut state = self.state();
+        state.admitted -= n;
+        state.packed += n;
     }
 
     /// Hands everything accepted to the writer; `false` when the ring was shut down and is empty, or failed.
@@ -240,7 +239,8 @@ impl Outbound {
                 state.spare.push(block);
             }
         }
-        let passing = state.take_passing(self.gate);
+        let passing =
+            if state.under_way() <= self.gate { std::mem::take(&mut state.waiters) } else { Vec::new() };
         drop(state);
         wake(passing);
     }
