@@ -107,7 +107,7 @@ pub async fn find(dirs: &RuntimeDirs, name: Option<&str>) -> Result<Session, Con
 #[cfg(target_os = "linux")]
 pub async fn await_session(dirs: &RuntimeDirs, name: &str) -> Result<Session, ControlError> {
     use rustix::fs::inotify;
-    use tokio::io::unix::AsyncFd;
+    use tokio::net::unix::pipe;
 
     check_name(name)?;
     let dir = dirs.prepare()?;
@@ -120,16 +120,14 @@ pub async fn await_session(dirs: &RuntimeDirs, name: &str) -> Result<Session, Co
     // The socket gets its mode just after it is made, and its listener before: ATTRIB is the moment it is ready.
     inotify::add_watch(&watcher, &dir, inotify::WatchFlags::CREATE | inotify::WatchFlags::ATTRIB)
         .map_err(|errno| io_error("watch")(errno.into()))?;
-    let watcher = AsyncFd::register(watcher).map_err(io_error("watch"))?;
+    // Not a pipe, but read like one: its events come by read(2).
+    let mut events = pipe::Receiver::from_owned_fd_unchecked(watcher).map_err(io_error("watch"))?;
     loop {
         match find(dirs, Some(name)).await {
             Err(ControlError::NoSuchSession { .. }) => {}
             other => return other,
         }
-        let mut ready = watcher.readable().await.map_err(io_error("watch"))?;
-        let mut events = [0; 4096];
-        while rustix::io::read(&watcher, &mut events).is_ok_and(|count| count > 0) {}
-        ready.clear_ready();
+        events.read(&mut [0; 4096]).await.map_err(io_error("watch"))?;
     }
 }
 

@@ -191,7 +191,10 @@ fn check_name(name: &str) -> Result<(), ControlError> {
 }
 
 #[cfg(test)]
-mod tests {
+mod tests;
+
+#[cfg(test)]
+mod wire_tests {
     use super::*;
 
     #[test]

@@ -5,6 +5,7 @@
 //! starts when the one before it for the same family has ended. [`Hooks`] is the session's handle.
 
 mod environment;
+mod output;
 mod runner;
 mod trust;
 
@@ -142,3 +143,6 @@ fn arguments(facts: &HookFacts, ends: &Ends) -> [OsString; 6] {
         facts.ipparam.as_str().into(),
     ]
 }
+
+#[cfg(test)]
+mod tests;

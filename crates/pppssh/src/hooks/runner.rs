@@ -1,19 +1,18 @@
 //! Runs the scripts, one family beside the other, one script of a family after the other.
 
+use std::pin::pin;
 use std::process::{ExitStatus, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, BufReader};
 use tokio::process::{Child, Command};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
 use super::environment::{HookFacts, Usage, variables};
+use super::output::Output;
 use super::{Ends, HookConfig, Script, arguments, check_trusted_executable};
 
-/// The longest line of a hook's output that is logged whole, in octets.
-const LINE_MAX: usize = 1024;
 /// Scripts of one family that may wait behind a slow one: the ups and downs of a link that flaps meanwhile.
 const WAITING_MAX: usize = 32;
 
@@ -104,12 +103,11 @@ impl Hooks {
         self.ipv6_down(usage);
         let Hooks { v4, v6, kill } = self;
         drop((v4.queue, v6.queue));
-        let mut workers = (v4.worker, v6.worker);
-        let both = async { tokio::join!(&mut workers.0, &mut workers.1) };
-        if tokio::time::timeout(patience, both).await.is_err() {
+        let mut workers = pin!(async { tokio::join!(v4.worker, v6.worker) });
+        if tokio::time::timeout(patience, &mut workers).await.is_err() {
+            // What runs is killed and ends; what is still queued is not started any more.
             kill.send_replace(true);
-            // A killed process ends; what is still queued is not started any more.
-            let _ = tokio::join!(workers.0, workers.1);
+            let _ = workers.await;
         }
     }
 }
@@ -132,8 +130,8 @@ async fn work(config: Arc<HookConfig>, mut jobs: mpsc::Receiver<Job>, mut kill: 
         let Some(mut child) = start(&config, &job) else { continue };
         let pid = child.id();
         let name = job.script.name();
-        for_each_line(name, child.stdout.take());
-        for_each_line(name, child.stderr.take());
+        let stdout = child.stdout.take().map(|output| Output::log(name, output));
+        let stderr = child.stderr.take().map(|output| Output::log(name, output));
         let in_time = tokio::select! {
             ended = child.wait() => Some(ended),
             () = killed(&mut kill) => None,
@@ -146,6 +144,9 @@ async fn work(config: Arc<HookConfig>, mut jobs: mpsc::Receiver<Job>, mut kill: 
                 child.wait().await
             }
         };
+        for output in [stdout, stderr].into_iter().flatten() {
+            output.drained().await;
+        }
         match ended {
             Ok(status) => log_end(name, status),
             Err(error) => tracing::error!(script = name, %error, "cannot learn how it ended"),
@@ -198,25 +199,6 @@ fn start(config: &HookConfig, job: &Job) -> Option<Child> {
             None
         }
     }
-}
-
-/// Logs what a script prints until it and all it left behind have closed their end.
-fn for_each_line(script: &'static str, output: Option<impl AsyncRead + Unpin + Send + 'static>) {
-    let Some(output) = output else { return };
-    tokio::spawn(async move {
-        let mut output = BufReader::new(output);
-        let mut line = Vec::with_capacity(LINE_MAX);
-        loop {
-            line.clear();
-            match (&mut output).take(LINE_MAX as u64).read_until(b'\n', &mut line).await {
-                Ok(0) | Err(_) => return,
-                Ok(_) => {
-                    let text = String::from_utf8_lossy(line.trim_ascii_end());
-                    tracing::info!(script, "{}", crate::status::printable(&text));
-                }
-            }
-        }
-    });
 }
 
 fn log_end(script: &str, status: ExitStatus) {

@@ -67,6 +67,9 @@ fn protocol_sentences(said: &mut Vec<String>, protocol: &ProtocolStatus, peer: &
     if protocol.state != "Opened" {
         said.push(format!("{} is not open: its state is {}.", protocol.protocol, protocol.state));
     }
+    if let Some(failure) = &protocol.failure {
+        said.push(format!("{} gave up: {}.", protocol.protocol, printable(failure).trim_end_matches('.')));
+    }
     said.extend(protocol.options.iter().map(|option| option_sentence(option, &protocol.protocol, peer)));
 }
 
@@ -75,17 +78,18 @@ fn option_sentence(option: &OptionStatus, protocol: &str, peer: &str) -> String 
         Requester::Us => ("we", peer, "our"),
         Requester::Peer => (peer, "we", "its"),
     };
-    let what = match &option.asked {
-        Some(value) => format!("{} {}", option.option, printable(value)),
-        None => option.option.clone(),
-    };
-    let sentence = match (option.outcome, &option.suggested) {
+    let what = in_words(&option.asked);
+    let suggested = option.suggested.as_deref().map(in_words);
+    let sentence = match (option.outcome, suggested) {
         (OptionOutcome::Pending, _) => {
             format!("{asker} asked for {what}; {answerer} {} not answered yet", have(answerer))
         }
+        (OptionOutcome::Acked, Some(other)) if other == what => {
+            format!("{asker} asked for {what}, as {answerer} had suggested, and {answerer} agreed")
+        }
         (OptionOutcome::Acked, _) => format!("{asker} asked for {what} and {answerer} agreed"),
         (OptionOutcome::Naked, Some(other)) => {
-            format!("{answerer} refused {whose} {what} and suggested {}", printable(other))
+            format!("{answerer} refused {whose} {what} and suggested {other}")
         }
         (OptionOutcome::Naked, None) => format!("{answerer} refused {whose} {what}"),
         (OptionOutcome::Rejected, _) => {
@@ -95,6 +99,27 @@ fn option_sentence(option: &OptionStatus, protocol: &str, peer: &str) -> String 
     format!("{protocol}: {sentence}.")
 }
 
+/// pppd's word for an option, in words that say what it is.
+fn in_words(option: &str) -> String {
+    let (name, value) = option.split_once(' ').unwrap_or((option, ""));
+    let name = match name {
+        "addr" => "address",
+        "mru" => "largest packet",
+        "asyncmap" => "control character map",
+        "magic" => "magic number",
+        "pcomp" => "short protocol fields",
+        "accomp" => "leaving out address and control fields",
+        "fcs" => "checksum",
+        "ms-dns1" => "first name server",
+        "ms-dns2" => "second name server",
+        "compress" => "header compression",
+        "auth" => "authentication",
+        "quality" => "quality reports",
+        other => other,
+    };
+    printable(format!("{name} {value}").trim_end())
+}
+
 fn have(who: &str) -> &'static str {
     if who == "we" { "have" } else { "has" }
 }
@@ -102,7 +127,7 @@ fn have(who: &str) -> &'static str {
 fn traffic(said: &mut Vec<String>, status: &SessionStatus, peer: &str, now: u64) {
     let c = &status.counters;
     said.push(format!("We sent {} and received {}.", bytes(c.bytes_sent), bytes(c.bytes_received)));
-    let broken = c.frames_bad_fcs + c.frames_aborted + c.frames_runt + c.frames_oversize;
+    let broken = c.frames_bad_fcs + c.frames_aborted + c.frames_runt + c.frames_oversize + c.frames_malformed;
     if broken > 0 {
         said.push(format!(
             "{broken} frames arrived broken ({} with a wrong checksum): something between the two ends changes \
@@ -116,8 +141,8 @@ fn traffic(said: &mut Vec<String>, status: &SessionStatus, peer: &str, now: u64)
             bytes(c.bytes_before_first_flag)
         ));
     }
-    if c.drops_too_big > 0 {
-        said.push(format!("{} packets were too big for {peer} and were dropped.", c.drops_too_big));
+    if c.dropped_too_big > 0 {
+        said.push(format!("{} packets were too big for {peer} and were dropped.", c.dropped_too_big));
     }
     if let Some(heard) = status.keepalive.last_heard {
         let rtt = match status.keepalive.last_rtt_ms {
@@ -148,26 +173,20 @@ mod tests {
     use crate::status::OptionStatus;
 
     fn option(by: Requester, outcome: OptionOutcome, asked: &str, suggested: Option<&str>) -> OptionStatus {
-        OptionStatus {
-            option: "IP-Address".into(),
-            by,
-            asked: Some(asked.into()),
-            outcome,
-            suggested: suggested.map(Into::into),
-        }
+        OptionStatus { by, asked: asked.into(), outcome, suggested: suggested.map(Into::into) }
     }
 
     #[test]
     fn a_refused_address_is_told_with_who_refused_it_and_what_was_offered() {
-        let naked = option(Requester::Us, OptionOutcome::Naked, "192.168.1.1", Some("10.0.0.2"));
+        let naked = option(Requester::Us, OptionOutcome::Naked, "addr 192.168.1.1", Some("addr 10.0.0.2"));
         assert_eq!(
             option_sentence(&naked, "IPCP", "saturn"),
-            "IPCP: saturn refused our IP-Address 192.168.1.1 and suggested 10.0.0.2."
+            "IPCP: saturn refused our address 192.168.1.1 and suggested address 10.0.0.2."
         );
-        let theirs = option(Requester::Peer, OptionOutcome::Rejected, "192.168.1.1", None);
+        let theirs = option(Requester::Peer, OptionOutcome::Rejected, "addr 192.168.1.1", None);
         assert_eq!(
             option_sentence(&theirs, "IPCP", "saturn"),
-            "IPCP: we do not want to hear of IP-Address 192.168.1.1."
+            "IPCP: we do not want to hear of address 192.168.1.1."
         );
     }
 

@@ -10,6 +10,7 @@ mod text;
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use ppp_proto::LinkStatus;
 use serde::{Deserialize, Serialize};
 
 pub use explain::explain;
@@ -82,6 +83,29 @@ impl SessionStatus {
             redial: Redial::default(),
             last_error: None,
         }
+    }
+
+    /// Takes over what the link knows: options, addresses, frames, the last echo. Packets are counted by the session.
+    pub fn set_link(&mut self, link: &LinkStatus) {
+        self.protocols = negotiation::protocols(link);
+        self.ipv4 = link.ipv4.as_ref().map(|ipv4| Ipv4Status {
+            local: ipv4.local,
+            remote: ipv4.remote,
+            dns: ipv4.dns.into_iter().flatten().collect(),
+        });
+        self.ipv6 = link
+            .ipv6
+            .map(|(local, remote)| Ipv6Status { local: local.link_local(), remote: remote.link_local() });
+        self.keepalive.last_rtt_ms = link.last_echo_rtt.map(|rtt| rtt.as_secs_f64() * 1e3);
+        let (counters, frames) = (&mut self.counters, &link.frames);
+        counters.dropped_received_not_up = link.counters.rx_dropped;
+        counters.frames_received = frames.frames;
+        counters.frames_bad_fcs = frames.bad_fcs;
+        counters.frames_aborted = frames.aborts;
+        counters.frames_runt = frames.runts;
+        counters.frames_oversize = frames.oversize;
+        counters.frames_malformed = frames.bad_address + frames.bad_protocol;
+        counters.bytes_before_first_flag = frames.skipped_octets;
     }
 
     /// Enters `phase`; the clock of the phase starts again only if it is another one.
@@ -191,33 +215,27 @@ pub struct Ipv6Status {
     pub remote: Ipv6Addr,
 }
 
-/// What went through, counted since the session began (not since the last redial).
+/// What went through. Packets are counted since the session began, frames since the last call.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", default)]
 pub struct Counters {
-    /// IP packets from the TUN that went to the peer.
+    /// IP packets from this host to the peer.
     pub packets_sent: u64,
-    /// Their octets, before framing.
+    /// Their octets, without framing.
     pub bytes_sent: u64,
-    /// IP packets from the peer that went to the TUN.
+    /// IP packets from the peer to this host.
     pub packets_received: u64,
-    /// Their octets, after framing was removed.
+    /// Their octets, without framing.
     pub bytes_received: u64,
-    /// Octets handed to the carrier, with framing and control packets.
-    pub wire_bytes_sent: u64,
-    /// Octets taken from the carrier.
-    pub wire_bytes_received: u64,
-    /// Packets dropped because their protocol was not Opened.
-    pub drops_not_up: u64,
-    /// Packets dropped because the peer's MRU is smaller.
-    pub drops_too_big: u64,
-    /// Packets dropped because they were neither IPv4 nor IPv6.
-    pub drops_not_ip: u64,
-    /// Packets dropped because a queue was full.
-    pub drops_queue: u64,
-    /// Packets the TUN device would not take.
-    pub drops_tun: u64,
-    /// Frames received whole.
+    /// Packets to the peer, dropped because their family was not up.
+    pub dropped_not_up: u64,
+    /// Packets to the peer, dropped because its MRU is smaller.
+    pub dropped_too_big: u64,
+    /// Packets from the peer that the TUN device would not take.
+    pub dropped_by_device: u64,
+    /// Packets from the peer, dropped because their family was not up.
+    pub dropped_received_not_up: u64,
+    /// Good frames received.
     pub frames_received: u64,
     /// Frames with a wrong FCS.
     pub frames_bad_fcs: u64,
@@ -227,6 +245,8 @@ pub struct Counters {
     pub frames_runt: u64,
     /// Frames longer than we ever asked for.
     pub frames_oversize: u64,
+    /// Frames with a header that is none.
+    pub frames_malformed: u64,
     /// Octets before the first flag: banners, login noise.
     pub bytes_before_first_flag: u64,
 }

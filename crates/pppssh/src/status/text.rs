@@ -1,7 +1,6 @@
 //! The table that `pppssh status` prints.
 
 use std::fmt::Write;
-use std::time::Duration;
 
 use super::{OptionOutcome, OptionStatus, ProtocolStatus, Requester, Role, SessionStatus, printable};
 
@@ -71,15 +70,15 @@ fn counters(out: &mut String, status: &SessionStatus) {
     line(out, "sent", &format!("{} in {} packets", bytes(c.bytes_sent), c.packets_sent));
     line(out, "received", &format!("{} in {} packets", bytes(c.bytes_received), c.packets_received));
     let troubles: Vec<String> = [
-        ("before the link was up", c.drops_not_up),
-        ("too big for the peer", c.drops_too_big),
-        ("not IP", c.drops_not_ip),
-        ("queue full", c.drops_queue),
-        ("refused by the device", c.drops_tun),
-        ("bad FCS", c.frames_bad_fcs),
+        ("to a family that is not up", c.dropped_not_up),
+        ("too big for the peer", c.dropped_too_big),
+        ("refused by the device", c.dropped_by_device),
+        ("from a family that is not up", c.dropped_received_not_up),
+        ("with a bad FCS", c.frames_bad_fcs),
         ("aborted", c.frames_aborted),
-        ("runt", c.frames_runt),
-        ("oversize", c.frames_oversize),
+        ("too short", c.frames_runt),
+        ("too long", c.frames_oversize),
+        ("malformed", c.frames_malformed),
     ]
     .into_iter()
     .filter(|(_, count)| *count > 0)
@@ -99,10 +98,12 @@ fn negotiation(out: &mut String, protocol: &ProtocolStatus) {
     let text =
         format!("{}; ours: {}; theirs: {}", protocol.state, granted(Requester::Us), granted(Requester::Peer));
     line(out, &protocol.protocol.to_ascii_lowercase(), &text);
+    if let Some(failure) = &protocol.failure {
+        line(out, "", &printable(failure));
+    }
 }
 
 fn option_words(option: &OptionStatus) -> String {
-    let value = option.asked.as_ref().map_or_else(String::new, |v| format!(" {}", printable(v)));
     let outcome = match option.outcome {
         OptionOutcome::Acked => String::new(),
         OptionOutcome::Pending => " (no answer yet)".to_owned(),
@@ -112,7 +113,7 @@ fn option_words(option: &OptionStatus) -> String {
         },
         OptionOutcome::Rejected => " (rejected)".to_owned(),
     };
-    format!("{}{value}{outcome}", option.option)
+    format!("{}{outcome}", printable(&option.asked))
 }
 
 fn redial(out: &mut String, status: &SessionStatus, now: u64) {
@@ -137,7 +138,6 @@ fn span(seconds: u64) -> String {
     const MINUTE: u64 = 60;
     const HOUR: u64 = 60 * MINUTE;
     const DAY: u64 = 24 * HOUR;
-    let seconds = Duration::from_secs(seconds).as_secs();
     match seconds {
         0..MINUTE => format!("{seconds} s"),
         MINUTE..HOUR => format!("{} min {} s", seconds / MINUTE, seconds % MINUTE),
@@ -191,7 +191,7 @@ mod tests {
             "192.168.1.1 peer 192.168.2.1",
             "10.0.0.53",
             "3.0 MiB in 2100 packets",
-            "2 bad FCS",
+            "2 with a bad FCS",
         ] {
             assert!(text.contains(expected), "{expected:?} is missing in:\n{text}");
         }
