@@ -209,9 +209,8 @@ impl FrameDecoder {
                 }
             }
             loop {
-                let mut block = Block::default();
-                let consumed = self.undo(&input[..input.len().min(BLOCK)], &mut block);
-                *input = &input[consumed..];
+                let block = self.undo(&input[..input.len().min(BLOCK)]);
+                *input = &input[block.consumed..];
                 if !self.keep(&block.octets[..block.len]) {
                     return false;
                 }
@@ -225,23 +224,28 @@ impl FrameDecoder {
         }
     }
 
-    /// Removes escapes and inserted octets from `stuffed` until a flag, and says how far it came.
-    fn undo(&mut self, stuffed: &[u8], block: &mut Block) -> usize {
+    /// Removes escapes and inserted octets from at most [`BLOCK`] octets, until a flag.
+    fn undo(&mut self, stuffed: &[u8]) -> Block {
+        let mut octets = [0; BLOCK];
+        let (mut len, mut escapes, mut consumed) = (0, 0, stuffed.len());
+        let mut escaped = self.escaped;
         for (at, &octet) in stuffed.iter().enumerate() {
             if octet == FLAG {
-                return at;
+                consumed = at;
+                break;
             }
             if self.accm.contains(octet) {
                 self.stats.inserted_octets += 1;
                 continue;
             }
-            let is_escape = octet == ESCAPE && !self.escaped;
-            block.octets[block.len] = octet ^ (ESCAPE_XOR * u8::from(self.escaped));
-            block.len += usize::from(!is_escape);
-            block.escapes += usize::from(is_escape);
-            self.escaped = is_escape;
+            let is_escape = octet == ESCAPE && !escaped;
+            octets[len] = octet ^ (ESCAPE_XOR * u8::from(escaped));
+            len += usize::from(!is_escape);
+            escapes += usize::from(is_escape);
+            escaped = is_escape;
         }
-        stuffed.len()
+        self.escaped = escaped;
+        Block { octets, len, escapes, consumed }
     }
 
     /// Adds to the collected frame unless that makes it longer than any good one.
@@ -269,11 +273,12 @@ impl FrameDecoder {
 /// Octets undone one by one before the next search for a plain run.
 const BLOCK: usize = 16;
 
-#[derive(Default)]
+/// What undoing a block gave.
 struct Block {
     octets: [u8; BLOCK],
     len: usize,
     escapes: usize,
+    consumed: usize,
 }
 
 /// The protocol of the frame and where its Information field lies, if the frame is good.

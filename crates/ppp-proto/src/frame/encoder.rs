@@ -1,6 +1,6 @@
 //! Frames onto the wire (RFC 1662 §4).
 
-use bytes::{BufMut, BytesMut};
+use bytes::BytesMut;
 
 use super::{ADDRESS, Accm, CONTROL, ESCAPE, ESCAPE_XOR, FLAG, Fcs, Framing, accm::EscapeMap, fcs};
 use crate::protocol;
@@ -53,20 +53,25 @@ impl FrameEncoder {
         let map = if default_framing { &self.unnegotiated } else { &self.negotiated };
 
         out.reserve(info.len() + info.len() / 64 + MAX_OVERHEAD);
-        if out.last() != Some(&FLAG) {
-            out.put_u8(FLAG);
-        }
         let (header, header_len) = self.header(protocol);
         let header = &header[..header_len];
-        stuff_into(map, header, out);
-        stuff_into(map, info, out);
-        let fcs = if default_framing { Fcs::Fcs16 } else { self.fcs_for(protocol) };
-        match fcs {
-            Fcs::Null => {}
-            Fcs::Fcs16 => stuff_into(map, &fcs::fcs16(header, info).to_le_bytes(), out),
-            Fcs::Fcs32 => stuff_into(map, &fcs::fcs32(header, info).to_le_bytes(), out),
+        let mut front = Stuffed::default();
+        if out.last() != Some(&FLAG) {
+            front.push(FLAG);
         }
-        out.put_u8(FLAG);
+        front.stuff(map, header);
+        out.extend_from_slice(front.octets());
+
+        stuff_into(map, info, out);
+
+        let mut back = Stuffed::default();
+        match if default_framing { Fcs::Fcs16 } else { self.fcs_for(protocol) } {
+            Fcs::Null => {}
+            Fcs::Fcs16 => back.stuff(map, &fcs::fcs16(header, info).to_le_bytes()),
+            Fcs::Fcs32 => back.stuff(map, &fcs::fcs32(header, info).to_le_bytes()),
+        }
+        back.push(FLAG);
+        out.extend_from_slice(back.octets());
     }
 
     /// Address, Control and Protocol as far as they are sent, and their length.
@@ -91,9 +96,6 @@ impl FrameEncoder {
     }
 }
 
-/// Octets stuffed one by one before the next search for a plain run.
-const BLOCK: usize = 16;
-
 /// Appends `octets`, those of `map` as Control Escape and complement (RFC 1662 §4.2).
 ///
 /// Long plain runs are found by a search and copied; where escapes lie close together, blocks are stuffed without
@@ -109,20 +111,47 @@ fn stuff_into(map: &EscapeMap, mut octets: &[u8], out: &mut BytesMut) {
             }
             let (block, rest) = octets.split_at(octets.len().min(BLOCK));
             octets = rest;
-            let mut stuffed = [0; 2 * BLOCK];
-            let mut len = 0;
-            for &octet in block {
-                let escaped = map.contains(octet);
-                stuffed[len] = ESCAPE;
-                len += usize::from(escaped);
-                stuffed[len] = octet ^ (ESCAPE_XOR * u8::from(escaped));
-                len += 1;
-            }
-            out.extend_from_slice(&stuffed[..len]);
-            if len - block.len() < 2 {
+            let mut stuffed = Stuffed::default();
+            stuffed.stuff(map, block);
+            out.extend_from_slice(stuffed.octets());
+            if stuffed.octets().len() - block.len() < 2 {
                 break;
             }
         }
+    }
+}
+
+/// Octets stuffed one by one before the next search for a plain run.
+const BLOCK: usize = 16;
+
+/// A few octets as they go on the wire.
+#[derive(Default)]
+struct Stuffed {
+    octets: [u8; 2 * BLOCK],
+    len: usize,
+}
+
+impl Stuffed {
+    fn push(&mut self, octet: u8) {
+        self.octets[self.len] = octet;
+        self.len += 1;
+    }
+
+    /// Adds at most [`BLOCK`] octets and their escapes.
+    fn stuff(&mut self, map: &EscapeMap, octets: &[u8]) {
+        let mut len = self.len;
+        for &octet in octets {
+            let escaped = map.contains(octet);
+            self.octets[len] = ESCAPE;
+            len += usize::from(escaped);
+            self.octets[len] = octet ^ (ESCAPE_XOR * u8::from(escaped));
+            len += 1;
+        }
+        self.len = len;
+    }
+
+    fn octets(&self) -> &[u8] {
+        &self.octets[..self.len]
     }
 }
 
