@@ -5,6 +5,7 @@ pub mod control;
 pub mod exit;
 pub mod hooks;
 pub mod keys;
+pub mod log;
 pub mod privilege;
 pub mod session;
 pub mod status;

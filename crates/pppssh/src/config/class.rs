@@ -1,0 +1,113 @@
+//! What a caller may change on the command line when the binary has rights that he has not.
+//!
+//! A binary that gained capabilities from its file does what root wrote into the profile. The caller may make less of
+//! it, never more. The class stands beside each key in [`super::profile`], so a key without one does not compile; and
+//! a flag without a key does not compile either, since [`super::flags`] takes its structs apart field by field.
+
+use toml::Value;
+
+/// What the caller of a privileged binary may do to a key. Saying again what the profile says is always allowed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Class {
+    /// Any value: it changes nothing beyond this end's own part of the conversation.
+    Harmless,
+    /// A smaller number than the profile's.
+    Lowers,
+    /// `false`.
+    OnlyOff,
+    /// `true`.
+    OnlyOn,
+    /// A path below the caller's own runtime directory.
+    UnderRuntimeDir,
+    /// Nothing: it decides about addresses, routes, who is at the other end, or what is run.
+    Widens,
+}
+
+impl Class {
+    /// All classes.
+    pub const ALL: [Self; 6] =
+        [Self::Harmless, Self::Lowers, Self::OnlyOff, Self::OnlyOn, Self::UnderRuntimeDir, Self::Widens];
+
+    /// What the caller may do, to complete "the caller may …".
+    pub const fn permission(self) -> &'static str {
+        match self {
+            Self::Harmless => "set it freely",
+            Self::Lowers => "only lower it",
+            Self::OnlyOff => "only switch it off",
+            Self::OnlyOn => "only switch it on",
+            Self::UnderRuntimeDir => "only choose a path below his own runtime directory",
+            Self::Widens => "not change it",
+        }
+    }
+
+    /// Whether a caller may replace `profile`'s value by `wanted`. `runtime_dir` is the caller's own.
+    pub(super) fn permits(
+        self,
+        profile: Option<&Value>,
+        wanted: &Value,
+        runtime_dir: &std::path::Path,
+    ) -> bool {
+        if profile == Some(wanted) {
+            return true;
+        }
+        match self {
+            Self::Harmless => true,
+            Self::Lowers => match (profile.and_then(Value::as_integer), wanted.as_integer()) {
+                (Some(profile), Some(wanted)) => wanted <= profile,
+                _ => false,
+            },
+            Self::OnlyOff => wanted.as_bool() == Some(false),
+            Self::OnlyOn => wanted.as_bool() == Some(true),
+            Self::UnderRuntimeDir => {
+                wanted.as_str().is_some_and(|path| is_plainly_below(path.as_ref(), runtime_dir))
+            }
+            Self::Widens => false,
+        }
+    }
+}
+
+fn is_plainly_below(path: &std::path::Path, dir: &std::path::Path) -> bool {
+    use std::path::Component;
+    let plain = path.components().all(|part| matches!(part, Component::RootDir | Component::Normal(_)));
+    plain && path != dir && path.starts_with(dir)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::Path;
+
+    fn permits(class: Class, profile: Value, wanted: impl Into<Value>) -> bool {
+        class.permits(Some(&profile), &wanted.into(), Path::new("/run/user/7/pppssh"))
+    }
+
+    #[test]
+    fn saying_what_the_profile_says_is_always_allowed() {
+        for class in Class::ALL {
+            assert!(permits(class, Value::from("x"), "x"), "{class:?}");
+        }
+    }
+
+    #[test]
+    fn each_class_allows_its_own_direction_only() {
+        assert!(permits(Class::Harmless, Value::from(1), 2));
+        assert!(permits(Class::Lowers, Value::from(1500), 1400));
+        assert!(!permits(Class::Lowers, Value::from(1500), 1501));
+        assert!(permits(Class::OnlyOff, Value::from(true), false));
+        assert!(!permits(Class::OnlyOff, Value::from(false), true));
+        assert!(permits(Class::OnlyOn, Value::from(false), true));
+        assert!(!permits(Class::OnlyOn, Value::from(true), false));
+        assert!(!permits(Class::Widens, Value::from("a"), "b"));
+        assert!(!Class::Lowers.permits(None, &Value::from(1), Path::new("/")));
+    }
+
+    #[test]
+    fn a_path_below_the_runtime_directory_has_no_way_out_of_it() {
+        let below = |path: &str| permits(Class::UnderRuntimeDir, Value::from("/etc/x"), path);
+        assert!(below("/run/user/7/pppssh/a.sock"));
+        assert!(!below("/run/user/7/pppssh"));
+        assert!(!below("/run/user/7/pppssh/../../8/a.sock"));
+        assert!(!below("/run/user/7/pppssh-evil/a.sock"));
+        assert!(!below("run/user/7/pppssh/a.sock"));
+    }
+}

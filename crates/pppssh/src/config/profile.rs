@@ -1,0 +1,201 @@
+//! Everything that one link needs, in one place: the keys, their types, their defaults, what they mean, and whether
+//! the caller of a binary with file capabilities may change them.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+
+use ipnet::Ipv4Net;
+use serde::{Deserialize, Serialize};
+
+use super::class::Class;
+use super::{
+    Addresses, CarrierChoice, ControlMap, Escapes, FcsChoice, InterfaceIds, PacketSize, ProfileName, Route,
+    Seconds,
+};
+
+/// One key of a profile, as `pppssh config --example` prints it.
+#[derive(Debug)]
+pub struct Key {
+    field: &'static str,
+    /// The heading it stands under.
+    pub section: &'static str,
+    /// What it means, a line each.
+    pub doc: &'static [&'static str],
+    /// What a caller who gained rights from the binary may do to it.
+    pub class: Class,
+    /// A value that shows how it is written, in TOML.
+    pub sample: &'static str,
+}
+
+impl Key {
+    /// The key as it is written in a file: `lcp-echo-interval`.
+    pub fn name(&self) -> String {
+        self.field.replace('_', "-")
+    }
+
+    /// The key of that name.
+    pub fn find(name: &str) -> Option<&'static Self> {
+        KEYS.iter().find(|key| key.name() == name)
+    }
+}
+
+/// Declares [`Profile`], its defaults and [`KEYS`] from one list, so that none can be forgotten.
+macro_rules! profile {
+    ($($section:literal { $($(#[doc = $doc:literal])+ $field:ident: $type:ty = $default:expr, $class:ident, $sample:literal;)+ })+) => {
+        /// Everything that one link needs. `None` means that nothing was said about it.
+        #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+        #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+        pub struct Profile {
+            $($($(#[doc = $doc])+ pub $field: $type,)+)+
+        }
+
+        impl Default for Profile {
+            fn default() -> Self {
+                Self { $($($field: $default,)+)+ }
+            }
+        }
+
+        /// Every key of a profile, in the order of the example.
+        pub static KEYS: &[Key] = &[
+            $($(Key {
+                field: stringify!($field),
+                section: $section,
+                doc: &[$($doc),+],
+                class: Class::$class,
+                sample: $sample,
+            },)+)+
+        ];
+    };
+}
+
+// Each entry: documentation, `key: Type = default, class, sample;`. The classes are explained in `class.rs`.
+profile! {
+    "The other end (used by `connect`)" {
+        /// Host to log in to. Without it, the name given to `connect`.
+        host: Option<String> = None, Widens, r#""saturn.example.net""#;
+        /// Login name there. Without it, what ssh_config says, or one's own.
+        user: Option<String> = None, Widens, r#""vpn""#;
+        /// TCP port there. Without it, what ssh_config says, or 22.
+        port: Option<u16> = None, Widens, "2222";
+        /// Private keys to offer, besides those of the agent. `~/` is the home directory of the calling user.
+        identity: Vec<PathBuf> = vec![], Harmless, r#"["~/.ssh/id_pppssh"]"#;
+        /// File with the host keys to trust. Without it, the caller's known_hosts and the system's.
+        known_hosts: Option<PathBuf> = None, Widens, r#""/etc/pppssh/known_hosts""#;
+        /// Who speaks SSH: "native" (pppssh itself) or "openssh" (the system's ssh as a child process).
+        carrier: CarrierChoice = CarrierChoice::Native, Widens, r#""native""#;
+        /// The ssh program: for carrier = "openssh", and for `ssh -G`, which reads ssh_config for both carriers.
+        ssh_program: PathBuf = "ssh".into(), Widens, r#""ssh""#;
+        /// More arguments for the ssh program.
+        ssh_args: Vec<String> = vec![], Widens, r#"["-o", "BindAddress=10.9.9.1"]"#;
+        /// The ssh_config file to read instead of the usual ones, or "none".
+        ssh_config: Option<PathBuf> = None, Widens, r#""/etc/pppssh/ssh_config""#;
+        /// What to run there. A forced command in authorized_keys wins over it.
+        remote_command: String = "pppssh serve".into(), Widens, r#""pppssh serve""#;
+        /// How long the SSH login may take, in seconds.
+        connect_timeout: Seconds = Seconds::whole(30), Harmless, "30";
+    }
+
+    "Addresses" {
+        /// Whether to negotiate IPv4.
+        ipv4: bool = true, OnlyOff, "true";
+        /// IPv4 addresses as LOCAL:REMOTE. A side left empty is asked of the peer.
+        addresses: Addresses = Addresses::default(), Widens, r#""192.168.1.1:192.168.2.1""#;
+        /// Networks from which this end accepts an address of its own when LOCAL is empty. None: any.
+        local_range: Vec<Ipv4Net> = vec![], Widens, r#"["192.168.1.0/24"]"#;
+        /// Networks in which the peer's address may lie when REMOTE is empty. None: any.
+        remote_range: Vec<Ipv4Net> = vec![], Widens, r#"["192.168.2.0/24"]"#;
+        /// Whether to negotiate IPv6 (link-local addresses; add routes for more).
+        ipv6: bool = true, OnlyOff, "true";
+        /// IPv6 interface identifiers as LOCAL,REMOTE. A side left empty is made up.
+        ipv6_ids: InterfaceIds = InterfaceIds::default(), Widens, r#""::1,::2""#;
+        /// Name servers to tell the peer when it asks; at most two.
+        dns_offer: Vec<Ipv4Addr> = vec![], Widens, r#"["192.168.1.53"]"#;
+        /// WINS servers to tell the peer when it asks; at most two.
+        nbns_offer: Vec<Ipv4Addr> = vec![], Widens, r#"["192.168.1.54"]"#;
+        /// Whether to ask the peer for name servers. Hooks find them in DNS1 and DNS2.
+        dns_ask: bool = false, OnlyOff, "true";
+    }
+
+    "The network device" {
+        /// Name of the TUN device. With %d the kernel picks a number.
+        tun: String = "ppp%d".into(), Widens, r#""vpn0""#;
+        /// A TUN device passed as this open file descriptor, instead of `tun`.
+        tun_fd: Option<i32> = None, Widens, "3";
+        /// Whether to set addresses, MTU and routes. With false they must be there already.
+        configure: bool = true, OnlyOff, "true";
+        /// Largest packet to send, in octets. The peer's MRU may lower it.
+        mtu: PacketSize = PacketSize::DEFAULT, Lowers, "1500";
+        /// Networks reached through the link, while it is up.
+        routes: Vec<Route> = vec![], Widens, r#"["192.168.2.0/24", { to = "10.0.0.0/8", metric = 50, table = 100 }]"#;
+        /// Whether to switch on packet forwarding while the link is up.
+        forward: bool = false, OnlyOff, "true";
+    }
+
+    "PPP" {
+        /// Largest packet to receive, in octets.
+        mru: PacketSize = PacketSize::DEFAULT, Harmless, "1500";
+        /// Control characters that the peer must escape, in hexadecimal. SSH carries all octets: none.
+        asyncmap: ControlMap = ControlMap(0), Harmless, r#""00000000""#;
+        /// Octets that this end escapes besides those the peer asks for, in hexadecimal.
+        escape: Escapes = Escapes(vec![]), Harmless, r#""ff,11""#;
+        /// Whether to offer protocol field compression.
+        pcomp: bool = true, Harmless, "true";
+        /// Whether to offer address and control field compression.
+        accomp: bool = true, Harmless, "true";
+        /// Whether to offer a magic number, which detects loops.
+        magic: bool = true, Harmless, "true";
+        /// Frame check sequence to offer: "16", "32" or "null". Anything but "16" needs a peer that knows RFC 1570.
+        fcs: FcsChoice = FcsChoice::Fcs16, Harmless, r#""16""#;
+        /// Seconds between echo requests; 0 switches them off.
+        lcp_echo_interval: Seconds = Seconds::whole(15), Harmless, "15";
+        /// Echo requests without an answer after which the peer counts as dead.
+        lcp_echo_failure: u32 = 4, Harmless, "4";
+        /// Seconds until a request without an answer is sent again.
+        lcp_restart: Seconds = Seconds::whole(3), Harmless, "3";
+        /// How often a Configure-Request is sent before giving up.
+        lcp_max_configure: u32 = 10, Harmless, "10";
+        /// How often a Terminate-Request is sent before giving up.
+        lcp_max_terminate: u32 = 2, Harmless, "2";
+        /// Configure-Naks after which an option is rejected instead.
+        lcp_max_failure: u32 = 5, Harmless, "5";
+    }
+
+    "Life of the link" {
+        /// Whether `connect` dials again when the link is lost.
+        persist: bool = true, Harmless, "true";
+        /// Attempts in a row that may fail before giving up; 0 means never.
+        maxfail: u32 = 0, Harmless, "0";
+        /// Seconds to wait before dialling again; doubled after each failure.
+        holdoff: Seconds = Seconds::whole(1), Harmless, "1";
+        /// Longest time to wait before dialling again, in seconds.
+        max_holdoff: Seconds = Seconds::whole(60), Harmless, "60";
+    }
+
+    "Hooks and control" {
+        /// Directory with the programs ip-up, ip-down, ipv6-up and ipv6-down; each may be missing. "" for none.
+        hooks: PathBuf = "/etc/pppssh/hooks".into(), Widens, r#""/etc/pppssh/hooks""#;
+        /// Sixth argument of the hooks.
+        ipparam: Option<String> = None, Widens, r#""saturn""#;
+        /// Control socket for `status` and `disconnect`. Without it, NAME.sock in the user's runtime directory.
+        control: Option<PathBuf> = None, UnderRuntimeDir, r#""/run/pppssh/saturn.sock""#;
+    }
+
+    "Rights" {
+        /// Who may use this profile when pppssh has file capabilities: user names, @groups, or "*". None: only root.
+        allow: Vec<String> = vec![], Widens, r#"["vpn", "@netops"]"#;
+        /// Whether to give all capabilities up for good once the link is up. Then a new name for the device, new
+        /// routes and the removal of what does not vanish with the device are out of reach.
+        drop_privileges: bool = false, OnlyOn, "true";
+        /// Profiles that the caller of `serve` may pick instead of this one: `pppssh serve --profile NAME`.
+        selectable: Vec<ProfileName> = vec![], Widens, r#"["branch-a", "branch-b"]"#;
+    }
+
+    "Without sshd (used by `listen`)" {
+        /// Addresses to listen on.
+        listen: Vec<SocketAddr> = vec![SocketAddr::from(([0; 16], 2222))], Widens, r#"["[::]:2222"]"#;
+        /// Host key files. Without one, ~/.config/pppssh/host_ed25519, which is made when it is missing.
+        host_key: Vec<PathBuf> = vec![], Widens, r#"["/etc/ssh/ssh_host_ed25519_key"]"#;
+        /// Keys that may log in, in the form of sshd's authorized_keys.
+        authorized_keys: PathBuf = "~/.ssh/authorized_keys".into(), Widens, r#""~/.ssh/authorized_keys""#;
+    }
+}

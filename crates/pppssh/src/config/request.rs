@@ -1,0 +1,146 @@
+//! Which profile each verb reads.
+
+use std::convert::Infallible;
+use std::path::Path;
+use std::str::FromStr;
+
+use super::flags::{CallFlags, Given, LinkFlags, ListenFlags};
+use super::load::{Effective, Places, Wanted, load};
+use super::trust::Trust;
+use super::{ConfigError, ProfileName};
+
+/// The HOST of `connect`: the name of a profile or of a host, with an optional login name: `[USER@]HOST`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Target {
+    /// Before the last `@`.
+    pub user: Option<String>,
+    /// After it.
+    pub host: String,
+}
+
+impl FromStr for Target {
+    type Err = Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Infallible> {
+        Ok(match text.rsplit_once('@') {
+            Some((user, host)) => Self { user: Some(user.to_owned()), host: host.to_owned() },
+            None => Self { user: None, host: text.to_owned() },
+        })
+    }
+}
+
+impl Target {
+    /// The profile that goes with the host: its name, with what cannot stand in a file name replaced.
+    fn profile(&self) -> Result<ProfileName, ConfigError> {
+        let letters = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+        let text: String = self.host.chars().map(|c| if letters(c) { c } else { '_' }).collect();
+        text.parse().map_err(|error: super::name::BadName| ConfigError::Value {
+            origin: super::Source::Flag("HOST".to_owned()),
+            key: "host".to_owned(),
+            message: error.to_string(),
+        })
+    }
+}
+
+fn read(
+    trust: &Trust,
+    link: &LinkFlags,
+    usual: ProfileName,
+    given: &[Given],
+) -> Result<Effective, ConfigError> {
+    let places = Places::detect(trust, link.config_dir.as_deref())?;
+    let wanted = link.profile.clone().map_or(Wanted::Usual(usual), Wanted::Named);
+    load(trust, &places, &wanted, given)
+}
+
+fn usual(name: &str) -> ProfileName {
+    name.parse().expect("a verb is a good name")
+}
+
+/// The profile for `connect TARGET`: the one named like the host. `host` is set in the result.
+pub fn for_connect(
+    trust: &Trust,
+    target: &Target,
+    call: &CallFlags,
+    link: &LinkFlags,
+) -> Result<Effective, ConfigError> {
+    let mut given = link.given();
+    if let Some(user) = &target.user {
+        given.push(Given::new("USER@", "user", user));
+    }
+    given.extend(call.given());
+    let mut effective = read(trust, link, target.profile()?, &given)?;
+    effective.profile.host.get_or_insert_with(|| target.host.clone());
+    Ok(effective)
+}
+
+/// The profile for `serve`: the one named `serve`, unless the forced command says `--profile`, unless the caller's own
+/// command (`SSH_ORIGINAL_COMMAND`) names one that `selectable` lists.
+pub fn for_serve(trust: &Trust, link: &LinkFlags, original: Option<&str>) -> Result<Effective, ConfigError> {
+    let given = link.given();
+    let base = read(trust, link, usual("serve"), &given)?;
+    let Some(wanted) = original.and_then(requested) else { return Ok(base) };
+    if wanted == base.name {
+        return Ok(base);
+    }
+    if !base.profile.selectable.contains(&wanted) {
+        return Err(ConfigError::NotSelectable { wanted, name: base.name });
+    }
+    let places = Places::detect(trust, link.config_dir.as_deref())?;
+    load(trust, &places, &Wanted::Named(wanted), &given)
+}
+
+/// The profile for `listen`: the one named `listen`.
+pub fn for_listen(trust: &Trust, listen: &ListenFlags, link: &LinkFlags) -> Result<Effective, ConfigError> {
+    let mut given = link.given();
+    given.extend(listen.given());
+    read(trust, link, usual("listen"), &given)
+}
+
+/// The profile that a caller's command asks for. Of that command only this form means anything:
+/// `[DIR/]pppssh serve --profile NAME`, with `=` or a space; whatever else it is, it is not run and not read.
+pub fn requested(original: &str) -> Option<ProfileName> {
+    let words: Vec<&str> = original.split_ascii_whitespace().collect();
+    let [program, "serve", rest @ ..] = words.as_slice() else { return None };
+    if Path::new(program).file_name()? != "pppssh" {
+        return None;
+    }
+    match rest {
+        ["--profile", name] => name.parse().ok(),
+        [word] => word.strip_prefix("--profile=")?.parse().ok(),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_callers_command_can_name_a_profile_and_nothing_else() {
+        let name = |text| requested(text).map(|name| name.to_string());
+        assert_eq!(name("pppssh serve --profile branch-a"), Some("branch-a".into()));
+        assert_eq!(name("/usr/bin/pppssh serve --profile=branch-a"), Some("branch-a".into()));
+        for other in [
+            "",
+            "pppssh serve",
+            "pppssh serve --profile ../../tmp/evil",
+            "pppssh serve --profile a --route 0.0.0.0/0",
+            "pppssh serve --config-dir /tmp",
+            "pppssh connect --profile a",
+            "sh -c 'pppssh serve --profile a'",
+            "pppd notty noauth",
+        ] {
+            assert_eq!(name(other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn a_target_is_a_host_with_an_optional_login_name() {
+        let target: Target = "vpn@saturn".parse().unwrap();
+        assert_eq!((target.user.as_deref(), target.host.as_str()), (Some("vpn"), "saturn"));
+        assert_eq!("fd00::1".parse::<Target>().unwrap().profile().unwrap().as_str(), "fd00__1");
+        assert!("".parse::<Target>().unwrap().profile().is_err());
+        assert!("-oProxyCommand=x".parse::<Target>().unwrap().profile().is_err());
+    }
+}
