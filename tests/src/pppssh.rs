@@ -1,0 +1,74 @@
+//! `pppssh connect` on venus, held by the user vpn.
+
+use std::process::Command;
+
+use serde_json::Value;
+
+use crate::process::{Finished, Running, finish};
+use crate::world::{PPPSSH, World};
+
+/// A session that vpn on venus holds to saturn.
+#[derive(Debug)]
+pub struct Session<'w> {
+    world: &'w World,
+    /// `pppssh connect`.
+    pub process: Running,
+}
+
+impl World {
+    /// `pppssh …` by vpn on venus, not started yet.
+    pub fn pppssh(&self, arguments: &[&str]) -> Command {
+        let mut command = self.as_vpn(&self.venus, PPPSSH);
+        command.args(arguments);
+        command
+    }
+
+    /// `pppssh connect saturn …` in the background.
+    pub fn connect(&self, more: &[&str]) -> Session<'_> {
+        let mut command = self.pppssh(&["-v", "connect", "saturn"]);
+        command.args(more);
+        Session { world: self, process: Running::start("pppssh connect", command) }
+    }
+
+    /// `pppssh connect saturn …` that is expected to end by itself.
+    pub fn connect_in_vain(&self, more: &[&str]) -> Finished {
+        let mut command = self.pppssh(&["-v", "connect", "saturn", "-o", "persist=false"]);
+        command.args(more);
+        finish("pppssh connect", command)
+    }
+}
+
+impl Session<'_> {
+    /// Waits for `up`, `down`, `ipv4-up` or `ipv6-up`; the status then.
+    pub fn wait(&self, condition: &str) -> Value {
+        self.report(&["status", "saturn", "--json", "--wait", condition])
+    }
+
+    /// Its status.
+    pub fn status(&self) -> Value {
+        self.report(&["status", "saturn", "--json"])
+    }
+
+    /// The name of its TUN device on venus.
+    pub fn device(&self) -> String {
+        self.status()["tun"]["name"].as_str().expect("a session has a device").to_owned()
+    }
+
+    /// Ends it with `pppssh disconnect`.
+    pub fn disconnect(mut self) -> Finished {
+        finish("pppssh disconnect", self.world.pppssh(&["disconnect", "saturn"])).well();
+        self.process.end()
+    }
+
+    fn report(&self, arguments: &[&str]) -> Value {
+        let output = self.world.pppssh(arguments).output().expect("pppssh status can be run");
+        let said = String::from_utf8_lossy(&output.stdout);
+        assert!(
+            output.status.success(),
+            "pppssh status failed: {}\nthe session said:\n{}",
+            String::from_utf8_lossy(&output.stderr),
+            self.process.log()
+        );
+        serde_json::from_str(&said).unwrap_or_else(|error| panic!("{error} in {said}"))
+    }
+}

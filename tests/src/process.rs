@@ -1,0 +1,164 @@
+//! Programs in the background, their words, and their ends.
+
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Condvar, Mutex};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal};
+
+/// After this long without the event that a test waits for, it never comes. Far more than anything takes here.
+const NEVER: Duration = Duration::from_secs(180);
+
+/// A program that runs beside the test. It is killed when the test ends.
+#[derive(Debug)]
+pub struct Running {
+    name: String,
+    child: Child,
+    log: Arc<Log>,
+}
+
+#[derive(Debug, Default)]
+struct Log {
+    state: Mutex<LogState>,
+    changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct LogState {
+    lines: Vec<String>,
+    open_pipes: usize,
+}
+
+impl Running {
+    /// Starts `command` and listens to what it says on both outputs.
+    pub fn start(name: &str, mut command: Command) -> Running {
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap_or_else(|error| panic!("cannot start {name}: {error}"));
+        let log = Arc::new(Log::default());
+        log.state.lock().unwrap().open_pipes = 2;
+        listen(log.clone(), child.stdout.take().expect("piped"));
+        listen(log.clone(), child.stderr.take().expect("piped"));
+        Running { name: name.to_owned(), child, log }
+    }
+
+    /// Waits until it says a line that contains `words`.
+    pub fn says(&self, words: &str) {
+        let deadline = Instant::now() + NEVER;
+        let mut state = self.log.state.lock().unwrap();
+        while !state.lines.iter().any(|line| line.contains(words)) {
+            let left = deadline.saturating_duration_since(Instant::now());
+            assert!(
+                !left.is_zero() && state.open_pipes > 0,
+                "{} never said {words:?}; it said:\n{}",
+                self.name,
+                state.lines.join("\n")
+            );
+            state = self.log.changed.wait_timeout(state, left).unwrap().0;
+        }
+    }
+
+    /// All it has said so far.
+    pub fn log(&self) -> String {
+        self.log.state.lock().unwrap().lines.join("\n")
+    }
+
+    /// Its process id.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Whether it has not ended yet.
+    pub fn is_alive(&mut self) -> bool {
+        self.child.try_wait().expect("a child can be asked after").is_none()
+    }
+
+    /// Sends it a signal.
+    pub fn signal(&self, signal: Signal) {
+        let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw).expect("a pid");
+        rustix::process::kill_process(pid, signal)
+            .unwrap_or_else(|error| panic!("cannot signal {}: {error}", self.name));
+    }
+
+    /// Waits for its end; what it said and how it ended.
+    pub fn end(&mut self) -> Finished {
+        let status = self.child.wait().expect("a child can be waited for");
+        let mut state = self.log.state.lock().unwrap();
+        // A grandchild may hold the pipes for longer; what the program itself said is in them.
+        while state.open_pipes > 0 {
+            let (next, wait) = self.log.changed.wait_timeout(state, Duration::from_secs(1)).unwrap();
+            state = next;
+            if wait.timed_out() {
+                break;
+            }
+        }
+        Finished { name: self.name.clone(), status, said: state.lines.join("\n") }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if std::thread::panicking() {
+            eprintln!("---- {} said:\n{}\n----", self.name, self.log());
+        }
+    }
+}
+
+fn listen(log: Arc<Log>, pipe: impl Read + Send + 'static) {
+    std::thread::spawn(move || {
+        for line in BufReader::new(pipe).split(b'\n') {
+            let Ok(line) = line else { break };
+            log.state.lock().unwrap().lines.push(String::from_utf8_lossy(&line).into_owned());
+            log.changed.notify_all();
+        }
+        log.state.lock().unwrap().open_pipes -= 1;
+        log.changed.notify_all();
+    });
+}
+
+/// A program that has ended.
+#[derive(Debug)]
+pub struct Finished {
+    name: String,
+    /// How it ended.
+    pub status: ExitStatus,
+    /// What it said on both outputs.
+    pub said: String,
+}
+
+impl Finished {
+    /// It must have ended well.
+    #[track_caller]
+    pub fn well(self) -> Self {
+        assert!(self.status.success(), "{} ended with {}; it said:\n{}", self.name, self.status, self.said);
+        self
+    }
+
+    /// It must have ended with this exit code.
+    #[track_caller]
+    pub fn with_code(self, code: i32) -> Self {
+        assert_eq!(self.status.code(), Some(code), "{} said:\n{}", self.name, self.said);
+        self
+    }
+
+    /// It must have ended badly.
+    #[track_caller]
+    pub fn badly(self) -> Self {
+        assert!(!self.status.success(), "{} ended well; it said:\n{}", self.name, self.said);
+        self
+    }
+
+    /// It must have said this.
+    #[track_caller]
+    pub fn saying(self, words: &str) -> Self {
+        assert!(self.said.contains(words), "{} did not say {words:?}; it said:\n{}", self.name, self.said);
+        self
+    }
+}
+
+/// Runs `command` to its end.
+pub fn finish(name: &str, command: Command) -> Finished {
+    Running::start(name, command).end()
+}

@@ -1,0 +1,103 @@
+//! Packets through the link: pings, and TCP streams whose ends compare hashes.
+
+use std::hash::{DefaultHasher, Hasher};
+use std::io::{Read, Write};
+use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
+use std::thread;
+
+use netlab::Host;
+
+use crate::process::finish;
+
+/// One mebibyte.
+pub const MIB: u64 = 1 << 20;
+
+/// Pings until an answer comes, or fails after twenty pings without one.
+#[track_caller]
+pub fn ping(from: &Host, to: &str) {
+    ping_sized(from, to, 56);
+}
+
+/// The same with this many octets behind the ICMP header, never to be fragmented.
+#[track_caller]
+pub fn ping_sized(from: &Host, to: &str, octets: u32) {
+    let mut ping = from.command("/bin/ping");
+    ping.args(["-n", "-c", "1", "-w", "20", "-M", "do", "-s", &octets.to_string(), to]);
+    finish(&format!("ping {to} from {}", from.name()), ping).well();
+}
+
+/// Two ends of a TCP connection through the network of the hosts.
+pub fn connection(from: &Host, to: &Host, address: IpAddr) -> (TcpStream, TcpStream) {
+    let listener = to
+        .run(|| TcpListener::bind(SocketAddr::new(address, 0)))
+        .unwrap()
+        .unwrap_or_else(|error| panic!("{} cannot listen on {address}: {error}", to.name()));
+    let address = listener.local_addr().expect("a listener has an address");
+    let near = from
+        .run(|| TcpStream::connect(address))
+        .unwrap()
+        .unwrap_or_else(|error| panic!("{} cannot connect to {address}: {error}", from.name()));
+    let (far, _) = listener.accept().expect("the connection that was just made");
+    (near, far)
+}
+
+/// Moves `octets` each way at once and sees that both arrive as they were sent.
+#[track_caller]
+pub fn exchange(ends: &(TcpStream, TcpStream), octets: u64) {
+    let (near, far) = ends;
+    thread::scope(|scope| {
+        let sums = [(near, far, 1), (far, near, 2)].map(|(from, to, seed)| {
+            let sent = scope.spawn(move || send(from, octets, seed));
+            let received = scope.spawn(move || receive(to, octets));
+            (sent, received)
+        });
+        for (sent, received) in sums {
+            assert_eq!(received.join().unwrap(), sent.join().unwrap(), "what arrived is not what was sent");
+        }
+    });
+}
+
+/// Sends noise; returns its hash.
+pub fn send(mut stream: &TcpStream, octets: u64, seed: u64) -> u64 {
+    let mut noise = Noise(seed);
+    let mut hasher = DefaultHasher::new();
+    let mut block = vec![0; 64 * 1024];
+    let mut left = octets;
+    while left > 0 {
+        noise.fill(&mut block);
+        let length = usize::try_from(left).unwrap_or(usize::MAX).min(block.len());
+        hasher.write(&block[..length]);
+        stream.write_all(&block[..length]).expect("the stream takes what is sent");
+        left -= length as u64;
+    }
+    hasher.finish()
+}
+
+/// Receives this many octets; returns their hash.
+pub fn receive(mut stream: &TcpStream, octets: u64) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    let mut block = vec![0; 64 * 1024];
+    let mut left = octets;
+    while left > 0 {
+        // In blocks of the sender's size: the hash depends on how its input is cut.
+        let length = usize::try_from(left).unwrap_or(usize::MAX).min(block.len());
+        stream.read_exact(&mut block[..length]).expect("the stream gives what was sent");
+        hasher.write(&block[..length]);
+        left -= length as u64;
+    }
+    hasher.finish()
+}
+
+/// Octets without pattern (splitmix64), flags and escapes of PPP among them.
+struct Noise(u64);
+
+impl Noise {
+    fn fill(&mut self, block: &mut [u8]) {
+        for word in block.chunks_mut(8) {
+            self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+            let mut mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+            mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+            word.copy_from_slice(&(mixed ^ (mixed >> 31)).to_le_bytes()[..word.len()]);
+        }
+    }
+}

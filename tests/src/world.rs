@@ -1,0 +1,246 @@
+//! Venus and saturn.
+
+use std::fs;
+use std::net::Ipv4Addr;
+use std::os::unix::fs::{PermissionsExt, chown};
+use std::path::Path;
+use std::process::Command;
+
+use netlab::{Credentials, Files, Host, Lab};
+
+use crate::process::finish;
+use crate::{Sshd, binary};
+
+/// Who calls.
+pub const VENUS: Ipv4Addr = Ipv4Addr::new(10, 9, 9, 1);
+/// Who is called.
+pub const SATURN: Ipv4Addr = Ipv4Addr::new(10, 10, 10, 1);
+/// The user and group id of `vpn`, on both hosts.
+pub const VPN: u32 = 4711;
+/// The user and group id of `eve`, on both hosts: another user without rights.
+pub(crate) const EVE: u32 = 4712;
+
+/// Where pppssh is installed.
+pub(crate) const PPPSSH: &str = "/usr/local/bin/pppssh";
+const HOME: &str = "/home/vpn";
+
+/// Who speaks SSH on the calling host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Carrier {
+    /// pppssh itself.
+    Native,
+    /// The system's ssh.
+    Openssh,
+}
+
+impl Carrier {
+    /// Both.
+    pub const ALL: [Carrier; 2] = [Carrier::Native, Carrier::Openssh];
+
+    /// As it is written in a profile.
+    pub fn word(self) -> &'static str {
+        match self {
+            Carrier::Native => "native",
+            Carrier::Openssh => "openssh",
+        }
+    }
+}
+
+/// The two hosts, the wire between them and the LAN behind each.
+#[derive(Debug)]
+pub struct World {
+    /// The laboratory, for more hosts.
+    pub lab: Lab,
+    /// The calling host, 10.9.9.1, and 192.168.1.1 in its LAN.
+    pub venus: Host,
+    /// The called host, 10.10.10.1, and 192.168.2.1 in its LAN.
+    pub saturn: Host,
+}
+
+impl World {
+    /// Two hosts with a user `vpn` who may open /dev/net/tun, as udev makes it for everybody.
+    pub fn new() -> World {
+        World::with_tun_mode(0o666)
+    }
+
+    /// The same, with other permissions on saturn's /dev/net/tun.
+    pub fn with_tun_mode(saturns: u32) -> World {
+        assert!(
+            rustix::process::geteuid().is_root(),
+            "the end-to-end tests make network namespaces and a user of their own, which takes root: run them as root"
+        );
+        let lab = Lab::new().expect("network namespaces can be made (CAP_SYS_ADMIN, CAP_NET_ADMIN)");
+        let venus = host(&lab, "venus", 0o666);
+        let saturn = host(&lab, "saturn", saturns);
+        lab.wire(&venus, "eth0", &saturn, "eth0").unwrap();
+        venus.address_to_peer("eth0", "10.9.9.1", "10.10.10.1").unwrap();
+        saturn.address_to_peer("eth0", "10.10.10.1", "10.9.9.1").unwrap();
+        World { lab, venus, saturn }
+    }
+
+    /// Installs pppssh on both hosts: owned by root, and with the one capability it needs.
+    pub fn install(&self) {
+        for host in [&self.venus, &self.saturn] {
+            self.install_on(host, Some("cap_net_admin+ep"));
+        }
+    }
+
+    /// Installs pppssh on one host, with these capabilities or none.
+    pub fn install_on(&self, host: &Host, capabilities: Option<&str>) {
+        host.run(|| {
+            fs::copy(binary::path(), PPPSSH)?;
+            fs::set_permissions(PPPSSH, fs::Permissions::from_mode(0o755))
+        })
+        .unwrap()
+        .unwrap_or_else(|error| panic!("cannot install pppssh on {}: {error}", host.name()));
+        if let Some(capabilities) = capabilities {
+            let mut setcap = host.command("/usr/sbin/setcap");
+            setcap.args([capabilities, PPPSSH]);
+            finish("setcap (package libcap2-bin)", setcap).well();
+        }
+    }
+
+    /// A key for vpn on venus that lets him run `command` on saturn and nothing else, and saturn's host key known on
+    /// venus: the state after the set-up that the README describes.
+    pub fn authorize(&self, sshd: &Sshd, command: &str) {
+        self.make_key("id_ed25519");
+        let key = self.read(&self.venus, &format!("{HOME}/.ssh/id_ed25519.pub"));
+        let line = format!("restrict,command=\"{command}\" {key}");
+        self.write_as_vpn(&self.saturn, &format!("{HOME}/.ssh/authorized_keys"), &line);
+        self.trust_host_key(sshd);
+    }
+
+    /// Makes a key of this name for vpn on venus.
+    pub fn make_key(&self, name: &str) {
+        let mut keygen = self.as_vpn(&self.venus, "/usr/bin/ssh-keygen");
+        keygen.args([
+            "-q",
+            "-t",
+            "ed25519",
+            "-N",
+            "",
+            "-C",
+            "vpn@venus",
+            "-f",
+            &format!("{HOME}/.ssh/{name}"),
+        ]);
+        finish("ssh-keygen", keygen).well();
+    }
+
+    /// Has vpn on venus know saturn's host key.
+    pub fn trust_host_key(&self, sshd: &Sshd) {
+        let line = format!("saturn,{SATURN} {}\n", sshd.host_key());
+        self.write_as_vpn(&self.venus, &format!("{HOME}/.ssh/known_hosts"), &line);
+    }
+
+    /// Writes a profile that root answers for: /etc/pppssh/NAME.toml.
+    pub fn profile(&self, host: &Host, name: &str, text: &str) {
+        self.write_as_root(host, &format!("/etc/pppssh/{name}.toml"), text, 0o644);
+    }
+
+    /// The profiles of the classic example, in which vpn may hold the link; `venus` and `saturn` are added to them.
+    pub fn profiles(&self, carrier: Carrier, venus: &str, saturn: &str) {
+        let calling = format!(
+            "host = \"saturn\"\nallow = [\"vpn\"]\ncarrier = \"{}\"\nholdoff = 0.1\n{venus}\n",
+            carrier.word()
+        );
+        self.profile(&self.venus, "saturn", &calling);
+        self.profile(&self.saturn, "serve", &format!("allow = [\"vpn\"]\n{saturn}\n"));
+    }
+
+    /// A file that belongs to root.
+    pub fn write_as_root(&self, host: &Host, path: &str, text: &str, mode: u32) {
+        write(host, path, text, 0, mode);
+    }
+
+    /// A private file of vpn's.
+    pub fn write_as_vpn(&self, host: &Host, path: &str, text: &str) {
+        write(host, path, text, VPN, 0o600);
+    }
+
+    /// What a host has in a file.
+    pub fn read(&self, host: &Host, path: &str) -> String {
+        host.run(|| fs::read_to_string(path))
+            .unwrap()
+            .unwrap_or_else(|error| panic!("{path} on {}: {error}", host.name()))
+    }
+
+    /// A program run by the user `vpn`, with his environment and nothing of ours.
+    pub fn as_vpn(&self, host: &Host, program: &str) -> Command {
+        self.as_user(host, VPN, "vpn", program)
+    }
+
+    /// The same by the user `eve`.
+    pub fn as_eve(&self, host: &Host, program: &str) -> Command {
+        self.as_user(host, EVE, "eve", program)
+    }
+
+    fn as_user(&self, host: &Host, id: u32, name: &str, program: &str) -> Command {
+        let mut command = host.command_as(Credentials { uid: id, gid: id, groups: vec![] }, program);
+        command
+            .env_clear()
+            .env("PATH", "/usr/local/bin:/usr/bin:/bin")
+            .env("HOME", format!("/home/{name}"))
+            .env("USER", name)
+            .env("LOGNAME", name)
+            .env("LANG", "C.UTF-8")
+            .current_dir("/");
+        command
+    }
+}
+
+impl Default for World {
+    fn default() -> Self {
+        World::new()
+    }
+}
+
+fn host(lab: &Lab, name: &str, tun_mode: u32) -> Host {
+    let files = Files::new()
+        .private("/etc")
+        .empty("/home")
+        .empty("/run")
+        .empty("/tmp")
+        .empty("/usr/local/bin")
+        .tun_node(tun_mode);
+    let host = lab.host_with(name, &files).unwrap_or_else(|error| panic!("cannot make {name}: {error}"));
+    host.run(|| furnish(name)).unwrap().unwrap_or_else(|error| panic!("cannot furnish {name}: {error}"));
+    host
+}
+
+/// The users, their homes and the names of the hosts, on the host this thread is on.
+fn furnish(name: &str) -> std::io::Result<()> {
+    fs::set_permissions("/tmp", fs::Permissions::from_mode(0o1777))?;
+    fs::create_dir("/run/sshd")?;
+    fs::write("/etc/hosts", format!("127.0.0.1 localhost\n{VENUS} venus\n{SATURN} saturn\n"))?;
+    fs::write("/etc/hostname", name)?;
+    for (user, id) in [("vpn", VPN), ("eve", EVE)] {
+        append("/etc/passwd", &format!("{user}:x:{id}:{id}::/home/{user}:/bin/sh\n"))?;
+        append("/etc/group", &format!("{user}:x:{id}:\n"))?;
+        append("/etc/shadow", &format!("{user}:*:19000:0:99999:7:::\n"))?;
+        for directory in [format!("/home/{user}"), format!("/home/{user}/.ssh")] {
+            fs::create_dir(&directory)?;
+            fs::set_permissions(&directory, fs::Permissions::from_mode(0o700))?;
+            chown(&directory, Some(id), Some(id))?;
+        }
+    }
+    Ok(())
+}
+
+fn append(path: &str, text: &str) -> std::io::Result<()> {
+    let before = fs::read_to_string(path)?;
+    fs::write(path, format!("{}\n{text}", before.trim_end()))
+}
+
+fn write(host: &Host, path: &str, text: &str, owner: u32, mode: u32) {
+    host.run(|| {
+        if let Some(directory) = Path::new(path).parent() {
+            fs::create_dir_all(directory)?;
+        }
+        fs::write(path, text)?;
+        fs::set_permissions(path, fs::Permissions::from_mode(mode))?;
+        chown(path, Some(owner), Some(owner))
+    })
+    .unwrap()
+    .unwrap_or_else(|error| panic!("cannot write {path} on {}: {error}", host.name()));
+}
