@@ -1,5 +1,6 @@
 //! A point-to-point IP link over an SSH login.
 
+pub mod cli;
 pub mod config;
 pub mod control;
 pub mod exit;

@@ -4,6 +4,8 @@
 //! it, never more. The class stands beside each key in [`super::profile`], so a key without one does not compile; and
 //! a flag without a key does not compile either, since [`super::flags`] takes its structs apart field by field.
 
+use std::path::{Component, Path, PathBuf};
+
 use toml::Value;
 
 /// What the caller of a privileged binary may do to a key. Saying again what the profile says is always allowed.
@@ -40,13 +42,8 @@ impl Class {
         }
     }
 
-    /// Whether a caller may replace `profile`'s value by `wanted`. `runtime_dir` is the caller's own.
-    pub(super) fn permits(
-        self,
-        profile: Option<&Value>,
-        wanted: &Value,
-        runtime_dir: &std::path::Path,
-    ) -> bool {
+    /// Whether a caller may replace `profile`'s value by `wanted`. `runtime_dirs` are the caller's own.
+    pub(super) fn permits(self, profile: Option<&Value>, wanted: &Value, runtime_dirs: &[PathBuf]) -> bool {
         if profile == Some(wanted) {
             return true;
         }
@@ -59,26 +56,24 @@ impl Class {
             Self::OnlyOff => wanted.as_bool() == Some(false),
             Self::OnlyOn => wanted.as_bool() == Some(true),
             Self::UnderRuntimeDir => {
-                wanted.as_str().is_some_and(|path| is_plainly_below(path.as_ref(), runtime_dir))
+                wanted.as_str().is_some_and(|path| is_plainly_below(path.as_ref(), runtime_dirs))
             }
             Self::Widens => false,
         }
     }
 }
 
-fn is_plainly_below(path: &std::path::Path, dir: &std::path::Path) -> bool {
-    use std::path::Component;
+fn is_plainly_below(path: &Path, dirs: &[PathBuf]) -> bool {
     let plain = path.components().all(|part| matches!(part, Component::RootDir | Component::Normal(_)));
-    plain && path != dir && path.starts_with(dir)
+    plain && dirs.iter().any(|dir| path != dir && path.starts_with(dir))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::path::Path;
 
     fn permits(class: Class, profile: Value, wanted: impl Into<Value>) -> bool {
-        class.permits(Some(&profile), &wanted.into(), Path::new("/run/user/7/pppssh"))
+        class.permits(Some(&profile), &wanted.into(), &["/tmp/pppssh-7".into(), "/run/user/7/pppssh".into()])
     }
 
     #[test]
@@ -98,7 +93,7 @@ mod tests {
         assert!(permits(Class::OnlyOn, Value::from(false), true));
         assert!(!permits(Class::OnlyOn, Value::from(true), false));
         assert!(!permits(Class::Widens, Value::from("a"), "b"));
-        assert!(!Class::Lowers.permits(None, &Value::from(1), Path::new("/")));
+        assert!(!Class::Lowers.permits(None, &Value::from(1), &[]));
     }
 
     #[test]

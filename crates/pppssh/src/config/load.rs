@@ -83,12 +83,6 @@ pub struct Effective {
 }
 
 impl Effective {
-    /// The control socket: the profile's, or NAME.sock in the runtime directory.
-    pub fn control_socket(&self, trust: &Trust) -> PathBuf {
-        let usual = || trust.runtime_dir().join(format!("{}.sock", self.name));
-        self.profile.control.clone().unwrap_or_else(usual)
-    }
-
     /// The file to give to `ssh -F`; `None` to let ssh read the usual ones.
     ///
     /// A privileged process does not let the caller's own `~/.ssh/config` say where a profile's host is.
@@ -116,7 +110,7 @@ pub fn load(
     match trust {
         Trust::Elevated(caller) => {
             built.read_trusted(&name, &system, caller)?;
-            built.refuse_widening(given, &system, &trust.runtime_dir())?;
+            built.refuse_widening(given, &system, &trust.runtime_dirs())?;
         }
         Trust::Own => {
             let user = places.user.as_ref().map(|dir| dir.join(name.file_name()));
@@ -207,12 +201,17 @@ impl Builder {
         self.add(path, &text)
     }
 
-    fn refuse_widening(&self, given: &[Given], path: &Path, runtime_dir: &Path) -> Result<(), ConfigError> {
+    fn refuse_widening(
+        &self,
+        given: &[Given],
+        path: &Path,
+        runtime_dirs: &[PathBuf],
+    ) -> Result<(), ConfigError> {
         // With defaults filled in: repeating a default is no change either.
         let standing = to_table(&self.profile());
         for Given { flag, key, value } in given {
             let class = Key::find(key).map_or(super::Class::Widens, |key| key.class);
-            if !class.permits(standing.get(key), value, runtime_dir) {
+            if !class.permits(standing.get(key), value, runtime_dirs) {
                 let (flag, key) = (flag.clone(), key.clone());
                 return Err(ConfigError::Refused { flag, key, class, path: path.to_owned() });
             }

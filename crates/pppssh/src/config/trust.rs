@@ -1,19 +1,19 @@
 //! Whose word counts: is this process entitled by its caller's own rights, or did the binary bring rights along?
 
 use std::ffi::OsString;
-use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
-use std::{env, fs, io};
+use std::path::PathBuf;
+use std::{env, io};
 
 use nix::unistd::{Group, User};
 use rustix::process::{getegid, geteuid, getgid, getgroups, getuid};
 
 use crate::privilege::at_secure;
 
-/// Search path for the children of a privileged process.
-const CHILD_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-/// What such a child keeps of the caller's environment. Everything else could change what a program does.
-const CHILD_KEEPS: [&str; 4] = ["TERM", "LANG", "LANGUAGE", "SSH_AUTH_SOCK"];
+/// Search path of a privileged process and its children.
+const SAFE_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+/// What it keeps of the caller's environment, besides `LC_…`. Everything else could change what a program does.
+const KEEPS: [&str; 7] =
+    ["TERM", "LANG", "LANGUAGE", "SSH_AUTH_SOCK", "SSH_CLIENT", "SSH_CONNECTION", "SSH_ORIGINAL_COMMAND"];
 
 /// Whose word counts.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -125,53 +125,40 @@ impl Trust {
         }
     }
 
-    /// Where sockets and journals go: `/run/pppssh` for root, else `pppssh` in the user's runtime directory, else
-    /// `/tmp/pppssh-UID`. It need not exist yet; make it with mode 0700 and check that it is the user's.
-    pub fn runtime_dir(&self) -> PathBuf {
+    /// Below which directories the caller of a privileged process may put a control socket: they are his own.
+    pub(super) fn runtime_dirs(&self) -> Vec<PathBuf> {
         let uid = getuid().as_raw();
-        if uid == 0 {
-            return "/run/pppssh".into();
-        }
-        let named = match self {
-            Self::Own => env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from).filter(|dir| dir.is_absolute()),
-            Self::Elevated(_) => None,
-        };
-        let usual = || Some(PathBuf::from(format!("/run/user/{uid}"))).filter(|dir| is_own_dir(dir, uid));
-        named.or_else(usual).map_or_else(|| format!("/tmp/pppssh-{uid}").into(), |dir| dir.join("pppssh"))
+        vec![format!("/run/user/{uid}/pppssh").into(), format!("/tmp/pppssh-{uid}").into()]
     }
 
-    /// The whole environment for a child such as `ssh`: give it with `env_clear` and `envs`.
+    /// The environment that this process and its children should have: unchanged, unless the process is privileged.
     ///
-    /// The loader ignores `LD_…` for a privileged process, but not for its children; so a child gets a fixed `PATH`,
-    /// who the user is from the user database, and of the caller's environment only locale, terminal and agent.
-    pub fn child_env(&self) -> Vec<(OsString, OsString)> {
-        let Self::Elevated(caller) = self else {
-            return env::vars_os().collect();
-        };
-        child_env(caller, env::vars_os())
+    /// Then it has a fixed `PATH`, who the user is from the user database, and of the caller's only locale, terminal,
+    /// agent, and what sshd says about the connection. (The loader removes `LD_…` by itself.)
+    pub fn environment(&self) -> Vec<(OsString, OsString)> {
+        match self {
+            Self::Own => env::vars_os().collect(),
+            Self::Elevated(caller) => caller.environment(env::vars_os()),
+        }
     }
-}
-
-fn child_env(caller: &Caller, ours: impl Iterator<Item = (OsString, OsString)>) -> Vec<(OsString, OsString)> {
-    let keeps = |name: &OsString| {
-        name.to_str().is_some_and(|name| CHILD_KEEPS.contains(&name) || name.starts_with("LC_"))
-    };
-    let mut all: Vec<_> = ours.filter(|(name, _)| keeps(name)).collect();
-    all.push(("PATH".into(), CHILD_PATH.into()));
-    all.push(("SHELL".into(), "/bin/sh".into()));
-    all.extend(caller.home.clone().map(|home| ("HOME".into(), home.into())));
-    if let Some(name) = &caller.name {
-        all.push(("USER".into(), name.into()));
-        all.push(("LOGNAME".into(), name.into()));
-    }
-    all
-}
-
-fn is_own_dir(dir: &Path, uid: u32) -> bool {
-    fs::symlink_metadata(dir).is_ok_and(|meta| meta.is_dir() && meta.uid() == uid)
 }
 
 impl Caller {
+    fn environment(&self, given: impl Iterator<Item = (OsString, OsString)>) -> Vec<(OsString, OsString)> {
+        let keeps = |name: &OsString| {
+            name.to_str().is_some_and(|name| KEEPS.contains(&name) || name.starts_with("LC_"))
+        };
+        let mut all: Vec<_> = given.filter(|(name, _)| keeps(name)).collect();
+        all.push(("PATH".into(), SAFE_PATH.into()));
+        all.push(("SHELL".into(), "/bin/sh".into()));
+        all.extend(self.home.clone().map(|home| ("HOME".into(), home.into())));
+        if let Some(name) = &self.name {
+            all.push(("USER".into(), name.into()));
+            all.push(("LOGNAME".into(), name.into()));
+        }
+        all
+    }
+
     /// The real user of this process.
     pub fn current() -> Result<Self, TrustError> {
         let uid = getuid();
@@ -251,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn a_privileged_child_keeps_nothing_that_could_steer_it() {
+    fn a_privileged_process_keeps_nothing_that_could_steer_it() {
         let ours = [
             ("PATH", "/tmp/evil"),
             ("LD_PRELOAD", "/tmp/evil.so"),
@@ -264,7 +251,7 @@ mod tests {
             ("LC_TIME", "C"),
             ("SSH_AUTH_SOCK", "/run/agent"),
         ];
-        let env = child_env(&vpn(), ours.into_iter().map(|(name, value)| (name.into(), value.into())));
+        let env = vpn().environment(ours.into_iter().map(|(name, value)| (name.into(), value.into())));
         let text: Vec<_> = env.iter().map(|(n, v)| format!("{}={}", n.display(), v.display())).collect();
         assert!(!text.iter().any(|line| line.contains("evil")), "{text:?}");
         for kept in ["LANG=C.UTF-8", "LC_TIME=C", "SSH_AUTH_SOCK=/run/agent", "HOME=/home/vpn", "USER=vpn"] {

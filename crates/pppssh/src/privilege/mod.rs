@@ -1,42 +1,41 @@
 //! Capabilities: held as long as they are needed, given up for good after that.
 //!
-//! A capability set belongs to a thread, not to the process. Call [`Privileges::reduce`] first thing in `main`, before
-//! any thread is made, so that every later thread inherits what is left; and give a runtime's helper threads
-//! [`renounce_thread`] as their first act, so that [`Privileges::give_up`] leaves nothing behind in one of them.
+//! In `main`, before any thread is made, and in this order: [`crate::config::Trust::detect`], [`clean_environment`],
+//! [`Privileges::reduce`] (or [`renounce_gained`], for a verb that needs no rights but its caller's).
+//!
+//! A capability set belongs to a thread, not to the process. So give a runtime's helper threads [`renounce_thread`] as
+//! their first act (`on_thread_start`), or [`Privileges::give_up`] will find that one of them holds something still.
 
 pub(crate) mod at_secure;
+mod environment;
+mod hook;
 
-use std::collections::HashSet;
 use std::path::PathBuf;
 use std::{env, fs, io};
 
-use caps::{CapSet, Capability, CapsHashSet};
 use rustix::process::{DumpableBehavior, geteuid, set_dumpable_behavior};
-use rustix::thread::{no_new_privs, set_no_new_privs};
+use rustix::thread::{
+    CapabilitySet, CapabilitySets, capabilities, clear_ambient_capability_set, no_new_privs,
+    set_capabilities, set_no_new_privs,
+};
 
 use crate::config::Trust;
 
+pub use environment::clean_environment;
+
 /// What a link needs: to make and set up its device, its routes, and the forwarding switch.
-const NEEDED: [Capability; 1] = [Capability::CAP_NET_ADMIN];
+const NEEDED: CapabilitySet = CapabilitySet::NET_ADMIN;
 
 /// What root keeps besides: to read keys and write logs in a user's directory (`sudo pppssh connect -i ~/.ssh/id`), and
 /// to listen on port 22.
-const ROOT_KEEPS: [Capability; 2] = [Capability::CAP_DAC_OVERRIDE, Capability::CAP_NET_BIND_SERVICE];
+const ROOT_KEEPS: CapabilitySet = CapabilitySet::DAC_OVERRIDE.union(CapabilitySet::NET_BIND_SERVICE);
 
-/// Why capabilities could not be changed.
+/// Why rights could not be reduced.
 #[derive(Debug, thiserror::Error)]
 pub enum PrivilegeError {
     /// capset(2) or prctl(2) failed.
     #[error("cannot {what}: {source}")]
-    Caps {
-        /// What was to be done.
-        what: &'static str,
-        /// The system's reason.
-        source: caps::errors::CapsError,
-    },
-    /// prctl(2) failed.
-    #[error("cannot {what}: {source}")]
-    Prctl {
+    Kernel {
         /// What was to be done.
         what: &'static str,
         /// The system's reason.
@@ -45,21 +44,20 @@ pub enum PrivilegeError {
     /// Another thread still has capabilities, which no other thread can take from it.
     #[error("thread {0} of this process still holds capabilities: it was started without `renounce_thread`")]
     OtherThread(String),
+    /// Something was started too early.
+    #[error("the environment can only be cleaned while there is one thread")]
+    NotAlone,
 }
 
-fn caps_error(what: &'static str) -> impl FnOnce(caps::errors::CapsError) -> PrivilegeError {
-    move |source| PrivilegeError::Caps { what, source }
+fn kernel(what: &'static str) -> impl FnOnce(rustix::io::Errno) -> PrivilegeError {
+    move |errno| PrivilegeError::Kernel { what, source: errno.into() }
 }
 
-fn prctl_error(what: &'static str) -> impl FnOnce(rustix::io::Errno) -> PrivilegeError {
-    move |errno| PrivilegeError::Prctl { what, source: errno.into() }
-}
-
-/// What this process may still do.
-#[derive(Debug)]
+/// What this process may do to the network, and how it gets rid of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Privileges {
-    net_admin: bool,
-    given_up: bool,
+    /// Whether there was anything to give up.
+    at_start: bool,
 }
 
 impl Privileges {
@@ -70,69 +68,37 @@ impl Privileges {
     /// attach, and its files in /proc belong to root.
     pub fn reduce() -> Result<Self, PrivilegeError> {
         let root = geteuid().is_root();
-        let keeps: CapsHashSet = NEEDED.into_iter().chain(ROOT_KEEPS.into_iter().filter(|_| root)).collect();
-        let permitted = caps::read(None, CapSet::Permitted).map_err(caps_error("read the capabilities"))?;
-        let kept: CapsHashSet = permitted.intersection(&keeps).copied().collect();
-        hold_exactly(&kept)?;
-        let net_admin = NEEDED.iter().all(|cap| kept.contains(cap));
+        let keeps = if root { NEEDED | ROOT_KEEPS } else { NEEDED };
+        let kept = held()? & keeps;
+        hold_exactly(kept)?;
         if !root && !kept.is_empty() {
             set_dumpable_behavior(DumpableBehavior::NotDumpable)
-                .map_err(prctl_error("make the process undumpable"))?;
+                .map_err(kernel("make the process undumpable"))?;
         }
-        Ok(Self { net_admin, given_up: false })
+        Ok(Self { at_start: kept.contains(NEEDED) })
     }
 
-    /// Whether the network may be set up: `cap_net_admin` is held.
+    /// Whether the network may be set up: this thread holds `cap_net_admin`.
     pub fn net_admin(&self) -> bool {
-        self.net_admin
-    }
-
-    /// Whether [`Privileges::give_up`] was called.
-    pub fn given_up(&self) -> bool {
-        self.given_up
-    }
-
-    /// Runs `spawn` with `cap_net_admin` in the ambient set of this thread, so that a child spawned by it has it:
-    /// thus a hook can add routes without being root. Only for programs that [`crate::config::open_trusted`] accepts.
-    pub fn with_ambient<T>(&self, spawn: impl FnOnce() -> T) -> Result<T, PrivilegeError> {
-        struct Lowered;
-        impl Drop for Lowered {
-            fn drop(&mut self) {
-                // Emptying the inheritable set empties the ambient one too; both calls only ever take away.
-                let _ = caps::clear(None, CapSet::Ambient);
-                let _ = caps::clear(None, CapSet::Inheritable);
-            }
-        }
-        if !self.net_admin || geteuid().is_root() {
-            return Ok(spawn());
-        }
-        let _lowered = Lowered;
-        for cap in NEEDED {
-            caps::raise(None, CapSet::Inheritable, cap)
-                .map_err(caps_error("make a capability inheritable"))?;
-            caps::raise(None, CapSet::Ambient, cap).map_err(caps_error("pass a capability on"))?;
-        }
-        Ok(spawn())
+        self.at_start && held().is_ok_and(|held| held.contains(NEEDED))
     }
 
     /// Gives everything up for good: empties every set of this thread and sets `no_new_privs`, so that no program run
-    /// from now on can gain anything either, not even root's children.
+    /// from now on can gain anything either, not even a child of root.
     ///
-    /// It fails if another thread of this process still holds capabilities.
-    pub fn give_up(&mut self) -> Result<(), PrivilegeError> {
+    /// Fails if another thread of this process still holds capabilities.
+    pub fn give_up(&self) -> Result<(), PrivilegeError> {
         renounce_thread()?;
-        set_no_new_privs(true).map_err(prctl_error("set no_new_privs"))?;
-        self.net_admin = false;
-        self.given_up = true;
+        set_no_new_privs(true).map_err(kernel("set no_new_privs"))?;
         other_holder().map_or(Ok(()), |thread| Err(PrivilegeError::OtherThread(thread)))
     }
 
     /// What is held, or how to get it: for the error that says an operation is not permitted.
     pub fn describe(&self) -> String {
-        if self.net_admin {
+        if self.net_admin() {
             return "this process has cap_net_admin".to_owned();
         }
-        if self.given_up {
+        if self.at_start {
             return "this process has given cap_net_admin up (`drop-privileges`)".to_owned();
         }
         let program = env::current_exe().unwrap_or_else(|_| PathBuf::from("pppssh"));
@@ -152,7 +118,7 @@ impl Privileges {
 
 /// Leaves the calling thread without any capability: for helper threads of a runtime (`on_thread_start`).
 pub fn renounce_thread() -> Result<(), PrivilegeError> {
-    hold_exactly(&CapsHashSet::new())
+    hold_exactly(CapabilitySet::empty())
 }
 
 /// For verbs that need no rights but their caller's: forgets what the file gave, as if it had given nothing.
@@ -164,29 +130,33 @@ pub fn renounce_gained(trust: &Trust) -> Result<(), PrivilegeError> {
         return Ok(());
     }
     renounce_thread()?;
-    set_dumpable_behavior(DumpableBehavior::Dumpable).map_err(prctl_error("make the process dumpable"))
+    set_dumpable_behavior(DumpableBehavior::Dumpable).map_err(kernel("make the process dumpable"))
+}
+
+fn held() -> Result<CapabilitySet, PrivilegeError> {
+    capabilities(None).map(|sets| sets.permitted).map_err(kernel("read the capabilities"))
 }
 
 /// Makes the permitted and the effective set of this thread `kept`, and the others empty.
-fn hold_exactly(kept: &CapsHashSet) -> Result<(), PrivilegeError> {
-    caps::clear(None, CapSet::Ambient).map_err(caps_error("empty the ambient set"))?;
-    caps::clear(None, CapSet::Inheritable).map_err(caps_error("empty the inheritable set"))?;
-    // First the effective set, since it must stay within the permitted one.
-    caps::set(None, CapSet::Effective, kept).map_err(caps_error("reduce the effective set"))?;
-    caps::set(None, CapSet::Permitted, kept).map_err(caps_error("reduce the permitted set"))
+fn hold_exactly(kept: CapabilitySet) -> Result<(), PrivilegeError> {
+    clear_ambient_capability_set().map_err(kernel("empty the ambient set"))?;
+    let sets = CapabilitySets { effective: kept, permitted: kept, inheritable: CapabilitySet::empty() };
+    set_capabilities(None, sets).map_err(kernel("reduce the capabilities"))
 }
 
 /// The id of a thread of this process that holds a capability.
 fn other_holder() -> Option<String> {
-    let tasks = fs::read_dir("/proc/self/task").ok()?;
-    let holds = |id: &String| {
+    thread_ids().into_iter().find(|id| {
         let status = fs::read_to_string(format!("/proc/self/task/{id}/status")).unwrap_or_default();
         let permitted = status.lines().find_map(|line| line.strip_prefix("CapPrm:"));
         permitted.is_some_and(|mask| mask.trim().bytes().any(|digit| digit != b'0'))
-    };
-    let ids: HashSet<String> =
-        tasks.flatten().filter_map(|task| task.file_name().into_string().ok()).collect();
-    ids.into_iter().find(holds)
+    })
+}
+
+/// The threads of this process.
+fn thread_ids() -> Vec<String> {
+    let tasks = fs::read_dir("/proc/self/task").into_iter().flatten().flatten();
+    tasks.filter_map(|task| task.file_name().into_string().ok()).collect()
 }
 
 #[cfg(test)]
@@ -202,33 +172,36 @@ mod tests {
     fn a_thread_that_renounced_holds_nothing_and_cannot_get_it_back() {
         on_own_thread(|| {
             renounce_thread().unwrap();
-            for set in [CapSet::Permitted, CapSet::Effective, CapSet::Inheritable, CapSet::Ambient] {
-                assert!(caps::read(None, set).unwrap().is_empty(), "{set:?}");
-            }
-            assert!(caps::raise(None, CapSet::Permitted, Capability::CAP_NET_ADMIN).is_err());
+            let empty = CapabilitySet::empty();
+            let nothing = CapabilitySets { effective: empty, permitted: empty, inheritable: empty };
+            assert_eq!(capabilities(None).unwrap(), nothing);
+            let again = CapabilitySets { permitted: CapabilitySet::NET_ADMIN, ..nothing };
+            assert!(set_capabilities(None, again).is_err());
         });
     }
 
     #[test]
     fn reducing_keeps_no_more_than_was_there_and_no_more_than_is_needed() {
         on_own_thread(|| {
-            let before = caps::read(None, CapSet::Permitted).unwrap();
+            let before = held().unwrap();
             let privileges = Privileges::reduce().unwrap();
-            let after = caps::read(None, CapSet::Permitted).unwrap();
-            assert!(after.is_subset(&before));
-            assert!(after.iter().all(|cap| NEEDED.contains(cap) || ROOT_KEEPS.contains(cap)), "{after:?}");
-            assert_eq!(privileges.net_admin(), after.contains(&Capability::CAP_NET_ADMIN));
-            assert!(caps::read(None, CapSet::Inheritable).unwrap().is_empty());
+            let after = capabilities(None).unwrap();
+            assert!(before.contains(after.permitted));
+            assert!((NEEDED | ROOT_KEEPS).contains(after.permitted), "{:?}", after.permitted);
+            assert_eq!(after.effective, after.permitted);
+            assert!(after.inheritable.is_empty());
+            assert_eq!(privileges.net_admin(), after.permitted.contains(NEEDED));
         });
     }
 
     #[test]
     fn the_description_says_how_to_get_what_is_missing() {
-        let without = Privileges { net_admin: false, given_up: false };
-        let text = without.describe();
-        assert!(text.contains("setcap cap_net_admin+ep /"), "{text}");
-        assert!(text.contains("AmbientCapabilities=CAP_NET_ADMIN"), "{text}");
-        let given_up = Privileges { net_admin: false, given_up: true };
-        assert!(given_up.describe().contains("drop-privileges"));
+        on_own_thread(|| {
+            renounce_thread().unwrap();
+            let text = Privileges { at_start: false }.describe();
+            assert!(text.contains("setcap cap_net_admin+ep /"), "{text}");
+            assert!(text.contains("AmbientCapabilities=CAP_NET_ADMIN"), "{text}");
+            assert!(Privileges { at_start: true }.describe().contains("drop-privileges"));
+        });
     }
 }

@@ -1,0 +1,255 @@
+//! The command line: every verb, its arguments and its help. What the verbs do is elsewhere.
+
+mod generate;
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueHint};
+use clap_complete::Shell;
+
+use crate::config::{CallFlags, CarrierChoice, LinkFlags, ListenFlags, ProfileName, Target};
+use crate::keys::{AuthorizeArgs, KeygenArgs};
+use crate::log::LogArgs;
+
+pub use generate::{completions, man};
+
+/// A point-to-point IP link over an SSH login.
+///
+/// `pppssh connect HOST` logs in to HOST by SSH, runs `pppssh serve` there, and joins the two hosts by a network device
+/// on each end. It speaks PPP, so pppd may be the other end.
+#[derive(Debug, Parser)]
+#[command(
+    name = "pppssh",
+    version,
+    max_term_width = 100,
+    propagate_version = true,
+    disable_help_subcommand = true,
+    after_help = "`pppssh VERB -h` explains a verb briefly, `pppssh VERB --help` at length.",
+    after_long_help = "\
+Examples:
+  Link this host to saturn, and the network behind saturn to this host:
+      pppssh connect saturn --addresses 192.168.1.1:192.168.2.1 --route 192.168.2.0/24
+
+  Let venus call this host with its key, and nothing else:
+      pppssh authorize --append --from 10.9.9.1 venus.pub
+
+  See what the two ends agreed on:
+      pppssh status --explain
+
+Exit codes are those of pppd; `pppssh man` lists them.
+`pppssh VERB -h` explains a verb briefly, `pppssh VERB --help` at length."
+)]
+pub struct Cli {
+    /// What is logged, how and where to.
+    #[command(flatten)]
+    pub log: LogArgs,
+
+    /// What to do.
+    #[command(subcommand)]
+    pub verb: Verb,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// Call a host and keep the link up.
+    ///
+    /// Runs until it is ended by SIGTERM, SIGINT or `pppssh disconnect`; then it takes the link down politely and undoes
+    /// what it changed on this host. SIGHUP makes it dial again.
+    Connect(ConnectArgs),
+
+    /// Answer a call on standard input and output; what sshd runs.
+    ///
+    /// Meant as the forced command of a key (see `pppssh authorize`). What this end grants is said by its own command
+    /// line and profile; the caller may only pick a profile that `selectable` lists.
+    Serve(ServeArgs),
+
+    /// Answer calls with an SSH server of its own, where there is no sshd.
+    Listen(ListenArgs),
+
+    /// Say how the links of this user are doing.
+    Status(StatusArgs),
+
+    /// Take a link down politely.
+    Disconnect(DisconnectArgs),
+
+    /// Undo what a killed session left behind.
+    ///
+    /// Each session writes down every change of addresses, routes and forwarding before it makes it. This reads what
+    /// sessions left whose process is gone, and undoes it.
+    Cleanup(CleanupArgs),
+
+    /// Make a key for a link.
+    Keygen(KeygenArgs),
+
+    /// Let a key in, for `pppssh serve` and nothing else.
+    ///
+    /// Prints the line for authorized_keys, or appends it with --append.
+    Authorize(AuthorizeArgs),
+
+    /// Show a link between two hosts that exist only for the demo.
+    ///
+    /// Makes venus and saturn as network namespaces with a network behind each, links them, moves data both ways, prints
+    /// what it measured, and leaves nothing behind. Needs root or user namespaces.
+    Demo(DemoArgs),
+
+    /// Explain the keys of a profile, or show one as it stands.
+    Config(ConfigArgs),
+
+    /// Print a completion script for a shell.
+    ///
+    /// For example `pppssh completions bash > /etc/bash_completion.d/pppssh`.
+    Completions(CompletionsArgs),
+
+    /// Print the manual pages.
+    Man(ManArgs),
+}
+
+/// Arguments of `connect`.
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+Examples:
+  Ask the peer for both addresses, and for nothing else:
+      pppssh connect vpn@saturn
+
+  With the system's ssh, its jump hosts, hardware keys and so on:
+      pppssh connect saturn --carrier openssh
+
+  With all that /etc/pppssh/saturn.toml says, but once only:
+      pppssh connect saturn --no-persist
+
+  To a host where pppd answers:
+      pppssh connect saturn --remote-command 'pppd notty noauth'")]
+pub struct ConnectArgs {
+    /// Host to call, and the profile to use if there is one of that name.
+    #[arg(value_name = "[USER@]HOST", value_hint = ValueHint::Hostname)]
+    pub target: Target,
+
+    /// The SSH login and redialling.
+    #[command(flatten)]
+    pub call: CallFlags,
+
+    /// The link.
+    #[command(flatten)]
+    pub link: LinkFlags,
+}
+
+/// Arguments of `serve`.
+#[derive(Debug, Args)]
+pub struct ServeArgs {
+    /// The link.
+    #[command(flatten)]
+    pub link: LinkFlags,
+}
+
+/// Arguments of `listen`.
+#[derive(Debug, Args)]
+pub struct ListenArgs {
+    /// The server.
+    #[command(flatten)]
+    pub server: ListenFlags,
+
+    /// The links.
+    #[command(flatten)]
+    pub link: LinkFlags,
+}
+
+/// Arguments of `status`.
+#[derive(Debug, Args)]
+pub struct StatusArgs {
+    /// The session; all by default.
+    #[arg(value_name = "NAME")]
+    pub name: Option<String>,
+
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+
+    /// Say in sentences what was asked, granted and refused, and by whom.
+    #[arg(long, conflicts_with = "json")]
+    pub explain: bool,
+
+    /// The control socket, if the session was given one.
+    #[arg(long, value_name = "PATH", value_hint = ValueHint::FilePath)]
+    pub control: Option<PathBuf>,
+}
+
+/// Arguments of `disconnect`.
+#[derive(Debug, Args)]
+pub struct DisconnectArgs {
+    /// The session; may be left out if there is only one.
+    #[arg(value_name = "NAME")]
+    pub name: Option<String>,
+
+    /// The control socket, if the session was given one.
+    #[arg(long, value_name = "PATH", value_hint = ValueHint::FilePath)]
+    pub control: Option<PathBuf>,
+}
+
+/// Arguments of `cleanup`.
+#[derive(Debug, Args)]
+pub struct CleanupArgs {
+    /// Say what would be undone, and change nothing.
+    #[arg(short = 'n', long)]
+    pub dry_run: bool,
+
+    /// Look for journals in DIR only.
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub journal_dir: Option<PathBuf>,
+}
+
+/// Arguments of `demo`.
+#[derive(Debug, Clone, Args)]
+pub struct DemoArgs {
+    /// Keep the two hosts and the link until Enter or Ctrl-C.
+    #[arg(long)]
+    pub hold: bool,
+
+    /// Data to move each way, in MiB.
+    #[arg(long, value_name = "MIB", default_value_t = 256)]
+    pub size: u32,
+
+    /// Who speaks SSH on the calling host.
+    #[arg(long, value_name = "KIND", default_value = "native")]
+    pub carrier: CarrierChoice,
+}
+
+/// Arguments of `config`.
+#[derive(Debug, Args)]
+#[command(group = clap::ArgGroup::new("what").required(true))]
+pub struct ConfigArgs {
+    /// Print a profile with every key, its meaning and its default.
+    #[arg(long, group = "what")]
+    pub example: bool,
+
+    /// Print the profile NAME as it stands, and where each value came from.
+    #[arg(long, value_name = "NAME", group = "what")]
+    pub show: Option<ProfileName>,
+
+    /// Read profiles from DIR only.
+    #[arg(long, value_name = "DIR", requires = "show", value_hint = ValueHint::DirPath)]
+    pub config_dir: Option<PathBuf>,
+}
+
+/// Arguments of `completions`.
+#[derive(Debug, Args)]
+pub struct CompletionsArgs {
+    /// The shell.
+    #[arg(value_name = "SHELL")]
+    pub shell: Shell,
+}
+
+/// Arguments of `man`.
+#[derive(Debug, Args)]
+pub struct ManArgs {
+    /// The verb whose page to print; the page of pppssh itself by default.
+    #[arg(value_name = "VERB")]
+    pub verb: Option<String>,
+
+    /// Write all pages into DIR instead.
+    #[arg(long, value_name = "DIR", conflicts_with = "verb", value_hint = ValueHint::DirPath)]
+    pub dir: Option<PathBuf>,
+}
+
+#[cfg(test)]
+mod tests;
