@@ -1,0 +1,235 @@
+//! One client: its connection from the first octet to the last.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use russh::server::{self, Handle};
+use russh::{ChannelId, Disconnect};
+use tokio::net::TcpStream;
+use tokio::sync::{OwnedSemaphorePermit, mpsc, watch};
+use tokio::time::Instant;
+
+use super::channel::{Command, Session, What};
+use super::handler::Handler;
+use super::{Phase, Shared};
+use crate::ring::{RingCloser, RingConfig, RingStream};
+
+/// How long a client that was asked to go, or has nothing left to do here, may take to go.
+const GOODBYE: Duration = Duration::from_secs(5);
+
+/// The sessions of one connection, which its handler opens and its task closes.
+pub(super) struct Connection {
+    sessions: Mutex<HashMap<ChannelId, Arc<Session>>>,
+    commands: mpsc::UnboundedSender<Command>,
+    stage: watch::Sender<Stage>,
+}
+
+/// How far a connection has come; each stage has a limit of time, but for `Serving`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stage {
+    /// Not logged in.
+    Login,
+    /// Logged in, no session yet.
+    Idle,
+    /// At least one session.
+    Serving,
+    /// All sessions have ended.
+    Ended,
+}
+
+impl Connection {
+    fn sessions(&self) -> MutexGuard<'_, HashMap<ChannelId, Arc<Session>>> {
+        self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn logged_in(&self) {
+        self.stage.send_replace(Stage::Idle);
+    }
+
+    /// Begins a session in a channel.
+    pub(super) fn begin(&self, channel: ChannelId) -> Arc<Session> {
+        let session = Arc::new(Session::new(channel, self.commands.clone()));
+        self.sessions().insert(channel, Arc::clone(&session));
+        self.stage.send_replace(Stage::Serving);
+        session
+    }
+
+    /// Ends the session of a channel, if it has one.
+    pub(super) fn end(&self, channel: ChannelId) -> bool {
+        let mut sessions = self.sessions();
+        let Some(session) = sessions.remove(&channel) else {
+            return false;
+        };
+        session.close();
+        if sessions.is_empty() {
+            self.stage.send_replace(Stage::Ended);
+        }
+        true
+    }
+
+    /// Sessions that have not ended.
+    pub(super) fn count(&self) -> usize {
+        self.sessions().len()
+    }
+
+    pub(super) fn end_all(&self) {
+        for (_, session) in self.sessions().drain() {
+            session.close();
+        }
+    }
+}
+
+/// Serves one client until it is gone.
+pub(super) async fn serve(stream: TcpStream, peer: SocketAddr, shared: Arc<Shared>, permit: OwnedSemaphorePermit) {
+    if let Err(error) = stream.set_nodelay(true) {
+        tracing::debug!(%peer, %error, "cannot set TCP_NODELAY");
+    }
+    let (read, write) = stream.into_split();
+    let ring = RingStream::from_halves(read, write, RingConfig::default());
+    let (gate, closer) = (ring.gate(), ring.closer());
+    let (commands, asked) = mpsc::unbounded_channel();
+    let (stage, staged) = watch::channel(Stage::Login);
+    let connection = Arc::new(Connection { sessions: Mutex::default(), commands, stage });
+    let handler = Handler::new(peer, Arc::clone(&shared), Arc::clone(&connection), gate, permit);
+    let grace = Instant::now() + shared.config.login_grace;
+    let started = tokio::time::timeout_at(grace, server::run_stream(Arc::clone(&shared.ssh), ring, handler)).await;
+    let session = match started {
+        Ok(Ok(session)) => session,
+        Ok(Err(error)) => return tracing::debug!(%peer, %error, "no SSH client"),
+        Err(_) => return tracing::debug!(%peer, "said nothing in time"),
+    };
+    let handle = session.handle();
+    let client = Client { peer, handle, closer, connection, shared };
+    let mut session = pin!(session);
+    tokio::select! {
+        ended = &mut session => return log_end(peer, ended),
+        () = client.attend(asked, staged, grace) => {}
+    }
+    // Its task ends when it finds the stream closed, which it does unless it waits for a session that reads
+    // nothing; that session was told to end.
+    if let Ok(ended) = tokio::time::timeout(GOODBYE, &mut session).await {
+        log_end(peer, ended);
+    }
+}
+
+fn log_end(peer: SocketAddr, ended: Result<(), russh::Error>) {
+    match ended {
+        Ok(()) => tracing::debug!(%peer, "connection ended"),
+        Err(error) => tracing::info!(%peer, %error, "connection ended"),
+    }
+}
+
+struct Client {
+    peer: SocketAddr,
+    handle: Handle,
+    closer: RingCloser,
+    connection: Arc<Connection>,
+    shared: Arc<Shared>,
+}
+
+impl Client {
+    /// Does what sessions ask for, until the connection has to end; ends it.
+    async fn attend(
+        &self,
+        mut asked: mpsc::UnboundedReceiver<Command>,
+        mut stage: watch::Receiver<Stage>,
+        grace: Instant,
+    ) {
+        let mut phase = self.shared.phase.clone();
+        let mut deadline = Some(grace);
+        let reason = loop {
+            tokio::select! {
+                Some(command) = asked.recv() => {
+                    if !self.obey(command).await {
+                        break "the client takes no answer";
+                    }
+                }
+                Ok(()) = stage.changed() => deadline = match *stage.borrow_and_update() {
+                    // The limit of the login itself stands.
+                    Stage::Login => deadline,
+                    Stage::Idle => Some(Instant::now() + self.shared.config.login_grace),
+                    Stage::Serving => None,
+                    Stage::Ended => Some(Instant::now() + GOODBYE),
+                },
+                () = until(deadline) => match *stage.borrow() {
+                    Stage::Login => break "login took too long",
+                    Stage::Idle => break "no session was asked for",
+                    Stage::Ended => break "all sessions have ended",
+                    // Begun at the last moment.
+                    Stage::Serving => deadline = None,
+                },
+                closing = leaves_open(&mut phase) => {
+                    if closing == Phase::Closing {
+                        self.drain(&mut asked, &stage).await;
+                    }
+                    break "the server is shutting down";
+                }
+            }
+        };
+        tracing::debug!(peer = %self.peer, reason, "closing the connection");
+        self.connection.end_all();
+        if *phase.borrow() != Phase::Closed {
+            let bye = self.handle.disconnect(Disconnect::ByApplication, reason.to_owned(), "en".to_owned());
+            if tokio::time::timeout(GOODBYE, bye).await.is_ok() {
+                self.let_go().await;
+            }
+        }
+        self.closer.close();
+    }
+
+    /// When the server is asked to shut down, sessions that are ending get their exit status through.
+    async fn drain(&self, asked: &mut mpsc::UnboundedReceiver<Command>, stage: &watch::Receiver<Stage>) {
+        while let Ok(command) = asked.try_recv() {
+            if !self.obey(command).await {
+                return;
+            }
+        }
+        if *stage.borrow() == Stage::Ended {
+            self.let_go().await;
+        }
+    }
+
+    /// Gives the client time to close the connection. When it does, russh's task ends, and `serve` with it.
+    async fn let_go(&self) {
+        tokio::time::sleep(GOODBYE).await;
+    }
+
+    /// `false` when it cannot be done in time.
+    async fn obey(&self, Command { channel, what }: Command) -> bool {
+        let doing = async {
+            match what {
+                What::Stderr(text) => {
+                    // SSH_EXTENDED_DATA_STDERR, RFC 4254 §5.2
+                    let _ = self.handle.extended_data(channel, 1, text).await;
+                }
+                What::Exit(status) => {
+                    if self.connection.end(channel) {
+                        let _ = self.handle.exit_status_request(channel, status).await;
+                        let _ = self.handle.close(channel).await;
+                    }
+                }
+                What::Abandoned => {
+                    if self.connection.end(channel) {
+                        let _ = self.handle.close(channel).await;
+                    }
+                }
+            }
+        };
+        tokio::time::timeout(GOODBYE, doing).await.is_ok()
+    }
+}
+
+/// Waits until the server is no longer open, and tells what it is then.
+async fn leaves_open(phase: &mut watch::Receiver<Phase>) -> Phase {
+    phase.wait_for(|&phase| phase != Phase::Open).await.map_or(Phase::Closed, |phase| *phase)
+}
+
+async fn until(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => tokio::time::sleep_until(deadline).await,
+        None => std::future::pending().await,
+    }
+}
