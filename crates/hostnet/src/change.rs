@@ -66,6 +66,9 @@ pub enum Change {
         mtu: Option<u32>,
         /// The routing table.
         table: u32,
+        /// The gateway is on the link though no other route says so.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        onlink: bool,
     },
     /// A switch below `/proc/sys` was set.
     Sysctl {
@@ -133,25 +136,16 @@ impl Change {
                 Some(peer) => format!("ip address add {local} peer {peer}/{prefix} dev {}", device.name),
                 None => format!("ip address add {local}/{prefix} dev {}", device.name),
             },
-            Change::Route { dst, device, via, metric, src, mtu, table } => {
-                let mut line = format!("ip route add {dst}");
-                if let Some(via) = via {
-                    line += &format!(" via {via}");
-                }
-                line += &format!(" dev {}", device.name);
-                if *metric != default_metric(dst) {
-                    line += &format!(" metric {metric}");
-                }
-                if let Some(src) = src {
-                    line += &format!(" src {src}");
-                }
-                if let Some(mtu) = mtu {
-                    line += &format!(" mtu {mtu}");
-                }
-                if *table != TABLE_MAIN {
-                    line += &format!(" table {table}");
-                }
-                line
+            Change::Route { dst, device, via, metric, src, mtu, table, onlink } => {
+                let mut words = vec![format!("ip route add {dst}")];
+                words.extend(via.map(|via| format!("via {via}")));
+                words.push(format!("dev {}", device.name));
+                words.extend(onlink.then(|| "onlink".to_owned()));
+                words.extend((*metric != default_metric(dst)).then(|| format!("metric {metric}")));
+                words.extend(src.map(|src| format!("src {src}")));
+                words.extend(mtu.map(|mtu| format!("mtu {mtu}")));
+                words.extend((*table != TABLE_MAIN).then(|| format!("table {table}")));
+                words.join(" ")
             }
             // sysctl(8) takes slashes too, and a device name may hold a dot.
             Change::Sysctl { name, after, .. } => format!("sysctl -w {name}={after}"),
@@ -216,6 +210,7 @@ mod tests {
             src: Some("192.168.1.1".parse().unwrap()),
             mtu: None,
             table: TABLE_MAIN,
+            onlink: false,
         };
         assert_eq!(route.command(), "ip route add 10.0.0.0/8 dev ppp0 src 192.168.1.1");
     }
@@ -224,10 +219,7 @@ mod tests {
     fn a_change_survives_the_way_through_json() {
         let change = Change::Mtu { device: ppp0(), before: 1500, after: 1400 };
         let text = serde_json::to_string(&change).unwrap();
-        assert_eq!(
-            text,
-            r#"{"kind":"mtu","device":{"index":7,"name":"ppp0"},"before":1500,"after":1400}"#
-        );
+        assert_eq!(text, r#"{"kind":"mtu","device":{"index":7,"name":"ppp0"},"before":1500,"after":1400}"#);
         assert_eq!(serde_json::from_str::<Change>(&text).unwrap(), change);
     }
 }

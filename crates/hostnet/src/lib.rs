@@ -3,22 +3,22 @@
 
 mod change;
 mod error;
-#[cfg(any())]
+#[cfg(target_os = "linux")]
 mod linux;
 mod report;
 pub mod routes;
-
+#[cfg(not(target_os = "linux"))]
 mod unsupported;
 
 use std::net::Ipv6Addr;
 
 pub use change::{Change, Device, TABLE_MAIN};
 pub use error::Error;
-#[cfg(any())]
+#[cfg(target_os = "linux")]
 pub use linux::{HostNet, cleanup::cleanup};
 pub use report::{CleanupOptions, CleanupReport, JournalReport, Outcome, UndoReport, Undone, Verdict};
 pub use routes::{Route, RouteTo};
-
+#[cfg(not(target_os = "linux"))]
 pub use unsupported::{HostNet, cleanup};
 
 /// An address family.

@@ -188,4 +188,6 @@ pub struct CleanupOptions {
     ///
     /// For a binary that gained its capabilities from its file: the caller could have written the journal.
     pub only_marked: bool,
+    /// Believe journals that belong to other users too. For root, having looked at them.
+    pub any_owner: bool,
 }

@@ -5,9 +5,9 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 use serde::Serialize;
 
-#[cfg(any())]
+#[cfg(target_os = "linux")]
 pub use crate::linux::lookup::{mtu_to, route_to};
-
+#[cfg(not(target_os = "linux"))]
 pub use crate::unsupported::{mtu_to, route_to};
 
 /// A route to add.
