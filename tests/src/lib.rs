@@ -9,11 +9,13 @@
 mod binary;
 mod pppssh;
 mod process;
+mod procfs;
 mod sshd;
 pub mod traffic;
 mod world;
 
 pub use pppssh::Session;
 pub use process::{Finished, Running, finish};
+pub use procfs::{Process, processes};
 pub use sshd::Sshd;
-pub use world::{Carrier, SATURN, VENUS, VPN, World};
+pub use world::{Carrier, PPPSSH, SATURN, VENUS, VPN, World};

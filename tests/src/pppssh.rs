@@ -1,11 +1,13 @@
 //! `pppssh connect` on venus, held by the user vpn.
 
+use std::io::{BufRead, BufReader, Write};
+use std::os::unix::net::UnixStream;
 use std::process::Command;
 
 use serde_json::Value;
 
-use crate::process::{Finished, Running, finish};
-use crate::world::{PPPSSH, World};
+use crate::process::{Finished, NEVER, Running, finish};
+use crate::world::{PPPSSH, VPN, World};
 
 /// A session that vpn on venus holds to saturn.
 #[derive(Debug)]
@@ -27,6 +29,11 @@ impl World {
     pub fn connect(&self, more: &[&str]) -> Session<'_> {
         let mut command = self.pppssh(&["-v", "connect", "saturn"]);
         command.args(more);
+        self.session(command)
+    }
+
+    /// The session that `command` starts, in the background.
+    pub fn session(&self, command: Command) -> Session<'_> {
         Session { world: self, process: Running::start("pppssh connect", command) }
     }
 
@@ -47,6 +54,29 @@ impl Session<'_> {
     /// Its status.
     pub fn status(&self) -> Value {
         self.report(&["status", "saturn", "--json"])
+    }
+
+    /// Waits until its status is as wanted, as the control socket tells it: see docs/control.md, `watch`.
+    pub fn until(&self, wanted: impl Fn(&Value) -> bool + Send + Sync) {
+        self.wait("up");
+        let directory = format!("/tmp/pppssh-{VPN}");
+        let found = self.world.venus.run(|| {
+            let mut stream = UnixStream::connect(format!("{directory}/saturn.sock"))?;
+            stream.set_read_timeout(Some(NEVER))?;
+            stream.write_all(b"{\"verb\":\"watch\"}\n")?;
+            for line in BufReader::new(stream).lines() {
+                let answer: Value = serde_json::from_str(&line?)?;
+                if wanted(&answer["status"]) {
+                    return Ok(true);
+                }
+            }
+            Ok::<_, std::io::Error>(false)
+        });
+        assert!(
+            found.unwrap().is_ok_and(|found| found),
+            "it never came to that; the session said:\n{}",
+            self.process.log()
+        );
     }
 
     /// The name of its TUN device on venus.

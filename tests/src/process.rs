@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal};
 
 /// After this long without the event that a test waits for, it never comes. Far more than anything takes here.
-const NEVER: Duration = Duration::from_secs(180);
+pub(crate) const NEVER: Duration = Duration::from_mins(3);
 
 /// A program that runs beside the test. It is killed when the test ends.
 #[derive(Debug)]
@@ -131,28 +131,28 @@ pub struct Finished {
 impl Finished {
     /// It must have ended well.
     #[track_caller]
-    pub fn well(self) -> Self {
+    pub fn well(&self) -> &Finished {
         assert!(self.status.success(), "{} ended with {}; it said:\n{}", self.name, self.status, self.said);
         self
     }
 
     /// It must have ended with this exit code.
     #[track_caller]
-    pub fn with_code(self, code: i32) -> Self {
+    pub fn with_code(&self, code: i32) -> &Finished {
         assert_eq!(self.status.code(), Some(code), "{} said:\n{}", self.name, self.said);
         self
     }
 
     /// It must have ended badly.
     #[track_caller]
-    pub fn badly(self) -> Self {
+    pub fn badly(&self) -> &Finished {
         assert!(!self.status.success(), "{} ended well; it said:\n{}", self.name, self.said);
         self
     }
 
     /// It must have said this.
     #[track_caller]
-    pub fn saying(self, words: &str) -> Self {
+    pub fn saying(&self, words: &str) -> &Finished {
         assert!(self.said.contains(words), "{} did not say {words:?}; it said:\n{}", self.name, self.said);
         self
     }

@@ -1,10 +1,9 @@
 //! A real sshd.
 
-use std::path::Path;
-
 use netlab::Host;
 
 use crate::process::{Running, finish};
+use crate::procfs::processes;
 use crate::world::{SATURN, World};
 
 const DIRECTORY: &str = "/etc/ssh-test";
@@ -47,9 +46,8 @@ impl Sshd {
 
     /// Kills the daemon and every login it serves, at once and without a word.
     pub fn kill(&mut self) {
-        let programs = processes(&self.host);
-        for pid in programs.iter().filter(|(_, name)| name.starts_with("sshd")).map(|(pid, _)| *pid) {
-            let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
+        for process in processes(&self.host, "sshd") {
+            process.kill();
         }
         self.daemon.end();
     }
@@ -67,21 +65,4 @@ fn daemon(host: &Host) -> Running {
     let daemon = Running::start("sshd (package openssh-server)", command);
     daemon.says("Server listening on");
     daemon
-}
-
-/// The processes in a host's network namespace, with their names.
-fn processes(host: &Host) -> Vec<(rustix::process::Pid, String)> {
-    let namespace = |path: &Path| std::fs::read_link(path.join("ns/net")).ok();
-    let ours = host.run(|| std::fs::read_link("/proc/thread-self/ns/net").ok()).unwrap();
-    let entries = std::fs::read_dir("/proc").expect("/proc is mounted").flatten();
-    entries
-        .filter_map(|entry| {
-            let pid = rustix::process::Pid::from_raw(entry.file_name().to_str()?.parse().ok()?)?;
-            if namespace(&entry.path()) != ours {
-                return None;
-            }
-            let name = std::fs::read_to_string(entry.path().join("comm")).ok()?;
-            Some((pid, name.trim().to_owned()))
-        })
-        .collect()
 }

@@ -9,6 +9,7 @@ use std::process::Command;
 use netlab::{Credentials, Files, Host, Lab};
 
 use crate::process::finish;
+use crate::procfs::processes;
 use crate::{Sshd, binary};
 
 /// Who calls.
@@ -21,7 +22,7 @@ pub const VPN: u32 = 4711;
 pub(crate) const EVE: u32 = 4712;
 
 /// Where pppssh is installed.
-pub(crate) const PPPSSH: &str = "/usr/local/bin/pppssh";
+pub const PPPSSH: &str = "/usr/local/bin/pppssh";
 const HOME: &str = "/home/vpn";
 
 /// Who speaks SSH on the calling host.
@@ -76,6 +77,29 @@ impl World {
         venus.address_to_peer("eth0", "10.9.9.1", "10.10.10.1").unwrap();
         saturn.address_to_peer("eth0", "10.10.10.1", "10.9.9.1").unwrap();
         World { lab, venus, saturn }
+    }
+
+    /// All of the README's set-up: pppssh installed, sshd running, the forced command `pppssh serve`, and profiles with
+    /// the addresses of the classic example; `venus` and `saturn` are added to those.
+    pub fn ready(carrier: Carrier, venus: &str, saturn: &str) -> (World, Sshd) {
+        let world = World::new();
+        let sshd = world.set_up(carrier, venus, saturn);
+        (world, sshd)
+    }
+
+    /// The same in a world that is there already.
+    pub fn set_up(&self, carrier: Carrier, venus: &str, saturn: &str) -> Sshd {
+        self.install();
+        let sshd = Sshd::start(self, "");
+        self.authorize(&sshd, &format!("{PPPSSH} serve"));
+        let addresses = |local: &str, remote: &str, more: &str| {
+            let ours = format!("addresses = \"{local}:{remote}\"\n");
+            if more.contains("addresses") { more.to_owned() } else { ours + more }
+        };
+        let venus = addresses("192.168.1.1", "192.168.2.1", venus);
+        let saturn = addresses("192.168.2.1", "192.168.1.1", saturn);
+        self.profiles(carrier, &venus, &saturn);
+        sshd
     }
 
     /// Installs pppssh on both hosts: owned by root, and with the one capability it needs.
@@ -148,6 +172,13 @@ impl World {
         self.profile(&self.saturn, "serve", &format!("allow = [\"vpn\"]\n{saturn}\n"));
     }
 
+    /// Waits until no process of this name is left on a host.
+    pub fn until_gone(&self, host: &Host, name: &str) {
+        for process in processes(host, name) {
+            process.until_gone();
+        }
+    }
+
     /// A file that belongs to root.
     pub fn write_as_root(&self, host: &Host, path: &str, text: &str, mode: u32) {
         write(host, path, text, 0, mode);
@@ -167,26 +198,26 @@ impl World {
 
     /// A program run by the user `vpn`, with his environment and nothing of ours.
     pub fn as_vpn(&self, host: &Host, program: &str) -> Command {
-        self.as_user(host, VPN, "vpn", program)
+        as_user(host, VPN, "vpn", program)
     }
 
     /// The same by the user `eve`.
     pub fn as_eve(&self, host: &Host, program: &str) -> Command {
-        self.as_user(host, EVE, "eve", program)
+        as_user(host, EVE, "eve", program)
     }
+}
 
-    fn as_user(&self, host: &Host, id: u32, name: &str, program: &str) -> Command {
-        let mut command = host.command_as(Credentials { uid: id, gid: id, groups: vec![] }, program);
-        command
-            .env_clear()
-            .env("PATH", "/usr/local/bin:/usr/bin:/bin")
-            .env("HOME", format!("/home/{name}"))
-            .env("USER", name)
-            .env("LOGNAME", name)
-            .env("LANG", "C.UTF-8")
-            .current_dir("/");
-        command
-    }
+fn as_user(host: &Host, id: u32, name: &str, program: &str) -> Command {
+    let mut command = host.command_as(Credentials { uid: id, gid: id, groups: vec![] }, program);
+    command
+        .env_clear()
+        .env("PATH", "/usr/local/bin:/usr/bin:/bin")
+        .env("HOME", format!("/home/{name}"))
+        .env("USER", name)
+        .env("LOGNAME", name)
+        .env("LANG", "C.UTF-8")
+        .current_dir("/");
+    command
 }
 
 impl Default for World {

@@ -1,0 +1,83 @@
+//! More than the two ends: LANs behind them, and packets of other sizes.
+
+use netlab::Host;
+use pppssh_tests::traffic::{MIB, connection, exchange, ping, ping_sized};
+use pppssh_tests::{Carrier, World};
+
+/// IPv4 and ICMP headers without options, in octets.
+const PING_HEADERS: u32 = 20 + 8;
+
+fn lan(world: &World, gateway: &Host, net: &str) -> Host {
+    let name = format!("a host in {net}.0/24");
+    let host = world.lab.host(&name).unwrap();
+    world.lab.wire(gateway, "lan0", &host, "eth0").unwrap();
+    gateway.address("lan0", &format!("{net}.1/24")).unwrap();
+    host.address("eth0", &format!("{net}.10/24")).unwrap();
+    host.route_via("0.0.0.0/0", &format!("{net}.1")).unwrap();
+    host
+}
+
+fn hosts_in_the_lans_reach_each_other(carrier: Carrier) {
+    let (world, _sshd) = World::ready(
+        carrier,
+        "routes = [\"192.168.2.0/24\"]\nforward = true",
+        "routes = [\"192.168.1.0/24\"]\nforward = true",
+    );
+    let mars = lan(&world, &world.venus, "192.168.1");
+    let titan = lan(&world, &world.saturn, "192.168.2");
+    let before = (world.venus.snapshot().unwrap(), world.saturn.snapshot().unwrap());
+
+    let session = world.connect(&[]);
+    let status = session.wait("ipv4-up");
+    assert_eq!(status["routes"][0], "192.168.2.0/24");
+    ping(&mars, "192.168.2.10");
+    ping(&titan, "192.168.1.10");
+    let ends = connection(&mars, &titan, [192, 168, 2, 10].into());
+    exchange(&ends, 4 * MIB);
+
+    session.disconnect().with_code(5);
+    world.until_gone(&world.saturn, "pppssh");
+    assert_eq!(world.venus.snapshot().unwrap(), before.0, "venus is as it was");
+    assert_eq!(world.saturn.snapshot().unwrap(), before.1, "saturn is as it was");
+}
+
+#[test]
+fn hosts_in_the_lans_reach_each_other_over_the_native_carrier() {
+    hosts_in_the_lans_reach_each_other(Carrier::Native);
+}
+
+#[test]
+fn hosts_in_the_lans_reach_each_other_over_the_systems_ssh() {
+    hosts_in_the_lans_reach_each_other(Carrier::Openssh);
+}
+
+fn packets_of_the_full_size_pass(mtu: u32) {
+    let sizes = format!("mtu = {mtu}\nmru = {mtu}");
+    let (world, _sshd) = World::ready(Carrier::Native, &sizes, &sizes);
+    let session = world.connect(&[]);
+    let status = session.wait("ipv4-up");
+    assert_eq!(status["tun"]["mtu"], mtu);
+    ping_sized(&world.venus, "192.168.2.1", mtu - PING_HEADERS);
+    ping_sized(&world.saturn, "192.168.1.1", mtu - PING_HEADERS);
+    let ends = connection(&world.venus, &world.saturn, [192, 168, 2, 1].into());
+    exchange(&ends, 4 * MIB);
+    assert_eq!(session.status()["counters"]["dropped_too_big"], 0);
+}
+
+#[test]
+fn packets_of_1500_octets_pass() {
+    packets_of_the_full_size_pass(1500);
+}
+
+#[test]
+fn packets_of_9000_octets_pass_though_the_wire_takes_1500() {
+    packets_of_the_full_size_pass(9000);
+}
+
+#[test]
+fn the_smaller_mru_of_the_two_decides() {
+    let (world, _sshd) = World::ready(Carrier::Native, "mtu = 9000\nmru = 9000", "mtu = 9000\nmru = 1400");
+    let session = world.connect(&[]);
+    assert_eq!(session.wait("ipv4-up")["tun"]["mtu"], 1400);
+    ping_sized(&world.venus, "192.168.2.1", 1400 - PING_HEADERS);
+}

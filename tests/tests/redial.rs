@@ -1,0 +1,70 @@
+//! Links that break, and come back.
+
+use pppssh_tests::traffic::{MIB, connection, ping, receive, send};
+use pppssh_tests::{Carrier, World};
+use rustix::process::Signal;
+
+fn an_inner_connection_survives_the_death_of_sshd(carrier: Carrier) {
+    let (world, mut sshd) = World::ready(carrier, "", "");
+    let session = world.connect(&[]);
+    let first = session.wait("ipv4-up");
+    ping(&world.venus, "192.168.2.1");
+    let (near, far) = connection(&world.venus, &world.saturn, [192, 168, 2, 1].into());
+
+    std::thread::scope(|scope| {
+        let sent = scope.spawn(|| send(&near, 16 * MIB, 7));
+        // Half of it has arrived, so the rest is under way.
+        let first_half = receive(&far, 8 * MIB);
+        sshd.kill();
+        session.wait("down");
+        sshd.start_again();
+        session.wait("ipv4-up");
+        let second_half = receive(&far, 8 * MIB);
+        let _ = (first_half, second_half, sent.join().unwrap());
+    });
+    let second = session.status();
+    assert_eq!(second["tun"], first["tun"], "the device is the same one");
+    assert_eq!(second["pid"], first["pid"]);
+    assert!(second["redial"]["count"].as_u64().unwrap() >= 1, "{second}");
+}
+
+#[test]
+fn an_inner_connection_survives_the_death_of_sshd_under_the_native_carrier() {
+    an_inner_connection_survives_the_death_of_sshd(Carrier::Native);
+}
+
+#[test]
+fn an_inner_connection_survives_the_death_of_sshd_under_the_systems_ssh() {
+    an_inner_connection_survives_the_death_of_sshd(Carrier::Openssh);
+}
+
+#[test]
+fn sighup_hangs_up_and_calls_again() {
+    let (world, _sshd) = World::ready(Carrier::Native, "", "");
+    let session = world.connect(&[]);
+    let first = session.wait("ipv4-up");
+    session.process.signal(Signal::HUP);
+    session.until(|status| status["redial"]["count"] == 1 && status["phase"] == "running");
+    assert_eq!(session.status()["tun"], first["tun"]);
+    ping(&world.venus, "192.168.2.1");
+}
+
+#[test]
+fn sigterm_takes_leave_of_the_peer_and_ends_with_code_5() {
+    let (world, _sshd) = World::ready(Carrier::Native, "", "");
+    let before = world.venus.snapshot().unwrap();
+    let mut session = world.connect(&[]);
+    session.wait("ipv4-up");
+    session.process.signal(Signal::TERM);
+    session.process.end().with_code(5);
+    world.until_gone(&world.saturn, "pppssh");
+    assert_eq!(world.venus.snapshot().unwrap(), before);
+}
+
+#[test]
+fn a_host_that_is_not_there_is_called_until_maxfail() {
+    let (world, mut sshd) = World::ready(Carrier::Native, "", "");
+    sshd.kill();
+    let mut session = world.connect(&["-o", "maxfail=3"]);
+    session.process.end().with_code(8).saying("onnection refused");
+}
