@@ -34,35 +34,63 @@ pub struct Session {
 }
 
 /// What `pppssh status [NAME]` prints: one session, or all of them when no name is given.
-pub async fn report(dirs: &RuntimeDirs, name: Option<&str>, format: Format) -> Result<String, ControlError> {
-    let chosen = match name {
-        Some(_) => vec![find(dirs, name).await?],
-        None => sessions(dirs).await,
+///
+/// With `wait` it first waits until the named session is there and the condition holds; without a name, the only one.
+pub async fn report(
+    dirs: &RuntimeDirs,
+    name: Option<&str>,
+    format: Format,
+    wait: Option<Condition>,
+) -> Result<String, ControlError> {
+    let all = match (name, wait) {
+        (_, Some(condition)) => vec![waited(dirs, name, condition).await?],
+        (Some(_), None) => vec![find(dirs, name).await?.status().await?],
+        (None, None) => statuses(dirs).await?,
     };
-    if chosen.is_empty() && format != Format::Json {
+    if all.is_empty() && format != Format::Json {
         return Err(ControlError::NoSession);
-    }
-    let mut all = Vec::new();
-    for session in &chosen {
-        match session.status().await {
-            Ok(status) => all.push(status),
-            // It ended while we were asking the others.
-            Err(_) if name.is_none() => {}
-            Err(error) => return Err(error),
-        }
     }
     let now = unix_now();
     Ok(match format {
         Format::Table => all.iter().map(|status| render(status, now)).collect::<Vec<_>>().join("\n"),
         Format::Sentences => all.iter().map(|status| explain(status, now)).collect::<Vec<_>>().join("\n"),
         Format::Json => {
-            let text = match name {
-                Some(_) => serde_json::to_string_pretty(&all[0]),
-                None => serde_json::to_string_pretty(&all),
+            let text = match all.as_slice() {
+                [one] if name.is_some() || wait.is_some() => serde_json::to_string_pretty(one),
+                all => serde_json::to_string_pretty(all),
             };
             text.expect("a status is plain data") + "\n"
         }
     })
+}
+
+async fn waited(
+    dirs: &RuntimeDirs,
+    name: Option<&str>,
+    condition: Condition,
+) -> Result<SessionStatus, ControlError> {
+    let session = match name {
+        // One that is not there is down, and will not say so.
+        Some(name) if condition != Condition::Down => await_session(dirs, name).await?,
+        _ => find(dirs, name).await?,
+    };
+    match session.wait(condition).await? {
+        Some(status) => Ok(status),
+        None => Err(ControlError::Ended { last_error: None }),
+    }
+}
+
+async fn statuses(dirs: &RuntimeDirs) -> Result<Vec<SessionStatus>, ControlError> {
+    let mut all = Vec::new();
+    for session in sessions(dirs).await {
+        match session.status().await {
+            Ok(status) => all.push(status),
+            // It ended while we were asking the others.
+            Err(ControlError::Ended { .. } | ControlError::Io { .. }) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(all)
 }
 
 /// The sessions that are alive, by name.
@@ -104,7 +132,6 @@ pub async fn find(dirs: &RuntimeDirs, name: Option<&str>) -> Result<Session, Con
 }
 
 /// The session named `name`, as soon as it is there: for scripts that start one in the background.
-#[cfg(target_os = "linux")]
 pub async fn await_session(dirs: &RuntimeDirs, name: &str) -> Result<Session, ControlError> {
     use rustix::fs::inotify;
     use tokio::net::unix::pipe;

@@ -59,9 +59,9 @@ async fn a_status_is_answered_with_fresh_counters_and_the_socket_is_its_owners_a
     assert_eq!(found.name, "saturn");
     assert_eq!(found.status().await.unwrap().counters.bytes_sent, 1);
     assert_eq!(found.status().await.unwrap().counters.bytes_sent, 2);
-    let json = client::report(&place.dirs, Some("saturn"), Format::Json).await.unwrap();
+    let json = client::report(&place.dirs, Some("saturn"), Format::Json, None).await.unwrap();
     assert_eq!(serde_json::from_str::<SessionStatus>(&json).unwrap().name, "saturn");
-    let all = client::report(&place.dirs, None, Format::Json).await.unwrap();
+    let all = client::report(&place.dirs, None, Format::Json, None).await.unwrap();
     assert_eq!(serde_json::from_str::<Vec<SessionStatus>>(&all).unwrap().len(), 1);
     session.abort();
 }
@@ -120,6 +120,20 @@ async fn who_waits_for_a_session_not_yet_started_gets_it_when_it_starts() {
     tokio::task::yield_now().await;
     let _control = saturn(&place);
     assert_eq!(waiting.await.unwrap().unwrap().name, "saturn");
+}
+
+#[tokio::test]
+async fn a_report_can_wait_for_a_session_that_is_yet_to_start_and_come_up() {
+    let place = place();
+    let dirs = place.dirs.clone();
+    let waiting = tokio::spawn(async move {
+        client::report(&dirs, Some("saturn"), Format::Json, Some(Condition::Up)).await
+    });
+    tokio::task::yield_now().await;
+    let control = saturn(&place);
+    control.status.update(|status| status.enter(Phase::Running));
+    let json = waiting.await.unwrap().unwrap();
+    assert_eq!(serde_json::from_str::<SessionStatus>(&json).unwrap().phase, Phase::Running);
 }
 
 #[tokio::test]

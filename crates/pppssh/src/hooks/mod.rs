@@ -7,7 +7,6 @@
 mod environment;
 mod output;
 mod runner;
-mod trust;
 
 use std::ffi::OsString;
 use std::net::{Ipv4Addr, Ipv6Addr};
@@ -18,10 +17,6 @@ use std::time::Duration;
 
 pub use environment::{HookFacts, Usage};
 pub use runner::Hooks;
-pub use trust::{TrustError, check_trusted_executable};
-
-/// Where hooks are when nothing else is said.
-pub const HOOK_DIR: &str = "/etc/pppssh";
 
 /// How long hooks may go on when the session ends, unless configured otherwise.
 pub const SHUTDOWN_PATIENCE: Duration = Duration::from_secs(30);

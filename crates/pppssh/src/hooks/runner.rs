@@ -9,9 +9,11 @@ use tokio::process::{Child, Command};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
+use crate::config::open_trusted;
+
 use super::environment::{HookFacts, Usage, variables};
 use super::output::Output;
-use super::{Ends, HookConfig, Script, arguments, check_trusted_executable};
+use super::{Ends, HookConfig, Script, arguments};
 
 /// Scripts of one family that may wait behind a slow one: the ups and downs of a link that flaps meanwhile.
 const WAITING_MAX: usize = 32;
@@ -170,7 +172,9 @@ fn start(config: &HookConfig, job: &Job) -> Option<Child> {
         return None;
     }
     if config.trusted_only {
-        if let Err(error) = check_trusted_executable(path) {
+        // Where root alone can change the file and every directory above it, root alone can change what the path means
+        // from here on: it may be executed by its path, and finds its own name in `$0`.
+        if let Err(error) = open_trusted(path) {
             tracing::error!(script = name, "not run: {error}");
             return None;
         }

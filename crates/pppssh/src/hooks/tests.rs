@@ -226,7 +226,7 @@ fn what_a_hook_prints_goes_to_the_log_with_its_name() {
 
 #[test]
 fn pppds_four_names_are_looked_for_in_one_directory() {
-    let config = HookConfig::in_dir(Path::new(super::HOOK_DIR), true);
-    assert_eq!(config.ip_up, Path::new("/etc/pppssh/ip-up"));
-    assert_eq!(config.ipv6_down, Path::new("/etc/pppssh/ipv6-down"));
+    let config = HookConfig::in_dir(Path::new("/etc/pppssh/hooks"), true);
+    assert_eq!(config.ip_up, Path::new("/etc/pppssh/hooks/ip-up"));
+    assert_eq!(config.ipv6_down, Path::new("/etc/pppssh/hooks/ipv6-down"));
 }
