@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::future::poll_fn;
+use std::net::IpAddr;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
@@ -107,6 +108,9 @@ pub struct CarrierInfo {
     pub kind: CarrierKind,
     /// The other end in words: `vpn@10.10.10.1:22`, or what `SSH_CONNECTION` says.
     pub peer: String,
+    /// The address that the SSH connection goes to or comes from, where it is known: a route through the link must
+    /// not swallow it.
+    pub address: Option<IpAddr>,
     /// The SSH cipher, where it is known.
     pub cipher: Option<String>,
 }

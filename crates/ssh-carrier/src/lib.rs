@@ -15,11 +15,17 @@
 pub mod authorized_keys;
 mod carrier;
 pub mod client;
+mod destination;
+mod ending;
 mod error;
+mod fd;
 mod memory;
 pub mod openssh;
+mod program;
 pub mod ring;
 pub mod server;
+mod ssh_config;
+mod stderr;
 pub mod stdio;
 
 pub use carrier::{Carrier, CarrierInfo, CarrierKind, CarrierRx, CarrierTx};

@@ -1,12 +1,33 @@
 //! The SSH client in this process.
+//!
+//! It follows the user's ssh_config as `ssh -G` resolves it, and its own judgement where a mistake would cost most: a
+//! host key that is not recorded, or another than the recorded one, ends the call with the fingerprint and the line
+//! to add. `StrictHostKeyChecking accept-new` is honoured; `no` is taken as the same.
+//!
+//! [`connect`] makes one connection for each hop of the way, each with its host verified by itself: the called host
+//! and the jump hosts before it.
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
+mod algorithms;
+mod auth;
+mod channel;
+mod dial;
+mod handler;
+mod host_key;
+mod keys;
+mod known_hosts;
 mod prompt;
+mod route;
+mod sender;
+mod session;
+mod target;
+mod tokens;
 
 pub use prompt::{NoPrompt, Prompt, Question, Secret};
 
+use self::session::{Hop, Way};
 use crate::{Carrier, CarrierError};
 
 /// Whom to call and how. What is left empty is asked of `ssh -G`, or takes OpenSSH's default.
@@ -60,6 +81,12 @@ pub async fn connect(
     command: &str,
     prompt: Arc<dyn Prompt>,
 ) -> Result<Carrier, CarrierError> {
-    let _ = (command, prompt);
-    Err(CarrierError::Config(format!("cannot call {} yet", config.host)))
+    let targets = route::plan(config).await?;
+    let mut way = Way { hops: Vec::with_capacity(targets.len()) };
+    for target in &targets {
+        let hop = Hop::open(way.hops.last_mut(), target, config.window, &prompt).await?;
+        way.hops.push(hop);
+    }
+    let called = targets.last().ok_or_else(|| CarrierError::Config("there is no host to call".to_owned()))?;
+    channel::exec(way, called, command).await
 }

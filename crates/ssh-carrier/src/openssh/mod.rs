@@ -1,10 +1,17 @@
 //! The system's `ssh` as a child process.
+//!
+//! It reads the user's configuration, agent and known_hosts by itself, asks for passphrases on the terminal by
+//! itself, and knows hardware keys, GSSAPI and whatever else OpenSSH was built with.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::program::find_program;
 use crate::{Carrier, CarrierError};
+
+mod args;
+mod child;
 
 /// Whom to call and with which `ssh`.
 #[derive(Clone, Debug)]
@@ -21,7 +28,7 @@ pub struct OpensshConfig {
     pub jump: Option<String>,
     /// The ssh_config to use instead of the user's and the system's (`-F`).
     pub config_file: Option<PathBuf>,
-    /// Further ssh_config options, each as `Key=value` (`-o`).
+    /// Further ssh_config options, each as `Key=value` (`-o`). They win over those that this module sets.
     pub options: Vec<String>,
     /// The program.
     pub program: PathBuf,
@@ -57,8 +64,19 @@ impl OpensshConfig {
 
 /// Starts `ssh`, which logs in and runs `command` on the host.
 ///
-/// Returns as soon as the child runs: a failure to log in comes out of the carrier's receiving half.
+/// Returns as soon as the child runs: a failure to log in comes out of the carrier's halves as
+/// [`CarrierError::SshFailed`]. Dropping both halves ends the child.
 pub async fn connect(config: &OpensshConfig, command: &str) -> Result<Carrier, CarrierError> {
-    let _ = command;
-    Err(CarrierError::Config(format!("cannot call {} yet", config.host)))
+    args::check(config)?;
+    let program = find_program(&config.program)?;
+    let ciphers = args::aes_gcm_first(config, &program).await;
+    let may_prompt = config.may_prompt.unwrap_or_else(has_terminal);
+    let args = args::command_line(config, command, ciphers.as_deref(), may_prompt);
+    child::start(program, args, config)
+}
+
+/// Whether `ssh` could ask for a passphrase: it opens `/dev/tty` for that.
+fn has_terminal() -> bool {
+    use rustix::fs::{Mode, OFlags};
+    rustix::fs::open("/dev/tty", OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC, Mode::empty()).is_ok()
 }

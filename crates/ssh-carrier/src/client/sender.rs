@@ -1,0 +1,128 @@
+//! Sending on a channel, one chunk at a time.
+
+use std::io;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use bytes::{Buf, Bytes};
+use futures_util::task::noop_waker;
+use russh::client::Msg;
+use russh::{ChannelMsg, ChannelReadHalf, ChannelWriteHalf};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio_util::sync::ReusableBoxFuture;
+
+use crate::ring::SendGate;
+
+/// The sending half of a channel. It holds one chunk, and no more than the gate allows are behind it.
+pub(super) struct ChannelSender {
+    half: Arc<ChannelWriteHalf<Msg>>,
+    /// The chunk under way: it waits for the channel's window and for the engine's queue.
+    sending: ReusableBoxFuture<'static, Result<(), russh::Error>>,
+    is_sending: bool,
+    is_finished: bool,
+    gate: SendGate,
+}
+
+impl ChannelSender {
+    pub(super) fn new(half: ChannelWriteHalf<Msg>, gate: SendGate) -> Self {
+        Self {
+            half: Arc::new(half),
+            sending: ReusableBoxFuture::new(std::future::ready(Ok(()))),
+            is_sending: false,
+            is_finished: false,
+            gate,
+        }
+    }
+
+    /// Moves the chunk under way along; an error when the connection is gone.
+    fn poll_sent(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.is_sending {
+            let sent = ready!(self.sending.poll(cx));
+            self.is_sending = false;
+            sent.map_err(|_| io::Error::from(io::ErrorKind::BrokenPipe))?;
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    pub(super) fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        ready!(self.poll_sent(cx))?;
+        self.gate.poll_ready(cx)
+    }
+
+    pub(super) fn start_send(&mut self, chunk: Bytes) {
+        debug_assert!(!self.is_sending, "start_send without poll_ready");
+        let (half, chunk) = (Arc::clone(&self.half), self.gate.admit(chunk));
+        self.sending.set(async move { half.data_bytes(chunk).await });
+        self.is_sending = true;
+        self.nudge();
+    }
+
+    pub(super) fn poll_finish(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        ready!(self.poll_sent(cx))?;
+        if !self.is_finished {
+            self.is_finished = true;
+            let half = Arc::clone(&self.half);
+            self.sending.set(async move { half.eof().await });
+            self.is_sending = true;
+        }
+        self.poll_sent(cx)
+    }
+
+    /// Lets what was just given leave at once if it can, and not only when the caller comes back.
+    fn nudge(&mut self) {
+        if let Poll::Ready(sent) = self.sending.poll(&mut Context::from_waker(&noop_waker())) {
+            // An error is found again by the caller's next poll, as the connection stays gone.
+            self.is_sending = false;
+            drop(sent);
+        }
+    }
+}
+
+/// A channel through a jump host, as the stream under another connection.
+pub(super) struct ChannelWriter(pub(super) ChannelSender);
+
+impl AsyncWrite for ChannelWriter {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        ready!(self.0.poll_ready(cx))?;
+        self.0.start_send(Bytes::copy_from_slice(buf));
+        Poll::Ready(Ok(buf.len()))
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.0.poll_sent(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.0.poll_finish(cx)
+    }
+}
+
+/// The reading half of the same.
+pub(super) struct ChannelReader {
+    half: ChannelReadHalf,
+    current: Bytes,
+}
+
+impl ChannelReader {
+    pub(super) fn new(half: ChannelReadHalf) -> Self {
+        Self { half, current: Bytes::new() }
+    }
+}
+
+impl AsyncRead for ChannelReader {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        while self.current.is_empty() {
+            let message = ready!(pin!(self.half.wait()).poll(cx));
+            match message {
+                Some(ChannelMsg::Data { data }) => self.current = data,
+                Some(ChannelMsg::Eof | ChannelMsg::Close) | None => return Poll::Ready(Ok(())),
+                Some(_) => {}
+            }
+        }
+        let n = self.current.len().min(buf.remaining());
+        buf.put_slice(&self.current[..n]);
+        self.current.advance(n);
+        Poll::Ready(Ok(()))
+    }
+}

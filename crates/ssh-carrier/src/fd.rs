@@ -1,0 +1,227 @@
+//! Carrier halves on file descriptors: pipes, sockets and raw terminals.
+
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use bytes::{Buf, Bytes, BytesMut};
+use rustix::fs::{FileType, OFlags};
+use tokio::net::unix::pipe;
+
+/// Bytes asked of one read: what a pipe holds by default.
+const READ: usize = 64 * 1024;
+
+/// Below this much room a fresh buffer is taken rather than reading in small pieces.
+const READ_LEAST: usize = 16 * 1024;
+
+/// What a file descriptor is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum FdKind {
+    Pipe,
+    Socket,
+    Terminal,
+    /// Something that cannot be waited for, with a word for it.
+    Other(&'static str),
+}
+
+impl FdKind {
+    pub(crate) fn of(fd: impl AsFd) -> io::Result<Self> {
+        let fd = fd.as_fd();
+        if rustix::termios::isatty(fd) {
+            return Ok(Self::Terminal);
+        }
+        Ok(match FileType::from_raw_mode(rustix::fs::fstat(fd)?.st_mode) {
+            FileType::Fifo => Self::Pipe,
+            FileType::Socket => Self::Socket,
+            FileType::RegularFile => Self::Other("a regular file"),
+            FileType::Directory => Self::Other("a directory"),
+            FileType::CharacterDevice | FileType::BlockDevice => Self::Other("a device"),
+            _ => Self::Other("of an unknown kind"),
+        })
+    }
+}
+
+/// Puts file status flags back as they were when the last user is gone.
+#[derive(Debug)]
+pub(crate) struct RestoreFlags {
+    fd: OwnedFd,
+    flags: OFlags,
+}
+
+impl Drop for RestoreFlags {
+    fn drop(&mut self) {
+        let _ = rustix::fs::fcntl_setfl(&self.fd, self.flags);
+    }
+}
+
+/// Makes `fd` non-blocking, and says how to undo that if it was not.
+pub(crate) fn set_nonblocking(fd: &OwnedFd) -> io::Result<Option<Arc<RestoreFlags>>> {
+    let flags = rustix::fs::fcntl_getfl(fd)?;
+    if flags.contains(OFlags::NONBLOCK) {
+        return Ok(None);
+    }
+    rustix::fs::fcntl_setfl(fd, flags | OFlags::NONBLOCK)?;
+    Ok(Some(Arc::new(RestoreFlags { fd: fd.try_clone()?, flags })))
+}
+
+/// The writing end of a non-blocking file descriptor.
+///
+/// Tokio's pipe end is used for sockets and terminals too: all it does is wait, and write(2).
+pub(crate) struct FdTx {
+    fd: Option<pipe::Sender>,
+    is_socket: bool,
+    chunk: Bytes,
+}
+
+impl FdTx {
+    /// `fd` must be non-blocking.
+    pub(crate) fn new(fd: OwnedFd) -> io::Result<Self> {
+        let is_socket = FdKind::of(&fd)? == FdKind::Socket;
+        Ok(Self { fd: Some(pipe::Sender::from_owned_fd_unchecked(fd)?), is_socket, chunk: Bytes::new() })
+    }
+
+    /// Ready when nothing is held any more.
+    pub(crate) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while !self.chunk.is_empty() {
+            let fd = self.fd.as_ref().ok_or(io::ErrorKind::BrokenPipe)?;
+            match fd.try_write(&self.chunk) {
+                Ok(n) => self.chunk.advance(n),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => ready!(fd.poll_write_ready(cx))?,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Poll::Ready(Err(error)),
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Takes a chunk when nothing is held, and writes of it what can be written at once.
+    pub(crate) fn start_send(&mut self, chunk: Bytes) -> io::Result<()> {
+        debug_assert!(self.chunk.is_empty(), "start_send without poll_ready");
+        self.chunk = chunk;
+        let Some(fd) = &self.fd else { return Err(io::ErrorKind::BrokenPipe.into()) };
+        match fd.try_write(&self.chunk) {
+            Ok(n) => self.chunk.advance(n),
+            Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => {}
+            Err(error) => return Err(error),
+        }
+        Ok(())
+    }
+
+    /// Writes what is held and ends the direction.
+    pub(crate) fn poll_finish(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        ready!(self.poll_flush(cx))?;
+        if let Some(fd) = self.fd.take()
+            && self.is_socket
+        {
+            // The reading direction uses the same socket, so closing alone would not be seen. If the peer is gone
+            // already, it needs no notice.
+            let _ = rustix::net::shutdown(&fd, rustix::net::Shutdown::Write);
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+/// The reading end of a non-blocking file descriptor.
+pub(crate) struct FdRx {
+    fd: pipe::Receiver,
+    is_terminal: bool,
+    buffer: BytesMut,
+}
+
+impl FdRx {
+    /// `fd` must be non-blocking.
+    pub(crate) fn new(fd: OwnedFd) -> io::Result<Self> {
+        let is_terminal = FdKind::of(&fd)? == FdKind::Terminal;
+        Ok(Self { fd: pipe::Receiver::from_owned_fd_unchecked(fd)?, is_terminal, buffer: BytesMut::new() })
+    }
+
+    pub(crate) fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Option<Bytes>>> {
+        if self.buffer.capacity() - self.buffer.len() < READ_LEAST {
+            // Takes the same memory again if the caller is done with the chunks cut from it.
+            self.buffer.reserve(READ);
+        }
+        loop {
+            match self.fd.try_read_buf(&mut self.buffer) {
+                Ok(0) => return Poll::Ready(Ok(None)),
+                Ok(_) => return Poll::Ready(Ok(Some(self.buffer.split().freeze()))),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => ready!(self.fd.poll_read_ready(cx))?,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                // How Linux says on the slave side that the master of a pty is closed.
+                Err(error) if self.is_terminal && error.raw_os_error() == Some(rustix::io::Errno::IO.raw_os_error()) => {
+                    return Poll::Ready(Ok(None));
+                }
+                Err(error) if error.kind() == io::ErrorKind::ConnectionReset => return Poll::Ready(Ok(None)),
+                Err(error) => return Poll::Ready(Err(error)),
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+    use std::io::Read;
+    use std::os::unix::net::UnixStream;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_chunk_larger_than_the_pipe_is_written_across_cancelled_waits() {
+        let (mut reader, writer) = io::pipe().unwrap();
+        let writer = OwnedFd::from(writer);
+        set_nonblocking(&writer).unwrap();
+        let mut tx = FdTx::new(writer).unwrap();
+        let chunk: Vec<u8> = (0..1_000_000_u32).map(|i| (i % 251) as u8).collect();
+        tx.start_send(chunk.clone().into()).unwrap();
+        // Polled and abandoned: nothing of the chunk may be lost.
+        for _ in 0..3 {
+            let waited = poll_fn(|cx| Poll::Ready(tx.poll_flush(cx).is_ready())).await;
+            assert!(!waited, "a megabyte cannot fit into a pipe");
+        }
+        let read = std::thread::spawn(move || {
+            let mut all = Vec::new();
+            reader.read_to_end(&mut all).unwrap();
+            all
+        });
+        poll_fn(|cx| tx.poll_finish(cx)).await.unwrap();
+        assert_eq!(read.join().unwrap(), chunk);
+    }
+
+    #[tokio::test]
+    async fn finishing_a_socket_leaves_its_other_direction_open() {
+        let (near, far) = UnixStream::pair().unwrap();
+        let near = OwnedFd::from(near);
+        let restore = set_nonblocking(&near).unwrap();
+        let mut tx = FdTx::new(near.try_clone().unwrap()).unwrap();
+        let mut rx = FdRx::new(near).unwrap();
+        poll_fn(|cx| tx.poll_finish(cx)).await.unwrap();
+        let mut far = far;
+        assert_eq!(far.read(&mut [0; 8]).unwrap(), 0);
+        io::Write::write_all(&mut far, b"still here").unwrap();
+        assert_eq!(poll_fn(|cx| rx.poll_recv(cx)).await.unwrap().unwrap(), "still here");
+        drop(far);
+        assert!(poll_fn(|cx| rx.poll_recv(cx)).await.unwrap().is_none());
+        assert!(restore.is_some());
+    }
+
+    #[test]
+    fn the_flags_of_a_shared_description_are_put_back() {
+        let (near, _far) = UnixStream::pair().unwrap();
+        let near = OwnedFd::from(near);
+        let restore = set_nonblocking(&near).unwrap();
+        assert!(rustix::fs::fcntl_getfl(&near).unwrap().contains(OFlags::NONBLOCK));
+        drop(restore);
+        assert!(!rustix::fs::fcntl_getfl(&near).unwrap().contains(OFlags::NONBLOCK));
+    }
+
+    #[test]
+    fn a_file_a_device_and_a_directory_are_told_apart() {
+        let dir = tempfile::tempdir().unwrap();
+        let open = |path: &std::path::Path| std::fs::File::open(path).unwrap();
+        std::fs::write(dir.path().join("file"), "").unwrap();
+        assert_eq!(FdKind::of(open(&dir.path().join("file"))).unwrap(), FdKind::Other("a regular file"));
+        assert_eq!(FdKind::of(open(dir.path())).unwrap(), FdKind::Other("a directory"));
+        assert_eq!(FdKind::of(open("/dev/null".as_ref())).unwrap(), FdKind::Other("a device"));
+    }
+}
