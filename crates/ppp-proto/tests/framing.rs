@@ -64,7 +64,10 @@ fn plain_frame(octets: &[u8]) -> Vec<u8> {
     let mut frame = vec![0x7e];
     frame.extend(octets);
     frame.extend((!register16(octets)).to_le_bytes());
-    assert!(!frame[1..].iter().any(|octet| matches!(octet, 0x7d | 0x7e)), "choose octets that need no escape");
+    assert!(
+        !frame[1..].iter().any(|octet| matches!(octet, 0x7d | 0x7e)),
+        "choose octets that need no escape"
+    );
     frame.push(0x7e);
     frame
 }
@@ -234,6 +237,16 @@ fn a_frame_of_the_mru_is_taken_and_a_longer_one_is_oversize_however_it_comes() {
             assert_eq!(found.last(), Some(&(0x0021, vec![0x45])));
             assert_eq!(decoder.stats(), expected, "{len} octets in chunks of {chunk_lens:?}");
         }
+    }
+}
+
+#[test]
+fn an_oversize_frame_is_oversize_and_not_an_fcs_error_whether_it_comes_whole_or_cut() {
+    let stream = [&[0x7e][..], &[b'x'; MRU + 1000], &[0x7e]].concat();
+    for chunk_lens in [&[usize::MAX][..], &[100]] {
+        let mut decoder = decoder(BARE);
+        decode_chunked(&mut decoder, &stream, chunk_lens);
+        assert_eq!(decoder.stats(), FrameStats { oversize: 1, ..FrameStats::default() });
     }
 }
 

@@ -344,3 +344,23 @@ fn parse_header(frame: &[u8]) -> Result<(u16, usize), Fault> {
         _ => Err(Fault::Protocol),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_endless_frame_takes_no_more_memory_than_the_longest_good_one() {
+        const MRU: usize = 1500;
+        let mut decoder = FrameDecoder::new(MRU);
+        for stuffed in [&[b'x'; 1000][..], &[ESCAPE; 1000]] {
+            assert!(decoder.next_frame(&mut &[FLAG][..]).is_none());
+            for _ in 0..1000 {
+                assert!(decoder.next_frame(&mut &*stuffed).is_none());
+            }
+            // A vector may double when it grows.
+            assert!(decoder.collected.capacity() <= 2 * (MRU + MAX_OVERHEAD));
+        }
+        assert_eq!(decoder.stats().oversize, 2);
+    }
+}

@@ -231,11 +231,19 @@ mod tests {
     }
 
     #[test]
-    fn lcp_codes_1_to_7_go_as_if_nothing_were_negotiated() {
+    fn lcp_codes_1_to_7_and_no_others_go_as_if_nothing_were_negotiated() {
         let framing = Framing { accm: Accm::NONE, pfc: true, acfc: true, fcs: Fcs::Fcs32, ..BARE };
         for code in 1..=7 {
             let packet = [code, 1, 0, 4];
             assert_eq!(
+                encode(framing, 0xc021, &packet),
+                encode(Framing::DEFAULT, 0xc021, &packet),
+                "code {code}"
+            );
+        }
+        for code in [0, 8, 9] {
+            let packet = [code, 1, 0, 4];
+            assert_ne!(
                 encode(framing, 0xc021, &packet),
                 encode(Framing::DEFAULT, 0xc021, &packet),
                 "code {code}"
