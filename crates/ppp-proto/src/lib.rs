@@ -11,7 +11,9 @@ pub mod ipcp;
 pub mod ipv6cp;
 pub mod lcp;
 pub mod link;
+pub mod packet;
 pub mod protocol;
+mod rng;
 
 pub use ipcp::{IpcpConfig, Ipv4Params, Ipv4Range, LocalAddress, RemoteAddress};
 pub use ipv6cp::{InterfaceId, Ipv6cpConfig};

@@ -1,5 +1,7 @@
 //! The IPv6 Control Protocol (RFC 5072).
 
 mod config;
+mod negotiation;
 
 pub use config::{InterfaceId, Ipv6cpConfig};
+pub(crate) use negotiation::{INTERFACE_IDENTIFIER, Ipv6cp};

@@ -1,5 +1,12 @@
 //! The Link Control Protocol (RFC 1661 §5, §6; RFC 1662 §7; RFC 1570).
 
 mod config;
+mod negotiation;
+mod options;
 
 pub use config::{LcpConfig, MRU_DEFAULT, MRU_MIN};
+pub(crate) use negotiation::Lcp;
+pub use options::LcpOption;
+pub(crate) use options::{
+    ACCM, ACFC, AUTHENTICATION_PROTOCOL, FCS_ALTERNATIVES, MAGIC_NUMBER, MRU, PFC, QUALITY_PROTOCOL, auth_name,
+};

@@ -43,6 +43,11 @@ pub enum ControlProtocolName {
 }
 
 impl ControlProtocolName {
+    /// Whether it is the Link Control Protocol.
+    pub(super) const fn is_lcp(self) -> bool {
+        matches!(self, ControlProtocolName::Lcp)
+    }
+
     /// Its number.
     pub const fn number(self) -> u16 {
         match self {

@@ -1,21 +1,47 @@
 //! One end of a link: the phases of RFC 1661 §3 around LCP, IPCP and IPV6CP.
 
 mod config;
+mod core;
 mod event;
+mod explain;
+mod keepalive;
+mod lcp_codes;
 mod status;
 
 use std::time::Instant;
 
 use bytes::BytesMut;
 
+use self::{
+    core::{Core, Kind, protocol_status},
+    keepalive::Keepalive,
+};
+use crate::{
+    frame::{FrameDecoder, Framing},
+    fsm::ControlMachine,
+    lcp::MRU_DEFAULT,
+    protocol,
+};
+
 pub use config::{EchoConfig, LinkConfig, Timers};
 pub use event::{CloseReason, ControlProtocolName, Event, Phase};
-pub use status::{Answer, LinkCounters, LinkStatus, OptionStatus, ProtocolStatus};
+pub use status::{LinkCounters, LinkStatus, ProtocolStatus};
+
+pub use crate::fsm::{Answer, OptionStatus};
 
 /// One end of a PPP link.
+///
+/// Feed it with [`receive`](Link::receive) and [`handle_timeout`](Link::handle_timeout); after each, and after every other
+/// call that takes the time, drain [`poll_transmit`](Link::poll_transmit) and [`poll_event`](Link::poll_event) and ask
+/// [`poll_timeout`](Link::poll_timeout) when to come back.
 #[derive(Debug)]
 pub struct Link {
-    config: LinkConfig,
+    decoder: FrameDecoder,
+    /// How the decoder is set.
+    rx_framing: Framing,
+    /// A packet that did not lie whole and unescaped in its chunk.
+    held: Vec<u8>,
+    core: Core,
 }
 
 /// Which kind of packet.
@@ -58,72 +84,176 @@ pub enum SendError {
 impl Link {
     /// A link in phase Dead: [`open`](Link::open) and [`lower_up`](Link::lower_up) start it.
     pub fn new(config: LinkConfig, now: Instant) -> Link {
-        let _ = now;
-        Link { config }
+        Link { decoder: decoder(&config), rx_framing: Framing::DEFAULT, held: Vec::new(), core: Core::new(config, now) }
     }
 
     /// Asks for the link to come up: at once when the lower layer is up, else as soon as it is.
     pub fn open(&mut self, now: Instant) {
-        let _ = now;
+        self.core.open(now);
     }
 
     /// The carrier can pass bytes; whatever was left of an earlier one is forgotten.
     pub fn lower_up(&mut self, now: Instant) {
-        let _ = now;
+        if !self.core.lower_up {
+            self.decoder = decoder(&self.core.config);
+            self.rx_framing = Framing::DEFAULT;
+        }
+        self.core.lower_up(now);
     }
 
     /// The carrier can no longer pass bytes; an open link starts anew at the next [`lower_up`](Link::lower_up).
     pub fn lower_down(&mut self, now: Instant) {
-        let _ = now;
+        self.core.lower_down(now);
     }
 
     /// Takes leave of the peer with these words; [`Event::Closed`] follows when it answered, or did not in time.
+    ///
+    /// The link stays closed until [`open`](Link::open).
     pub fn close(&mut self, now: Instant, message: &str) {
-        let _ = (now, message);
+        self.core.close_for_good(now, message);
     }
 
     /// Consumes `chunk`; returns each IP packet as it is found and `None` when the chunk is used up.
+    ///
+    /// ```
+    /// # use ppp_proto::{Link, Packet};
+    /// # fn give_to_the_system(_: Packet<'_>) {}
+    /// # fn example(link: &mut Link, now: std::time::Instant, mut chunk: &[u8]) {
+    /// while let Some(packet) = link.receive(now, &mut chunk) {
+    ///     give_to_the_system(packet);
+    /// }
+    /// # }
+    /// ```
     pub fn receive<'s, 'i: 's>(&'s mut self, now: Instant, chunk: &mut &'i [u8]) -> Option<Packet<'s>> {
-        let _ = now;
-        *chunk = &[];
-        None
+        if !self.core.lower_up {
+            *chunk = &[];
+        }
+        loop {
+            let rest = *chunk;
+            let frame = self.decoder.next_frame(chunk)?;
+            if let Some(keepalive) = &mut self.core.keepalive {
+                keepalive.heard(now);
+            }
+            match self.core.kind(frame.protocol) {
+                Kind::Data(family) => {
+                    let len = frame.payload.len();
+                    let in_chunk = within(rest, frame.payload);
+                    if in_chunk.is_none() {
+                        self.held.clear();
+                        self.held.extend_from_slice(frame.payload);
+                    }
+                    self.core.counters.rx_packets += 1;
+                    self.core.counters.rx_octets += len as u64;
+                    return Some(Packet { family, payload: in_chunk.unwrap_or(&self.held) });
+                }
+                Kind::Untimely => self.core.counters.rx_dropped += 1,
+                Kind::Control => {
+                    self.core.receive_control(now, frame.protocol, frame.payload);
+                    let framing = self.core.rx_framing();
+                    if framing != self.rx_framing {
+                        self.rx_framing = framing;
+                        self.decoder.set_framing(framing);
+                    }
+                }
+            }
+        }
     }
 
     /// Frames one IP packet behind what `out` already holds.
     pub fn encode(&mut self, packet: &[u8], out: &mut BytesMut) -> Result<(), SendError> {
-        let _ = (packet, out);
-        Err(SendError::NotIp)
+        let (family, number) = match packet.first().map(|octet| octet >> 4) {
+            Some(4) => (Family::Ipv4, protocol::IPV4),
+            Some(6) => (Family::Ipv6, protocol::IPV6),
+            _ => return Err(SendError::NotIp),
+        };
+        if !self.core.is_up(family) {
+            return Err(SendError::NotUp(family));
+        }
+        let mtu = self.core.mtu();
+        if packet.len() > usize::from(mtu) {
+            return Err(SendError::TooBig { len: packet.len(), mtu });
+        }
+        let before = out.len();
+        self.core.encoder.encode_into(number, packet, out);
+        self.core.counters.tx_packets += 1;
+        self.core.counters.tx_octets += packet.len() as u64;
+        if let Some(keepalive) = &mut self.core.keepalive {
+            keepalive.encoded(out.len() - before);
+        }
+        Ok(())
     }
 
     /// Appends the control frames that wait to be sent; false if there were none.
     pub fn poll_transmit(&mut self, out: &mut BytesMut) -> bool {
-        let _ = out;
-        false
+        self.core.transmit(out)
     }
 
     /// What happened since the last call.
     pub fn poll_event(&mut self) -> Option<Event> {
-        None
+        self.core.events.pop_front()
     }
 
     /// When [`handle_timeout`](Link::handle_timeout) is due.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        None
+        self.core.poll_timeout()
     }
 
     /// Does what is due at `now`.
     pub fn handle_timeout(&mut self, now: Instant) {
-        let _ = now;
+        self.core.handle_timeout(now);
     }
 
     /// The link's phase.
     pub fn phase(&self) -> Phase {
-        Phase::Dead
+        self.core.phase
     }
 
     /// A snapshot of all there is to know.
     pub fn status(&self) -> LinkStatus {
-        let _ = &self.config;
-        unimplemented!()
+        let core = &self.core;
+        let ignored = [
+            core.lcp.ignored(),
+            core.ipcp.as_ref().map_or(0, ControlMachine::ignored),
+            core.ipv6cp.as_ref().map_or(0, ControlMachine::ignored),
+        ];
+        LinkStatus {
+            name: core.config.name.clone(),
+            phase: core.phase,
+            phase_since: core.phase_since,
+            lower_up: core.lower_up,
+            lcp: protocol_status(&core.lcp),
+            ipcp: core.ipcp.as_ref().map(protocol_status),
+            ipv6cp: core.ipv6cp.as_ref().map(protocol_status),
+            ipv4: core.ipcp.as_ref().filter(|_| core.is_up(Family::Ipv4)).map(|ipcp| ipcp.protocol.params()),
+            ipv6: core
+                .ipv6cp
+                .as_ref()
+                .filter(|_| core.is_up(Family::Ipv6))
+                .map(|ipv6cp| (ipv6cp.protocol.local(), ipv6cp.protocol.remote())),
+            mru: core.lcp.protocol.ours().mru,
+            mtu: core.mtu(),
+            tx_framing: core.tx_framing(),
+            rx_framing: core.rx_framing(),
+            last_echo_rtt: core.keepalive.as_ref().and_then(Keepalive::last_rtt),
+            counters: LinkCounters {
+                tx_control: core.outbox.pushed(),
+                tx_control_dropped: core.outbox.dropped(),
+                rx_control_ignored: core.counters.rx_control_ignored + ignored.iter().sum::<u64>(),
+                ..core.counters
+            },
+            frames: self.decoder.stats(),
+            close_reason: core.closing.clone(),
+        }
     }
+}
+
+/// A decoder for the largest frames the peer may send: also before it knows our MRU, or if it refuses to.
+fn decoder(config: &LinkConfig) -> FrameDecoder {
+    FrameDecoder::new(usize::from(config.lcp.mru.max(MRU_DEFAULT)))
+}
+
+/// The part of `chunk` that `part` is, if it is one: a frame that outlives the decoder's borrow.
+fn within<'i>(chunk: &'i [u8], part: &[u8]) -> Option<&'i [u8]> {
+    let start = part.as_ptr().addr().checked_sub(chunk.as_ptr().addr())?;
+    chunk.get(start..start.checked_add(part.len())?)
 }

@@ -1,12 +1,12 @@
 //! A snapshot of a link.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::{CloseReason, ControlProtocolName, Phase};
 use crate::{
     InterfaceId, Ipv4Params,
     frame::{FrameStats, Framing},
-    fsm::State,
+    fsm::{OptionStatus, State},
 };
 
 /// Everything there is to know about a link at one moment.
@@ -16,6 +16,8 @@ pub struct LinkStatus {
     pub name: String,
     /// Its phase.
     pub phase: Phase,
+    /// When it entered it.
+    pub phase_since: Instant,
     /// Whether the carrier is there.
     pub lower_up: bool,
     /// The link itself.
@@ -59,30 +61,6 @@ pub struct ProtocolStatus {
     pub peers: Vec<OptionStatus>,
     /// Why it gave up, if it did.
     pub failure: Option<String>,
-}
-
-/// What became of one option.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct OptionStatus {
-    /// The last value asked for, in pppd's words: `mru 1500`.
-    pub asked: String,
-    /// The last counter-proposal, in the same words.
-    pub naked_with: Option<String>,
-    /// The last answer.
-    pub answer: Answer,
-}
-
-/// The answer to an option, by the end that did not ask.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Answer {
-    /// None yet.
-    Pending,
-    /// Taken as it is.
-    Acked,
-    /// Another value, please.
-    Naked,
-    /// Not known or not wanted.
-    Rejected,
 }
 
 /// What passed through a link since it was made; never reset.

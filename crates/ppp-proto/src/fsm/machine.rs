@@ -1,0 +1,521 @@
+//! The automaton at work: restart timer and counters (RFC 1661 §4.6), Identifiers (§5), and a protocol's options.
+
+use std::time::Instant;
+
+use tracing::{debug, trace};
+
+use super::{
+    Action, Actions, Answer, ControlProtocol, Event, Failure, Note, OptionStatus, Reply, ReplyBuilder, State,
+    record::Record, transition,
+};
+use crate::{
+    Timers,
+    packet::{Code, ControlPacket, Options, Outbox, TracePacket},
+};
+
+/// The multiple of Max-Failure after which nothing will ever converge: naks in one direction, refusals in the other.
+const MAX_ROUNDS: u32 = 4;
+/// Octets of a message that go into a Terminate-Request.
+const MAX_MESSAGE: usize = 128;
+
+/// What an automaton is set to.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Settings {
+    pub(crate) timers: Timers,
+    /// Stay in Stopped and wait for the peer when Max-Configure is reached (note p).
+    pub(crate) passive: bool,
+    /// Wait for the peer's first Configure-Request before sending ours.
+    pub(crate) silent: bool,
+}
+
+/// What the automaton tells the layers above and below (§4.4); never more than one at a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Layer {
+    Up,
+    Down,
+    Started,
+    Finished,
+}
+
+/// One protocol's automaton.
+#[derive(Debug)]
+pub(crate) struct ControlMachine<P> {
+    pub(crate) protocol: P,
+    settings: Settings,
+    state: State,
+    restarts_left: u32,
+    deadline: Option<Instant>,
+    last_id: u8,
+    /// The options last requested, their Identifier, and whether they still lack an answer.
+    request: Vec<u8>,
+    request_id: u8,
+    awaiting_answer: bool,
+    naks_sent: u32,
+    /// Naks and rejects sent since the last acknowledgment.
+    refusals: u32,
+    naks_received: u32,
+    message: String,
+    failure: Option<Failure>,
+    /// The peer's last Terminate-Request in this negotiation.
+    farewell: Option<Failure>,
+    ours: Record,
+    peers: Record,
+    /// How much of the peer's control traffic made no sense here.
+    ignored: u64,
+}
+
+/// What an event brings along for the actions.
+#[derive(Default)]
+struct Occasion<'a> {
+    packet: Option<ControlPacket<'a>>,
+    reply: Option<Reply>,
+    /// The longest packet the peer takes.
+    peer_mru: u16,
+}
+
+impl<P: ControlProtocol> ControlMachine<P> {
+    const NUMBER: u16 = P::NAME.number();
+
+    pub(crate) fn new(protocol: P, settings: Settings) -> ControlMachine<P> {
+        ControlMachine {
+            protocol,
+            settings,
+            state: State::Initial,
+            restarts_left: 0,
+            deadline: None,
+            last_id: 0,
+            request: Vec::new(),
+            request_id: 0,
+            awaiting_answer: false,
+            naks_sent: 0,
+            refusals: 0,
+            naks_received: 0,
+            message: String::new(),
+            failure: None,
+            farewell: None,
+            ours: Record::default(),
+            peers: Record::default(),
+            ignored: 0,
+        }
+    }
+
+    pub(crate) fn state(&self) -> State {
+        self.state
+    }
+
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        self.deadline
+    }
+
+    pub(crate) fn failure(&self) -> Option<&str> {
+        self.failure.as_deref()
+    }
+
+    pub(crate) fn ignored(&self) -> u64 {
+        self.ignored
+    }
+
+    pub(crate) fn our_options(&self) -> &[OptionStatus] {
+        self.ours.options()
+    }
+
+    pub(crate) fn peer_options(&self) -> &[OptionStatus] {
+        self.peers.options()
+    }
+
+    /// Whether there is any answer of the peer to our requests, or a request of its own.
+    pub(crate) fn has_heard_peer(&self) -> bool {
+        !self.peers.options().is_empty() || self.ours.options().iter().any(|option| option.answer != Answer::Pending)
+    }
+
+    /// An Identifier for a packet of this protocol.
+    pub(crate) fn fresh_id(&mut self) -> u8 {
+        self.last_id = self.last_id.wrapping_add(1);
+        self.last_id
+    }
+
+    pub(crate) fn up(&mut self, now: Instant, out: &mut Outbox) -> Option<Layer> {
+        self.failure = None;
+        self.message.clear();
+        if self.settings.silent && self.state == State::Starting {
+            self.begin();
+            self.state = State::Stopped;
+            return None;
+        }
+        self.fire(now, Event::Up, Occasion::default(), out)
+    }
+
+    pub(crate) fn down(&mut self, now: Instant, out: &mut Outbox) -> Option<Layer> {
+        self.fire(now, Event::Down, Occasion::default(), out)
+    }
+
+    /// Opens. In Stopped, where the RFC leaves it free (note r), negotiation begins anew as by Down and Up.
+    pub(crate) fn open(&mut self, now: Instant, out: &mut Outbox) -> Option<Layer> {
+        let restart = self.state == State::Stopped && !self.settings.silent;
+        if self.settings.silent && self.state == State::Closed {
+            self.begin();
+            self.state = State::Stopped;
+            return None;
+        }
+        let layer = self.fire(now, Event::Open, Occasion::default(), out);
+        if restart {
+            self.fire(now, Event::Down, Occasion::default(), out);
+            return self.up(now, out);
+        }
+        layer
+    }
+
+    pub(crate) fn close(&mut self, now: Instant, message: &str, out: &mut Outbox) -> Option<Layer> {
+        self.message = message.chars().take(MAX_MESSAGE).collect();
+        self.fire(now, Event::Close, Occasion::default(), out)
+    }
+
+    /// Gives up, for a reason the peer is told.
+    pub(crate) fn fail(&mut self, now: Instant, why: Failure, out: &mut Outbox) -> Option<Layer> {
+        debug!(target: "ppp", "{} failed: {why}", P::NAME);
+        let message = why.clone();
+        self.failure.get_or_insert(why);
+        self.close(now, &message, out)
+    }
+
+    /// The peer does not speak this protocol at all (Protocol-Reject).
+    pub(crate) fn protocol_rejected(&mut self, now: Instant, out: &mut Outbox) -> Option<Layer> {
+        self.failure.get_or_insert_with(|| format!("the peer does not speak {}", P::NAME));
+        self.fire(now, Event::RxjMinus, Occasion::default(), out)
+    }
+
+    pub(crate) fn handle_timeout(&mut self, now: Instant, out: &mut Outbox) -> Option<Layer> {
+        if self.deadline.is_none_or(|deadline| now < deadline) {
+            return None;
+        }
+        self.deadline = None;
+        if self.restarts_left > 0 {
+            return self.fire(now, Event::ToPlus, Occasion::default(), out);
+        }
+        let why = match self.state {
+            State::ReqSent | State::AckRcvd | State::AckSent => Some(self.unanswered()),
+            State::Initial
+            | State::Starting
+            | State::Closed
+            | State::Stopped
+            | State::Closing
+            | State::Stopping
+            | State::Opened => None,
+        };
+        if let Some(why) = why {
+            self.failure.get_or_insert(why);
+        }
+        self.fire(now, Event::ToMinus, Occasion::default(), out)
+    }
+
+    fn unanswered(&self) -> Failure {
+        let (count, name) = (self.settings.timers.max_configure, P::NAME);
+        if let Some(farewell) = &self.farewell {
+            farewell.clone()
+        } else if self.has_heard_peer() {
+            format!("no agreement after {count} {name} Configure-Requests without a usable answer")
+        } else {
+            format!("the peer answered none of {count} {name} Configure-Requests")
+        }
+    }
+
+    /// An Echo-Request, Echo-Reply or Discard-Request was received; true if it is to be handled.
+    pub(crate) fn receive_echo(&mut self) -> bool {
+        let (_, actions) = transition(self.state, Event::Rxr);
+        actions.list.contains(&Action::ser)
+    }
+
+    /// A packet with a code from 1 to 7, or one that nobody knows.
+    pub(crate) fn receive(
+        &mut self,
+        now: Instant,
+        packet: ControlPacket<'_>,
+        peer_mru: u16,
+        out: &mut Outbox,
+    ) -> Option<Layer> {
+        let occasion = Occasion { packet: Some(packet), reply: None, peer_mru };
+        match packet.code {
+            Code::ConfigureRequest => self.receive_configure_request(now, packet, occasion, out),
+            Code::ConfigureAck | Code::ConfigureNak | Code::ConfigureReject => self.receive_answer(now, packet, out),
+            Code::TerminateRequest => {
+                let message = match packet.data {
+                    [] => String::new(),
+                    words => format!(": {}", words[..words.len().min(MAX_MESSAGE)].escape_ascii()),
+                };
+                self.farewell = Some(format!("the peer closed {}{message}", P::NAME));
+                if self.state == State::Opened {
+                    self.failure.clone_from(&self.farewell);
+                }
+                self.fire(now, Event::Rtr, occasion, out)
+            }
+            Code::TerminateAck => self.fire(now, Event::Rta, occasion, out),
+            Code::CodeReject => match packet.data {
+                &[code, _, _, _, ..] if (1..=7).contains(&code) => {
+                    self.failure.get_or_insert_with(|| {
+                        format!("the peer rejects code {code}, without which {} cannot work", P::NAME)
+                    });
+                    self.fire(now, Event::RxjMinus, occasion, out)
+                }
+                &[_, _, _, _, ..] => self.fire(now, Event::RxjPlus, occasion, out),
+                _ => self.ignore("a Code-Reject without a packet in it"),
+            },
+            Code::ProtocolReject
+            | Code::EchoRequest
+            | Code::EchoReply
+            | Code::DiscardRequest
+            | Code::Identification
+            | Code::TimeRemaining
+            | Code::Other(_) => self.fire(now, Event::Ruc, occasion, out),
+        }
+    }
+
+    fn receive_configure_request(
+        &mut self,
+        now: Instant,
+        packet: ControlPacket<'_>,
+        mut occasion: Occasion<'_>,
+        out: &mut Outbox,
+    ) -> Option<Layer> {
+        let Ok(options) = Options::parse(packet.data) else {
+            return self.ignore("options that do not fit");
+        };
+        match self.state {
+            State::Initial | State::Starting => return self.ignore("a packet while down"),
+            // Whatever it asks, the answer is the same.
+            State::Closed | State::Closing | State::Stopping => {
+                return self.fire(now, Event::RcrPlus, occasion, out);
+            }
+            State::Stopped | State::Opened => self.begin(),
+            State::ReqSent | State::AckRcvd | State::AckSent => {}
+        }
+        self.peers.asked(Self::NUMBER, options);
+        let reply = ReplyBuilder::new(self.naks_sent < self.settings.timers.max_failure);
+        match self.protocol.receive_request(options, reply) {
+            Err(why) => return self.fail(now, why, out),
+            Ok(reply) => {
+                self.refusals += 1;
+                match &reply {
+                    Reply::Ack => {
+                        self.naks_sent = 0;
+                        self.refusals = 0;
+                        self.peers.acked(options);
+                    }
+                    Reply::Nak(naks) => {
+                        self.naks_sent += 1;
+                        if let Ok(naks) = Options::parse(naks) {
+                            self.peers.naked(Self::NUMBER, naks);
+                        }
+                    }
+                    Reply::Reject(rejects) => {
+                        if let Ok(rejects) = Options::parse(rejects) {
+                            self.peers.rejected(rejects);
+                        }
+                    }
+                }
+                occasion.reply = Some(reply);
+            }
+        }
+        if self.refusals > self.settings.timers.max_failure.saturating_mul(MAX_ROUNDS) {
+            let why = format!("the peer repeated a request that was refused {} times", self.refusals);
+            return self.fail(now, why, out);
+        }
+        let event = if occasion.reply == Some(Reply::Ack) { Event::RcrPlus } else { Event::RcrMinus };
+        self.fire(now, event, occasion, out)
+    }
+
+    /// Configure-Ack, -Nak, -Reject: only as an answer to the request that is out, and only once (§5.2 to §5.4).
+    fn receive_answer(&mut self, now: Instant, packet: ControlPacket<'_>, out: &mut Outbox) -> Option<Layer> {
+        let occasion = Occasion { packet: Some(packet), ..Occasion::default() };
+        let Ok(options) = Options::parse(packet.data) else {
+            return self.ignore("options that do not fit");
+        };
+        match self.state {
+            State::Initial | State::Starting => return self.ignore("a packet while down"),
+            State::Closed | State::Stopped | State::Closing | State::Stopping => {
+                return self.fire(now, Event::Rca, occasion, out);
+            }
+            State::ReqSent | State::AckRcvd | State::AckSent | State::Opened => {}
+        }
+        if !self.awaiting_answer || packet.id != self.request_id {
+            return self.ignore("an answer to no request");
+        }
+        let request = std::mem::take(&mut self.request);
+        let requested = Options::parse(&request);
+        let outcome = match (packet.code, requested) {
+            (Code::ConfigureAck, Ok(requested)) if packet.data == request => {
+                self.naks_received = 0;
+                self.ours.acked(requested);
+                self.protocol.receive_ack();
+                Some((Event::Rca, Ok(())))
+            }
+            (Code::ConfigureNak, _) if !options.is_empty() => {
+                self.naks_received += 1;
+                self.ours.naked(Self::NUMBER, options);
+                let limit = self.settings.timers.max_failure;
+                let outcome = if self.naks_received > limit.saturating_mul(MAX_ROUNDS) {
+                    Err(format!("the peer sent {} Configure-Naks and still is not content", self.naks_received))
+                } else {
+                    self.protocol.receive_nak(options, self.naks_received > limit)
+                };
+                Some((Event::Rcn, outcome))
+            }
+            (Code::ConfigureReject, Ok(requested)) if !options.is_empty() && options.is_part_of(requested) => {
+                self.ours.rejected(options);
+                Some((Event::Rcn, self.protocol.receive_reject(options)))
+            }
+            _ => None,
+        };
+        self.request = request;
+        match outcome {
+            None => self.ignore("an answer that does not fit the request"),
+            Some((_, Err(why))) => self.fail(now, why, out),
+            Some((event, Ok(()))) => {
+                self.awaiting_answer = false;
+                self.fire(now, event, occasion, out)
+            }
+        }
+    }
+
+    fn ignore(&mut self, what: &str) -> Option<Layer> {
+        trace!(target: "ppp", "{} ignores {what} in state {}", P::NAME, self.state);
+        self.ignored += 1;
+        None
+    }
+
+    /// A new negotiation begins.
+    fn begin(&mut self) {
+        self.protocol.restart();
+        self.request.clear();
+        self.awaiting_answer = false;
+        self.naks_sent = 0;
+        self.naks_received = 0;
+        self.refusals = 0;
+        self.farewell = None;
+        self.ours.clear();
+        self.peers.clear();
+    }
+
+    /// Walks the table, and does what it says.
+    fn fire(&mut self, now: Instant, event: Event, occasion: Occasion<'_>, out: &mut Outbox) -> Option<Layer> {
+        let (next, Actions { list, note, possible }) = transition(self.state, event);
+        if !possible {
+            return self.ignore("an impossible event");
+        }
+        // A Configure-Request that is not caused by another one, out of a state without negotiation, is a fresh start.
+        if next == State::ReqSent && !self.state.is_under_way() && event != Event::RcrMinus {
+            self.begin();
+        }
+        trace!(target: "ppp", "{}: {event}: {} -> {next}", P::NAME, self.state);
+        self.state = next;
+        let mut layer = None;
+        for action in list {
+            match action {
+                Action::tlu => match self.protocol.settle() {
+                    Ok(()) => layer = Some(Layer::Up),
+                    Err(why) => {
+                        // Not up yet, so that Close does not say This-Layer-Down.
+                        self.state = State::AckSent;
+                        return self.fail(now, why, out);
+                    }
+                },
+                Action::tld => layer = Some(Layer::Down),
+                Action::tls => layer = Some(Layer::Started),
+                Action::tlf if note == Some(Note::Passive) && self.settings.passive => {}
+                Action::tlf => layer = Some(Layer::Finished),
+                Action::irc => {
+                    self.restarts_left = match next {
+                        State::Closing | State::Stopping => self.settings.timers.max_terminate,
+                        State::Initial
+                        | State::Starting
+                        | State::Closed
+                        | State::Stopped
+                        | State::ReqSent
+                        | State::AckRcvd
+                        | State::AckSent
+                        | State::Opened => self.settings.timers.max_configure,
+                    };
+                }
+                Action::zrc => {
+                    self.restarts_left = 0;
+                    self.deadline = Some(now + self.settings.timers.restart);
+                }
+                Action::scr => self.send_configure_request(now, event == Event::ToPlus, out),
+                Action::sca => self.send_answer(Code::ConfigureAck, &occasion, out),
+                Action::scn => self.send_answer(Code::ConfigureNak, &occasion, out),
+                Action::str => self.send_terminate_request(now, out),
+                Action::sta => {
+                    let id = occasion.packet.map_or(0, |packet| packet.id);
+                    self.send_reply(ControlPacket { code: Code::TerminateAck, id, data: &[] }, out);
+                }
+                Action::scj => self.send_code_reject(&occasion, out),
+                // Only LCP has them, and its owner sends them.
+                Action::ser => {}
+            }
+        }
+        match self.state {
+            State::Initial | State::Starting | State::Closed | State::Stopped | State::Opened => self.deadline = None,
+            State::Closing | State::Stopping | State::ReqSent | State::AckRcvd | State::AckSent => {
+                self.deadline.get_or_insert(now + self.settings.timers.restart);
+            }
+        }
+        layer
+    }
+
+    fn send_configure_request(&mut self, now: Instant, again: bool, out: &mut Outbox) {
+        if !again || self.request_id == 0 {
+            self.request.clear();
+            self.protocol.request(&mut self.request);
+            self.request_id = self.fresh_id();
+        }
+        self.awaiting_answer = true;
+        if let Ok(options) = Options::parse(&self.request) {
+            self.ours.asked(Self::NUMBER, options);
+        }
+        let packet = ControlPacket { code: Code::ConfigureRequest, id: self.request_id, data: &self.request };
+        Self::trace(packet);
+        out.push(Self::NUMBER, packet.to_vec());
+        self.start_timer(now);
+    }
+
+    fn send_terminate_request(&mut self, now: Instant, out: &mut Outbox) {
+        let id = self.fresh_id();
+        let packet = ControlPacket { code: Code::TerminateRequest, id, data: self.message.as_bytes() };
+        Self::trace(packet);
+        out.push(Self::NUMBER, packet.to_vec());
+        self.start_timer(now);
+    }
+
+    fn start_timer(&mut self, now: Instant) {
+        self.restarts_left = self.restarts_left.saturating_sub(1);
+        self.deadline = Some(now + self.settings.timers.restart);
+    }
+
+    fn send_answer(&self, code: Code, occasion: &Occasion<'_>, out: &mut Outbox) {
+        let Some(ControlPacket { id, data, .. }) = occasion.packet else { return };
+        let (code, data) = match &occasion.reply {
+            None | Some(Reply::Ack) => (code, data),
+            Some(Reply::Nak(naks)) => (Code::ConfigureNak, &naks[..]),
+            Some(Reply::Reject(rejects)) => (Code::ConfigureReject, &rejects[..]),
+        };
+        self.send_reply(ControlPacket { code, id, data }, out);
+    }
+
+    /// The rejected packet goes back, cut to what the peer takes (§5.6).
+    fn send_code_reject(&mut self, occasion: &Occasion<'_>, out: &mut Outbox) {
+        let Some(rejected) = occasion.packet else { return };
+        let mut data = rejected.to_vec();
+        data.truncate(usize::from(occasion.peer_mru).saturating_sub(crate::packet::HEADER_LEN));
+        let id = self.fresh_id();
+        self.send_reply(ControlPacket { code: Code::CodeReject, id, data: &data }, out);
+    }
+
+    fn send_reply(&self, packet: ControlPacket<'_>, out: &mut Outbox) {
+        if out.push_answer(Self::NUMBER, packet.to_vec()) {
+            Self::trace(packet);
+        }
+    }
+
+    fn trace(packet: ControlPacket<'_>) {
+        debug!(target: "ppp", "sent {}", TracePacket(Self::NUMBER, packet));
+    }
+}

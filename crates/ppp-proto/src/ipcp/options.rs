@@ -1,0 +1,122 @@
+//! IPCP's options on the wire.
+//!
+//! ```text
+//!  0                   1                   2                   3
+//!  0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1
+//! +-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+
+//! |     Type      |    Length 6   |           IP-Address
+//! +-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+
+//!         IP-Address (cont)        |
+//! +-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+   3: RFC 1332 §3.3; 129 to 132: RFC 1877 §1
+//! ```
+
+use std::net::Ipv4Addr;
+
+use crate::packet::{ParseOptionError, RawOption, push_option};
+
+pub(crate) const IP_ADDRESSES: u8 = 1;
+pub(crate) const IP_COMPRESSION_PROTOCOL: u8 = 2;
+pub(crate) const IP_ADDRESS: u8 = 3;
+pub(crate) const PRIMARY_DNS: u8 = 129;
+pub(crate) const PRIMARY_NBNS: u8 = 130;
+pub(crate) const SECONDARY_DNS: u8 = 131;
+pub(crate) const SECONDARY_NBNS: u8 = 132;
+
+/// An option that IPCP here negotiates.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum IpcpOption {
+    /// The address its sender has or, with 0.0.0.0, would like to be given.
+    Address(Ipv4Addr),
+    /// The DNS server of this place its sender knows or, with 0.0.0.0, would like to be told.
+    Dns(Place, Ipv4Addr),
+    /// The NetBIOS name server of this place, in the same way.
+    Nbns(Place, Ipv4Addr),
+}
+
+/// Which of two servers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// The one to ask first.
+    Primary,
+    /// The other one.
+    Secondary,
+}
+
+impl Place {
+    pub(super) const fn index(self) -> usize {
+        self as usize
+    }
+}
+
+impl IpcpOption {
+    pub(crate) fn parse_raw(option: RawOption<'_>) -> Result<IpcpOption, ParseOptionError> {
+        let address = || {
+            let octets: [u8; 4] = option.data.try_into().map_err(|_| ParseOptionError::BadLength)?;
+            Ok(Ipv4Addr::from(octets))
+        };
+        Ok(match option.kind {
+            IP_ADDRESS => IpcpOption::Address(address()?),
+            PRIMARY_DNS => IpcpOption::Dns(Place::Primary, address()?),
+            SECONDARY_DNS => IpcpOption::Dns(Place::Secondary, address()?),
+            PRIMARY_NBNS => IpcpOption::Nbns(Place::Primary, address()?),
+            SECONDARY_NBNS => IpcpOption::Nbns(Place::Secondary, address()?),
+            _ => return Err(ParseOptionError::Unknown),
+        })
+    }
+
+    /// The option's meaning; `None` if its Type is unknown here or its Length not 6.
+    pub fn parse(option: RawOption<'_>) -> Option<IpcpOption> {
+        IpcpOption::parse_raw(option).ok()
+    }
+
+    /// The option's Type.
+    pub fn kind(&self) -> u8 {
+        match self {
+            IpcpOption::Address(_) => IP_ADDRESS,
+            IpcpOption::Dns(Place::Primary, _) => PRIMARY_DNS,
+            IpcpOption::Dns(Place::Secondary, _) => SECONDARY_DNS,
+            IpcpOption::Nbns(Place::Primary, _) => PRIMARY_NBNS,
+            IpcpOption::Nbns(Place::Secondary, _) => SECONDARY_NBNS,
+        }
+    }
+
+    /// The address in it.
+    pub fn address(&self) -> Ipv4Addr {
+        match *self {
+            IpcpOption::Address(address) | IpcpOption::Dns(_, address) | IpcpOption::Nbns(_, address) => address,
+        }
+    }
+
+    /// Appends the option to `out`.
+    pub fn emit(&self, out: &mut Vec<u8>) {
+        push_option(out, self.kind(), &self.address().octets());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::packet::Options;
+
+    proptest! {
+        #[test]
+        fn parse_and_emit_are_inverse(kind: u8, octets: [u8; 4]) {
+            let raw = RawOption { kind, data: &octets };
+            if let Some(option) = IpcpOption::parse(raw) {
+                let mut emitted = Vec::new();
+                option.emit(&mut emitted);
+                prop_assert_eq!(Options::parse(&emitted).unwrap().iter().next(), Some(raw));
+            } else {
+                prop_assert!(!matches!(kind, 3 | 129..=132));
+            }
+        }
+    }
+
+    #[test]
+    fn an_address_of_another_length_is_none() {
+        assert_eq!(IpcpOption::parse_raw(RawOption { kind: 3, data: &[1, 2, 3] }), Err(ParseOptionError::BadLength));
+        assert_eq!(IpcpOption::parse_raw(RawOption { kind: 2, data: &[0, 45] }), Err(ParseOptionError::Unknown));
+    }
+}

@@ -1,0 +1,454 @@
+//! The phases of a link (RFC 1661 §3.2), and who hears of what.
+
+use std::{collections::VecDeque, time::Instant};
+
+use bytes::BytesMut;
+use tracing::debug;
+
+use super::{
+    CloseReason, ControlProtocolName, Event, Family, LinkConfig, LinkCounters, Phase, ProtocolStatus,
+    keepalive::{Due, Keepalive},
+};
+use crate::{
+    frame::{ExtraEscapes, FrameEncoder, Framing},
+    fsm::{ControlMachine, ControlProtocol, Layer, Settings, State},
+    ipcp::Ipcp,
+    ipv6cp::Ipv6cp,
+    lcp::Lcp,
+    packet::{Code, ControlPacket, HEADER_LEN, Outbox, TracePacket},
+    protocol,
+    rng::Rng,
+};
+
+/// Events that may wait before control packets, the only cause of more, are ignored: nobody reads them.
+const MAX_EVENTS: usize = 64;
+
+/// All of a link but its frame decoder.
+#[derive(Debug)]
+pub(super) struct Core {
+    pub(super) config: LinkConfig,
+    pub(super) lcp: ControlMachine<Lcp>,
+    pub(super) ipcp: Option<ControlMachine<Ipcp>>,
+    pub(super) ipv6cp: Option<ControlMachine<Ipv6cp>>,
+    pub(super) keepalive: Option<Keepalive>,
+    pub(super) encoder: FrameEncoder,
+    pub(super) outbox: Outbox,
+    pub(super) events: VecDeque<Event>,
+    pub(super) counters: LinkCounters,
+    pub(super) phase: Phase,
+    pub(super) phase_since: Instant,
+    pub(super) lower_up: bool,
+    /// Whether the link shall be up: between `open` and `close`.
+    wanted: bool,
+    /// Why the link is closing, or closed.
+    pub(super) closing: Option<CloseReason>,
+    closed_reported: bool,
+    /// Whether a network protocol was Opened since the carrier came.
+    network_was_up: bool,
+}
+
+/// What a frame is to the link.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// A packet to give out.
+    Data(Family),
+    /// A packet that may not pass now.
+    Untimely,
+    /// Something to answer.
+    Control,
+}
+
+impl Core {
+    pub(super) fn new(config: LinkConfig, now: Instant) -> Core {
+        let mut rng = Rng::new(config.seed);
+        let timers = config.timers;
+        let lcp_settings = Settings { timers, passive: config.lcp.passive, silent: config.lcp.silent };
+        let ncp_settings = Settings { timers, passive: false, silent: false };
+        let lcp = Lcp::new(config.lcp.clone(), timers.max_loopback, rng.fork());
+        let ipcp = config.ipv4.clone().map(Ipcp::new);
+        let ipv6cp = config.ipv6.clone().map(|ipv6| Ipv6cp::new(ipv6, rng.fork()));
+        Core {
+            lcp: ControlMachine::new(lcp, lcp_settings),
+            ipcp: ipcp.map(|ipcp| ControlMachine::new(ipcp, ncp_settings)),
+            ipv6cp: ipv6cp.map(|ipv6cp| ControlMachine::new(ipv6cp, ncp_settings)),
+            keepalive: config.echo.map(Keepalive::new),
+            encoder: FrameEncoder::new(Framing::DEFAULT),
+            outbox: Outbox::default(),
+            events: VecDeque::new(),
+            counters: LinkCounters::default(),
+            phase: Phase::Dead,
+            phase_since: now,
+            lower_up: false,
+            wanted: false,
+            closing: None,
+            closed_reported: true,
+            network_was_up: false,
+            config,
+        }
+    }
+
+    pub(super) fn open(&mut self, now: Instant) {
+        self.wanted = true;
+        let layer = self.lcp.open(now, &mut self.outbox);
+        self.lcp_did(now, layer);
+    }
+
+    pub(super) fn close(&mut self, now: Instant, reason: CloseReason, message: &str) {
+        self.closing.get_or_insert(reason);
+        let layer = self.lcp.close(now, message, &mut self.outbox);
+        self.lcp_did(now, layer);
+    }
+
+    /// The owner's close: the link does not come back by `lower_up` alone.
+    pub(super) fn close_for_good(&mut self, now: Instant, message: &str) {
+        self.wanted = false;
+        self.close(now, CloseReason::Local { message: message.to_owned() }, message);
+    }
+
+    pub(super) fn lower_up(&mut self, now: Instant) {
+        if self.lower_up {
+            return;
+        }
+        self.lower_up = true;
+        self.closing = None;
+        self.closed_reported = false;
+        self.network_was_up = false;
+        self.outbox.clear();
+        self.encoder.set_framing(self.default_framing());
+        if self.wanted && self.lcp.state() == State::Initial {
+            let layer = self.lcp.open(now, &mut self.outbox);
+            self.lcp_did(now, layer);
+        }
+        let layer = self.lcp.up(now, &mut self.outbox);
+        self.lcp_did(now, layer);
+    }
+
+    pub(super) fn lower_down(&mut self, now: Instant) {
+        if !self.lower_up {
+            return;
+        }
+        self.lower_up = false;
+        let layer = self.lcp.down(now, &mut self.outbox);
+        self.lcp_did(now, layer);
+        self.outbox.clear();
+        if !self.closed_reported {
+            self.report_closed(now, CloseReason::LowerDown);
+        }
+    }
+
+    pub(super) fn poll_timeout(&self) -> Option<Instant> {
+        [
+            self.lcp.deadline(),
+            self.ipcp.as_ref().and_then(ControlMachine::deadline),
+            self.ipv6cp.as_ref().and_then(ControlMachine::deadline),
+            self.keepalive.as_ref().and_then(Keepalive::poll_timeout),
+        ]
+        .into_iter()
+        .flatten()
+        .min()
+    }
+
+    pub(super) fn handle_timeout(&mut self, now: Instant) {
+        let layer = self.lcp.handle_timeout(now, &mut self.outbox);
+        self.lcp_did(now, layer);
+        if let Some(ipcp) = &mut self.ipcp {
+            let layer = ipcp.handle_timeout(now, &mut self.outbox);
+            self.ipcp_did(now, layer);
+        }
+        if let Some(ipv6cp) = &mut self.ipv6cp {
+            let layer = ipv6cp.handle_timeout(now, &mut self.outbox);
+            self.ipv6cp_did(now, layer);
+        }
+        match self.keepalive.as_mut().and_then(|keepalive| keepalive.handle_timeout(now)) {
+            None => {}
+            Some(Due::Echo(id)) => self.send_echo_request(id),
+            Some(Due::Dead) => {
+                self.events.push_back(Event::PeerDead);
+                self.close(now, CloseReason::PeerDead, "Peer not responding");
+            }
+        }
+    }
+
+    pub(super) fn kind(&self, number: u16) -> Kind {
+        let family = match number {
+            protocol::IPV4 => Family::Ipv4,
+            protocol::IPV6 => Family::Ipv6,
+            _ => return Kind::Control,
+        };
+        let configured = match family {
+            Family::Ipv4 => self.ipcp.is_some(),
+            Family::Ipv6 => self.ipv6cp.is_some(),
+        };
+        if self.is_up(family) {
+            Kind::Data(family)
+        } else if configured {
+            Kind::Untimely
+        } else {
+            Kind::Control
+        }
+    }
+
+    pub(super) fn is_up(&self, family: Family) -> bool {
+        match family {
+            Family::Ipv4 => self.ipcp.as_ref().is_some_and(|ipcp| ipcp.state() == State::Opened),
+            Family::Ipv6 => self.ipv6cp.as_ref().is_some_and(|ipv6cp| ipv6cp.state() == State::Opened),
+        }
+    }
+
+    /// A frame that is not data.
+    pub(super) fn receive_control(&mut self, now: Instant, number: u16, payload: &[u8]) {
+        self.counters.rx_control += 1;
+        if self.events.len() >= MAX_EVENTS {
+            self.counters.rx_control_ignored += 1;
+            return;
+        }
+        // RFC 1661 §3.4: before LCP is Opened, all else is silently discarded.
+        if number != protocol::LCP && self.lcp.state() != State::Opened {
+            self.counters.rx_control_ignored += 1;
+            return;
+        }
+        let configured = match number {
+            protocol::LCP => true,
+            protocol::IPCP => self.ipcp.is_some(),
+            protocol::IPV6CP => self.ipv6cp.is_some(),
+            _ => false,
+        };
+        if !configured {
+            return self.send_protocol_reject(number, payload);
+        }
+        let Ok(packet) = ControlPacket::parse(payload) else {
+            self.counters.rx_control_ignored += 1;
+            return;
+        };
+        debug!(target: "ppp", "rcvd {}", TracePacket(number, packet));
+        let peer_mru = self.lcp.protocol.peers().mru;
+        match (number, &mut self.ipcp, &mut self.ipv6cp) {
+            (protocol::IPCP, Some(ipcp), _) => {
+                let layer = ipcp.receive(now, packet, peer_mru, &mut self.outbox);
+                self.ipcp_did(now, layer);
+            }
+            (protocol::IPV6CP, _, Some(ipv6cp)) => {
+                let layer = ipv6cp.receive(now, packet, peer_mru, &mut self.outbox);
+                self.ipv6cp_did(now, layer);
+            }
+            _ => self.receive_lcp(now, packet),
+        }
+    }
+
+    /// What LCP's automaton told.
+    pub(super) fn lcp_did(&mut self, now: Instant, layer: Option<Layer>) {
+        match layer {
+            Some(Layer::Up) => self.lcp_up(now),
+            Some(Layer::Down) => self.lcp_down(now),
+            Some(Layer::Finished) => {
+                let why = self.lcp.failure().unwrap_or("the peer does not negotiate").to_owned();
+                let failed = CloseReason::NegotiationFailed { protocol: ControlProtocolName::Lcp, why };
+                self.report_closed(now, failed);
+            }
+            Some(Layer::Started) | None => {}
+        }
+        if self.lcp.protocol.is_looped_back() && self.closing.is_none() && !self.closed_reported {
+            self.closing = Some(CloseReason::LoopDetected);
+            self.events.push_back(Event::LoopDetected);
+        }
+        self.set_phase(now, match self.lcp.state() {
+            State::ReqSent | State::AckRcvd | State::AckSent => Phase::Establish,
+            // Silent, or passive after Max-Configure: the peer has the word.
+            State::Stopped if !self.closed_reported => Phase::Establish,
+            State::Initial | State::Starting | State::Closed | State::Stopped => Phase::Dead,
+            State::Closing | State::Stopping => Phase::Terminate,
+            State::Opened => Phase::Network,
+        });
+    }
+
+    fn lcp_up(&mut self, now: Instant) {
+        self.closing = None;
+        self.encoder.set_framing(self.tx_framing());
+        self.events.push_back(Event::LcpUp { mru: self.lcp.protocol.ours().mru, mtu: self.mtu() });
+        if let Some(keepalive) = &mut self.keepalive {
+            keepalive.start(now);
+        }
+        self.send_identification();
+        self.set_phase(now, Phase::Authenticate);
+        self.set_phase(now, Phase::Network);
+        if let Some(ipcp) = &mut self.ipcp {
+            start(ipcp, now, &mut self.outbox);
+        }
+        if let Some(ipv6cp) = &mut self.ipv6cp {
+            start(ipv6cp, now, &mut self.outbox);
+        }
+        self.check_networks(now);
+    }
+
+    fn lcp_down(&mut self, now: Instant) {
+        if let Some(keepalive) = &mut self.keepalive {
+            keepalive.stop();
+        }
+        if let Some(ipcp) = &mut self.ipcp {
+            let layer = ipcp.down(now, &mut self.outbox);
+            self.ipcp_did(now, layer);
+        }
+        if let Some(ipv6cp) = &mut self.ipv6cp {
+            let layer = ipv6cp.down(now, &mut self.outbox);
+            self.ipv6cp_did(now, layer);
+        }
+        self.encoder.set_framing(self.default_framing());
+    }
+
+    pub(super) fn ipcp_did(&mut self, now: Instant, layer: Option<Layer>) {
+        let Some(ipcp) = &self.ipcp else { return };
+        match layer {
+            Some(Layer::Up) => {
+                self.network_was_up = true;
+                self.events.push_back(Event::Ipv4Up(ipcp.protocol.params()));
+            }
+            Some(Layer::Down) => self.events.push_back(Event::Ipv4Down),
+            Some(Layer::Finished) | Some(Layer::Started) | None => {}
+        }
+        if layer == Some(Layer::Finished) {
+            self.check_networks(now);
+        }
+    }
+
+    pub(super) fn ipv6cp_did(&mut self, now: Instant, layer: Option<Layer>) {
+        let Some(ipv6cp) = &self.ipv6cp else { return };
+        match layer {
+            Some(Layer::Up) => {
+                self.network_was_up = true;
+                let (local, remote) = (ipv6cp.protocol.local(), ipv6cp.protocol.remote());
+                self.events.push_back(Event::Ipv6Up { local, remote });
+            }
+            Some(Layer::Down) => self.events.push_back(Event::Ipv6Down),
+            Some(Layer::Finished) | Some(Layer::Started) | None => {}
+        }
+        if layer == Some(Layer::Finished) {
+            self.check_networks(now);
+        }
+    }
+
+    /// A link that carries nothing, and will not, is closed.
+    fn check_networks(&mut self, now: Instant) {
+        if self.lcp.state() != State::Opened {
+            return;
+        }
+        let ipcp = self.ipcp.as_ref().map(|ipcp| (ControlProtocolName::Ipcp, ipcp.state(), ipcp.failure()));
+        let ipv6cp = self.ipv6cp.as_ref().map(|ipv6cp| (ControlProtocolName::Ipv6cp, ipv6cp.state(), ipv6cp.failure()));
+        let networks: Vec<_> = [ipcp, ipv6cp].into_iter().flatten().collect();
+        if networks.iter().any(|(_, state, _)| state.is_under_way() || *state == State::Opened) {
+            return;
+        }
+        let words = |failure: &Option<&str>| failure.unwrap_or("it is closed").to_owned();
+        let (protocol, why) = match &networks[..] {
+            [] => (ControlProtocolName::Lcp, String::from("neither IPv4 nor IPv6 is configured")),
+            [(protocol, _, failure)] => (*protocol, words(failure)),
+            [(protocol, _, failure), rest @ ..] => {
+                let others = rest.iter().map(|(other, _, failure)| format!("; {other}: {}", words(failure)));
+                (*protocol, others.fold(words(failure), |all, one| all + &one))
+            }
+        };
+        let message = why.clone();
+        self.close(now, CloseReason::NegotiationFailed { protocol, why }, &message);
+    }
+
+    fn report_closed(&mut self, now: Instant, otherwise: CloseReason) {
+        self.closed_reported = true;
+        let reason = self.closing.get_or_insert(otherwise).clone();
+        self.set_phase(now, Phase::Dead);
+        self.events.push_back(Event::Closed(reason));
+    }
+
+    fn set_phase(&mut self, now: Instant, phase: Phase) {
+        if self.phase != phase {
+            self.phase_since = now;
+            self.phase = phase;
+            self.events.push_back(Event::Phase(phase));
+        }
+    }
+
+    /// The peer wants to end the link; the reason we will give, unless there is one already.
+    pub(super) fn note_terminate_request(&mut self, message: String) {
+        let auth = self.lcp.protocol.refused_auth().filter(|_| !self.network_was_up).map(str::to_owned);
+        self.closing.get_or_insert(match auth {
+            Some(protocol) => CloseReason::AuthRequired { protocol },
+            None => CloseReason::PeerTerminated { message },
+        });
+    }
+
+    /// The largest packet we may send.
+    pub(super) fn mtu(&self) -> u16 {
+        self.lcp.protocol.peers().mru.min(self.config.lcp.mtu.unwrap_or(u16::MAX))
+    }
+
+    fn default_framing(&self) -> Framing {
+        Framing { escape: self.config.lcp.escape, ..Framing::DEFAULT }
+    }
+
+    pub(super) fn tx_framing(&self) -> Framing {
+        if self.lcp.state() == State::Opened {
+            self.lcp.protocol.peers().framing(self.config.lcp.escape)
+        } else {
+            self.default_framing()
+        }
+    }
+
+    pub(super) fn rx_framing(&self) -> Framing {
+        if self.lcp.state() == State::Opened {
+            self.lcp.protocol.ours().framing(ExtraEscapes::NONE)
+        } else {
+            Framing::DEFAULT
+        }
+    }
+
+    /// Queues an answer to the peer, or a packet that can as well be lost.
+    pub(super) fn send(&mut self, number: u16, packet: ControlPacket<'_>) {
+        if self.outbox.push_answer(number, packet.to_vec()) {
+            debug!(target: "ppp", "sent {}", TracePacket(number, packet));
+        }
+    }
+
+    /// RFC 1661 §5.7: the rejected packet goes back, cut to what the peer takes.
+    fn send_protocol_reject(&mut self, number: u16, payload: &[u8]) {
+        debug!(target: "ppp", "unsupported protocol {number:#06x} ({})", protocol::name(number).unwrap_or("unknown"));
+        let room = usize::from(self.lcp.protocol.peers().mru).saturating_sub(HEADER_LEN + size_of_val(&number));
+        let mut data = number.to_be_bytes().to_vec();
+        data.extend(&payload[..payload.len().min(room)]);
+        let id = self.lcp.fresh_id();
+        self.send(protocol::LCP, ControlPacket { code: Code::ProtocolReject, id, data: &data });
+    }
+
+    /// Appends all control frames that wait to `out`; true if there were any.
+    pub(super) fn transmit(&mut self, out: &mut BytesMut) -> bool {
+        let before = out.len();
+        while let Some((number, packet)) = self.outbox.pop() {
+            let start = out.len();
+            self.encoder.encode_into(number, &packet, out);
+            if let Some(keepalive) = &mut self.keepalive {
+                keepalive.encoded(out.len() - start);
+                if let (protocol::LCP, [code, id, ..]) = (number, &packet[..])
+                    && Code::from(*code) == Code::EchoRequest
+                {
+                    keepalive.transmitted(*id);
+                }
+            }
+        }
+        out.len() > before
+    }
+}
+
+fn start<P: ControlProtocol>(ncp: &mut ControlMachine<P>, now: Instant, out: &mut Outbox) {
+    if ncp.state() == State::Initial {
+        ncp.open(now, out);
+    }
+    ncp.up(now, out);
+}
+
+/// One protocol's part of a status.
+pub(super) fn protocol_status<P: ControlProtocol>(machine: &ControlMachine<P>) -> ProtocolStatus {
+    ProtocolStatus {
+        protocol: P::NAME,
+        state: machine.state(),
+        ours: machine.our_options().to_vec(),
+        peers: machine.peer_options().to_vec(),
+        failure: machine.failure().map(str::to_owned),
+    }
+}

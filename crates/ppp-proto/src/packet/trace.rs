@@ -1,0 +1,211 @@
+//! Control packets in the words of pppd's `debug` option, so that its readers can read ours.
+//!
+//! `[LCP ConfReq id=0x1 <asyncmap 0x0> <magic 0x1234abcd> <pcomp> <accomp>]`
+
+use std::{fmt, net::Ipv4Addr};
+
+use super::{Code, ControlPacket, Options, RawOption};
+use crate::{InterfaceId, ipcp, ipv6cp, lcp, protocol};
+
+/// Octets of a rejected packet or of echo data that are shown.
+const MAX_DUMP: usize = 32;
+
+/// Shows a control packet of the protocol of this number.
+#[derive(Debug, Clone, Copy)]
+pub struct TracePacket<'a>(pub u16, pub ControlPacket<'a>);
+
+/// Shows one option of the protocol of this number: `mru 1500`.
+#[derive(Debug, Clone, Copy)]
+pub struct TraceOption<'a>(pub u16, pub RawOption<'a>);
+
+impl fmt::Display for TracePacket<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let TracePacket(number, ControlPacket { code, id, data }) = *self;
+        match protocol::name(number) {
+            Some(name) => write!(f, "[{name}")?,
+            None => write!(f, "[{number:#06x}")?,
+        }
+        let lcp_only = !matches!(u8::from(code), 1..=7) && number != protocol::LCP;
+        match word(code).filter(|_| !lcp_only) {
+            Some(word) => write!(f, " {word} id={id:#x}")?,
+            None => write!(f, " code={:#x} id={id:#x}", u8::from(code))?,
+        }
+        match code {
+            Code::ConfigureRequest | Code::ConfigureAck | Code::ConfigureNak | Code::ConfigureReject => {
+                match Options::parse(data) {
+                    Ok(options) => options.iter().try_for_each(|o| write!(f, " <{}>", TraceOption(number, o)))?,
+                    Err(_) => dump(f, data)?,
+                }
+            }
+            Code::TerminateRequest | Code::TerminateAck if data.is_empty() => {}
+            Code::TerminateRequest | Code::TerminateAck => write!(f, " \"{}\"", data.escape_ascii())?,
+            Code::EchoRequest | Code::EchoReply | Code::DiscardRequest if !lcp_only => {
+                let rest = magic(f, data)?;
+                dump(f, rest)?;
+            }
+            Code::Identification if !lcp_only => {
+                let text = magic(f, data)?;
+                write!(f, " \"{}\"", text.escape_ascii())?;
+            }
+            Code::TimeRemaining if !lcp_only => {
+                let rest = magic(f, data)?;
+                if let Some((seconds, text)) = rest.split_first_chunk() {
+                    write!(f, " seconds={} \"{}\"", u32::from_be_bytes(*seconds), text.escape_ascii())?;
+                }
+            }
+            Code::CodeReject
+            | Code::ProtocolReject
+            | Code::EchoRequest
+            | Code::EchoReply
+            | Code::DiscardRequest
+            | Code::Identification
+            | Code::TimeRemaining
+            | Code::Other(_) => dump(f, data)?,
+        }
+        f.write_str("]")
+    }
+}
+
+/// pppd's word for a code.
+fn word(code: Code) -> Option<&'static str> {
+    Some(match code {
+        Code::ConfigureRequest => "ConfReq",
+        Code::ConfigureAck => "ConfAck",
+        Code::ConfigureNak => "ConfNak",
+        Code::ConfigureReject => "ConfRej",
+        Code::TerminateRequest => "TermReq",
+        Code::TerminateAck => "TermAck",
+        Code::CodeReject => "CodeRej",
+        Code::ProtocolReject => "ProtRej",
+        Code::EchoRequest => "EchoReq",
+        Code::EchoReply => "EchoRep",
+        Code::DiscardRequest => "DiscReq",
+        Code::Identification => "Ident",
+        Code::TimeRemaining => "TimeRem",
+        Code::Other(_) => return None,
+    })
+}
+
+/// Shows the Magic-Number in front of `data`; returns what follows it.
+fn magic<'a>(f: &mut fmt::Formatter<'_>, data: &'a [u8]) -> Result<&'a [u8], fmt::Error> {
+    match data.split_first_chunk() {
+        Some((magic, rest)) => {
+            write!(f, " magic={:#x}", u32::from_be_bytes(*magic))?;
+            Ok(rest)
+        }
+        None => Ok(data),
+    }
+}
+
+fn dump(f: &mut fmt::Formatter<'_>, octets: &[u8]) -> fmt::Result {
+    octets.iter().take(MAX_DUMP).try_for_each(|octet| write!(f, " {octet:02x}"))?;
+    if octets.len() > MAX_DUMP { f.write_str(" ...") } else { Ok(()) }
+}
+
+impl fmt::Display for TraceOption<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let TraceOption(number, option) = *self;
+        match (number, option.data) {
+            (protocol::LCP, data) => lcp_option(f, option.kind, data),
+            (protocol::IPCP, data) => ipcp_option(f, option.kind, data),
+            (protocol::IPV6CP, &[a, b, c, d, e, g, h, i]) if option.kind == ipv6cp::INTERFACE_IDENTIFIER => {
+                write!(f, "addr {}", InterfaceId([a, b, c, d, e, g, h, i]))
+            }
+            _ => raw(f, option.kind, option.data),
+        }
+    }
+}
+
+fn lcp_option(f: &mut fmt::Formatter<'_>, kind: u8, data: &[u8]) -> fmt::Result {
+    match (kind, data) {
+        (lcp::MRU, &[a, b]) => write!(f, "mru {}", u16::from_be_bytes([a, b])),
+        (lcp::ACCM, &[a, b, c, d]) => write!(f, "asyncmap {:#x}", u32::from_be_bytes([a, b, c, d])),
+        (lcp::AUTHENTICATION_PROTOCOL, data) if data.len() >= 2 => write!(f, "auth {}", lcp::auth_name(data)),
+        (lcp::QUALITY_PROTOCOL, &[0xc0, 0x25, a, b, c, d]) => {
+            write!(f, "quality lqr {:#x}", u32::from_be_bytes([a, b, c, d]))
+        }
+        (lcp::MAGIC_NUMBER, &[a, b, c, d]) => write!(f, "magic {:#x}", u32::from_be_bytes([a, b, c, d])),
+        (lcp::PFC, []) => f.write_str("pcomp"),
+        (lcp::ACFC, []) => f.write_str("accomp"),
+        (lcp::FCS_ALTERNATIVES, &[flags]) => write!(f, "fcs {flags:#x}"),
+        _ => raw(f, kind, data),
+    }
+}
+
+fn ipcp_option(f: &mut fmt::Formatter<'_>, kind: u8, data: &[u8]) -> fmt::Result {
+    let word = match kind {
+        ipcp::IP_ADDRESS => "addr",
+        ipcp::PRIMARY_DNS => "ms-dns1",
+        ipcp::SECONDARY_DNS => "ms-dns2",
+        ipcp::PRIMARY_NBNS => "ms-wins1",
+        ipcp::SECONDARY_NBNS => "ms-wins2",
+        ipcp::IP_ADDRESSES => "addrs",
+        ipcp::IP_COMPRESSION_PROTOCOL => match data {
+            [0x00, 0x2d, slots @ ..] => {
+                f.write_str("compress VJ")?;
+                return slots.iter().try_for_each(|octet| write!(f, " {octet:02x}"));
+            }
+            _ => return raw(f, kind, data),
+        },
+        _ => return raw(f, kind, data),
+    };
+    match (kind, data) {
+        (ipcp::IP_ADDRESSES, &[a, b, c, d, e, g, h, i]) => {
+            write!(f, "{word} {} {}", Ipv4Addr::new(a, b, c, d), Ipv4Addr::new(e, g, h, i))
+        }
+        (_, &[a, b, c, d]) => write!(f, "{word} {}", Ipv4Addr::new(a, b, c, d)),
+        _ => raw(f, kind, data),
+    }
+}
+
+/// An option nobody knows, as pppd shows it: type, length, data.
+fn raw(f: &mut fmt::Formatter<'_>, kind: u8, data: &[u8]) -> fmt::Result {
+    write!(f, " {kind:02x} {:02x}", data.len() + 2)?;
+    dump(f, data)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown(number: u16, octets: &[u8]) -> String {
+        TracePacket(number, ControlPacket::parse(octets).unwrap()).to_string()
+    }
+
+    #[test]
+    fn lcp_reads_as_pppd_writes_it() {
+        let request = [1, 1, 0, 24, 1, 4, 5, 220, 2, 6, 0, 0, 0, 0, 5, 6, 0x12, 0x34, 0xab, 0xcd, 7, 2, 8, 2];
+        assert_eq!(
+            shown(0xc021, &request),
+            "[LCP ConfReq id=0x1 <mru 1500> <asyncmap 0x0> <magic 0x1234abcd> <pcomp> <accomp>]"
+        );
+        assert_eq!(shown(0xc021, &[5, 2, 0, 16, b'U', b's', b'e', b'r', b' ', b'r', b'e', b'q', b'u', b'e', b's', b't']),
+            "[LCP TermReq id=0x2 \"User request\"]");
+        assert_eq!(shown(0xc021, &[6, 2, 0, 4]), "[LCP TermAck id=0x2]");
+        assert_eq!(shown(0xc021, &[9, 0, 0, 8, 0x12, 0x34, 0xab, 0xcd]), "[LCP EchoReq id=0x0 magic=0x1234abcd]");
+        assert_eq!(shown(0xc021, &[8, 3, 0, 8, 0x80, 0xfd, 1, 1]), "[LCP ProtRej id=0x3 80 fd 01 01]");
+        assert_eq!(shown(0xc021, &[1, 1, 0, 9, 3, 5, 0xc2, 0x23, 5]), "[LCP ConfReq id=0x1 <auth chap MD5>]");
+        assert_eq!(shown(0xc021, &[1, 1, 0, 8, 17, 4, 5, 0xea]), "[LCP ConfReq id=0x1 < 11 04 05 ea>]");
+        assert_eq!(shown(0xc021, &[200, 1, 0, 6, 1, 2]), "[LCP code=0xc8 id=0x1 01 02]");
+    }
+
+    #[test]
+    fn the_network_protocols_read_as_pppd_writes_them() {
+        assert_eq!(shown(0x8021, &[3, 2, 0, 10, 3, 6, 192, 168, 1, 1]), "[IPCP ConfNak id=0x2 <addr 192.168.1.1>]");
+        assert_eq!(
+            shown(0x8021, &[1, 1, 0, 22, 2, 6, 0, 0x2d, 0x0f, 1, 129, 6, 0, 0, 0, 0, 131, 6, 9, 9, 9, 9]),
+            "[IPCP ConfReq id=0x1 <compress VJ 0f 01> <ms-dns1 0.0.0.0> <ms-dns2 9.9.9.9>]"
+        );
+        assert_eq!(
+            shown(0x8057, &[1, 1, 0, 14, 1, 10, 0x02, 0x11, 0x22, 0xff, 0xfe, 0x33, 0x44, 0x55]),
+            "[IPV6CP ConfReq id=0x1 <addr fe80::0211:22ff:fe33:4455>]"
+        );
+        assert_eq!(shown(0x80fd, &[1, 1, 0, 8, 0x1a, 4, 0x78, 0]), "[CCP ConfReq id=0x1 < 1a 04 78 00>]");
+        assert_eq!(shown(0x8021, &[9, 1, 0, 4]), "[IPCP code=0x9 id=0x1]");
+    }
+
+    #[test]
+    fn what_the_peer_says_cannot_drive_the_terminal() {
+        assert_eq!(shown(0xc021, b"\x05\x02\x00\x08\x1b[2\x07"), "[LCP TermReq id=0x2 \"\\x1b[2\\x07\"]");
+    }
+}
