@@ -138,13 +138,12 @@ async fn work(config: Arc<HookConfig>, mut jobs: mpsc::Receiver<Job>, mut kill: 
             ended = child.wait() => Some(ended),
             () = killed(&mut kill) => None,
         };
-        let ended = match in_time {
-            Some(ended) => ended,
-            None => {
-                tracing::warn!(script = name, "killed: it did not end in time");
-                kill_group(pid);
-                child.wait().await
-            }
+        let ended = if let Some(ended) = in_time {
+            ended
+        } else {
+            tracing::warn!(script = name, "killed: it did not end in time");
+            kill_group(pid);
+            child.wait().await
         };
         for output in [stdout, stderr].into_iter().flatten() {
             output.drained().await;
@@ -159,7 +158,7 @@ async fn work(config: Arc<HookConfig>, mut jobs: mpsc::Receiver<Job>, mut kill: 
 /// Ends when the scripts are to be killed, or never, if the session leaves them alone.
 async fn killed(kill: &mut watch::Receiver<bool>) {
     if kill.wait_for(|kill| *kill).await.is_err() {
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }
 
