@@ -96,16 +96,12 @@ impl LogArgs {
             Trust::Elevated(_) => None,
         };
         let filter = EnvFilter::try_new(from_env.as_deref().unwrap_or(self.filter()))?;
-        let (writer, colour) = match &self.log_file {
-            Some(path) => {
-                let file = append(path.clone())?;
-                (BoxMakeWriter::new(Mutex::new(file)), false)
-            }
-            None => {
-                let colour = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-                (BoxMakeWriter::new(io::stderr), colour)
-            }
+        let writer = match &self.log_file {
+            Some(path) => BoxMakeWriter::new(Mutex::new(append(path.clone())?)),
+            None => BoxMakeWriter::new(io::stderr),
         };
+        let wanted = std::env::var_os("NO_COLOR").is_none();
+        let colour = wanted && self.log_file.is_none() && io::stderr().is_terminal();
         let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer).with_ansi(colour);
         // An error here means that logging is set up already, as in tests: then that set-up stands.
         let _ = match self.log_format {

@@ -56,16 +56,16 @@ pub enum Verb {
     ///
     /// Runs until it is ended by SIGTERM, SIGINT or `pppssh disconnect`; then it takes the link down politely and undoes
     /// what it changed on this host. SIGHUP makes it dial again.
-    Connect(ConnectArgs),
+    Connect(Box<ConnectArgs>),
 
     /// Answer a call on standard input and output; what sshd runs.
     ///
     /// Meant as the forced command of a key (see `pppssh authorize`). What this end grants is said by its own command
     /// line and profile; the caller may only pick a profile that `selectable` lists.
-    Serve(ServeArgs),
+    Serve(Box<ServeArgs>),
 
     /// Answer calls with an SSH server of its own, where there is no sshd.
-    Listen(ListenArgs),
+    Listen(Box<ListenArgs>),
 
     /// Say how the links of this user are doing.
     Status(StatusArgs),

@@ -72,33 +72,37 @@ fn is_plainly_below(path: &Path, dirs: &[PathBuf]) -> bool {
 mod tests {
     use super::*;
 
-    fn permits(class: Class, profile: Value, wanted: impl Into<Value>) -> bool {
-        class.permits(Some(&profile), &wanted.into(), &["/tmp/pppssh-7".into(), "/run/user/7/pppssh".into()])
+    fn permits(class: Class, profile: impl Into<Value>, wanted: impl Into<Value>) -> bool {
+        class.permits(
+            Some(&profile.into()),
+            &wanted.into(),
+            &["/tmp/pppssh-7".into(), "/run/user/7/pppssh".into()],
+        )
     }
 
     #[test]
     fn saying_what_the_profile_says_is_always_allowed() {
         for class in Class::ALL {
-            assert!(permits(class, Value::from("x"), "x"), "{class:?}");
+            assert!(permits(class, "x", "x"), "{class:?}");
         }
     }
 
     #[test]
     fn each_class_allows_its_own_direction_only() {
-        assert!(permits(Class::Harmless, Value::from(1), 2));
-        assert!(permits(Class::Lowers, Value::from(1500), 1400));
-        assert!(!permits(Class::Lowers, Value::from(1500), 1501));
-        assert!(permits(Class::OnlyOff, Value::from(true), false));
-        assert!(!permits(Class::OnlyOff, Value::from(false), true));
-        assert!(permits(Class::OnlyOn, Value::from(false), true));
-        assert!(!permits(Class::OnlyOn, Value::from(true), false));
-        assert!(!permits(Class::Widens, Value::from("a"), "b"));
+        assert!(permits(Class::Harmless, 1, 2));
+        assert!(permits(Class::Lowers, 1500, 1400));
+        assert!(!permits(Class::Lowers, 1500, 1501));
+        assert!(permits(Class::OnlyOff, true, false));
+        assert!(!permits(Class::OnlyOff, false, true));
+        assert!(permits(Class::OnlyOn, false, true));
+        assert!(!permits(Class::OnlyOn, true, false));
+        assert!(!permits(Class::Widens, "a", "b"));
         assert!(!Class::Lowers.permits(None, &Value::from(1), &[]));
     }
 
     #[test]
     fn a_path_below_the_runtime_directory_has_no_way_out_of_it() {
-        let below = |path: &str| permits(Class::UnderRuntimeDir, Value::from("/etc/x"), path);
+        let below = |path: &str| permits(Class::UnderRuntimeDir, "/etc/x", path);
         assert!(below("/run/user/7/pppssh/a.sock"));
         assert!(!below("/run/user/7/pppssh"));
         assert!(!below("/run/user/7/pppssh/../../8/a.sock"));

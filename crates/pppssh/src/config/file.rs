@@ -23,9 +23,7 @@ pub(super) struct Layer {
 impl Layer {
     /// Parses the text of `path`.
     pub(super) fn parse(path: &Path, text: &str) -> Result<Self, ConfigError> {
-        let line_of = |offset: usize| {
-            1 + text.as_bytes()[..offset.min(text.len())].iter().filter(|&&c| c == b'\n').count()
-        };
+        let line_of = |offset: usize| 1 + text.get(..offset).unwrap_or(text).matches('\n').count();
         let in_file = |span: Option<Range<usize>>, message: String| ConfigError::InFile {
             path: path.to_owned(),
             line: line_of(span.map_or(0, |span| span.start)),

@@ -110,7 +110,7 @@ pub fn load(
     match trust {
         Trust::Elevated(caller) => {
             built.read_trusted(&name, &system, caller)?;
-            built.refuse_widening(given, &system, &trust.runtime_dirs())?;
+            built.refuse_widening(given, &system, &caller.runtime_dirs())?;
         }
         Trust::Own => {
             let user = places.user.as_ref().map(|dir| dir.join(name.file_name()));

@@ -79,7 +79,7 @@ impl fmt::Display for Route {
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Table {
+struct Written {
     to: String,
     metric: Option<u32>,
     table: Option<u32>,
@@ -90,7 +90,7 @@ impl Serialize for Route {
         if self.metric.is_none() && self.table.is_none() {
             return serializer.collect_str(&self.to);
         }
-        Table { to: self.to.to_string(), metric: self.metric, table: self.table }.serialize(serializer)
+        Written { to: self.to.to_string(), metric: self.metric, table: self.table }.serialize(serializer)
     }
 }
 
@@ -109,7 +109,7 @@ impl<'de> Deserialize<'de> for Route {
             }
 
             fn visit_map<A: de::MapAccess<'de>>(self, map: A) -> Result<Route, A::Error> {
-                let table = Table::deserialize(de::value::MapAccessDeserializer::new(map))?;
+                let table = Written::deserialize(de::value::MapAccessDeserializer::new(map))?;
                 let to = network(&table.to).map_err(de::Error::custom)?;
                 Ok(Route { to, metric: table.metric, table: table.table })
             }

@@ -125,12 +125,6 @@ impl Trust {
         }
     }
 
-    /// Below which directories the caller of a privileged process may put a control socket: they are his own.
-    pub(super) fn runtime_dirs(&self) -> Vec<PathBuf> {
-        let uid = getuid().as_raw();
-        vec![format!("/run/user/{uid}/pppssh").into(), format!("/tmp/pppssh-{uid}").into()]
-    }
-
     /// The environment that this process and its children should have: unchanged, unless the process is privileged.
     ///
     /// Then it has a fixed `PATH`, who the user is from the user database, and of the caller's only locale, terminal,
@@ -171,6 +165,11 @@ impl Caller {
             name: user.as_ref().map(|user| user.name.clone()),
             home: user.map(|user| user.dir).filter(|home| home.is_absolute()),
         })
+    }
+
+    /// Below which directories he may put a control socket: they are his own.
+    pub(super) fn runtime_dirs(&self) -> [PathBuf; 2] {
+        [format!("/run/user/{}/pppssh", self.uid).into(), format!("/tmp/pppssh-{}", self.uid).into()]
     }
 
     /// What to call him in messages.

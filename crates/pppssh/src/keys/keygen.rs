@@ -113,7 +113,7 @@ mod tests {
         let file = home.path().join(".ssh/id_pppssh");
         assert_eq!((mode(&home.path().join(".ssh")), mode(&file)), (0o700, 0o600));
         let private = PrivateKey::read_openssh_file(&file).unwrap();
-        let public = PublicKey::read_openssh_file(&with_pub(&file)).unwrap();
+        let public = PublicKey::read_openssh_file(with_pub(&file)).unwrap();
         assert_eq!(private.public_key().key_data(), public.key_data());
         assert!(public.comment().to_string().starts_with("pppssh@"));
         let said = String::from_utf8(said).unwrap();
