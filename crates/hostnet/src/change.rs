@@ -35,6 +35,15 @@ pub enum Change {
         /// Octets, after.
         after: u32,
     },
+    /// How the kernel makes a device's own link-local address was changed (`addrgenmode` of ip-link(8)).
+    AddrGenMode {
+        /// The device.
+        device: Device,
+        /// `IN6_ADDR_GEN_MODE_*` of linux/if_link.h, before.
+        before: u8,
+        /// The same, after.
+        after: u8,
+    },
     /// An address was added to a device.
     Address {
         /// The device.
@@ -89,7 +98,10 @@ impl Change {
     pub fn same_object(&self, other: &Change) -> bool {
         match (self, other) {
             (Change::LinkUp { device: a }, Change::LinkUp { device: b })
-            | (Change::Mtu { device: a, .. }, Change::Mtu { device: b, .. }) => a.index == b.index,
+            | (Change::Mtu { device: a, .. }, Change::Mtu { device: b, .. })
+            | (Change::AddrGenMode { device: a, .. }, Change::AddrGenMode { device: b, .. }) => {
+                a.index == b.index
+            }
             (
                 Change::Address { device: a, local: a_local, peer: a_peer, prefix: a_prefix },
                 Change::Address { device: b, local: b_local, peer: b_peer, prefix: b_prefix },
@@ -108,6 +120,7 @@ impl Change {
             (
                 Change::LinkUp { .. }
                 | Change::Mtu { .. }
+                | Change::AddrGenMode { .. }
                 | Change::Address { .. }
                 | Change::Route { .. }
                 | Change::Sysctl { .. },
@@ -121,6 +134,7 @@ impl Change {
         match self {
             Change::LinkUp { device }
             | Change::Mtu { device, .. }
+            | Change::AddrGenMode { device, .. }
             | Change::Address { device, .. }
             | Change::Route { device, .. } => Some(device),
             Change::Sysctl { .. } => None,
@@ -132,6 +146,9 @@ impl Change {
         match self {
             Change::LinkUp { device } => format!("ip link set dev {} up", device.name),
             Change::Mtu { device, after, .. } => format!("ip link set dev {} mtu {after}", device.name),
+            Change::AddrGenMode { device, after, .. } => {
+                format!("ip link set dev {} addrgenmode {}", device.name, gen_mode(*after))
+            }
             Change::Address { device, local, peer, prefix } => match peer {
                 Some(peer) => format!("ip address add {local} peer {peer}/{prefix} dev {}", device.name),
                 None => format!("ip address add {local}/{prefix} dev {}", device.name),
@@ -153,6 +170,16 @@ impl Change {
     }
 }
 
+/// The words of ip-link(8).
+fn gen_mode(value: u8) -> &'static str {
+    match value {
+        0 => "eui64",
+        1 => "none",
+        2 => "stable_secret",
+        _ => "random",
+    }
+}
+
 /// What the kernel makes of a route without a metric: 0, or `IP6_RT_PRIO_USER` (linux/ipv6_route.h).
 pub(crate) fn default_metric(dst: &IpNet) -> u32 {
     match dst {
@@ -167,6 +194,10 @@ impl fmt::Display for Change {
             Change::LinkUp { device } => write!(f, "{} set up", device.name),
             Change::Mtu { device, before, after } => {
                 write!(f, "MTU of {} changed from {before} to {after}", device.name)
+            }
+            Change::AddrGenMode { device, before, after } => {
+                let (before, after) = (gen_mode(*before), gen_mode(*after));
+                write!(f, "addrgenmode of {} changed from {before} to {after}", device.name)
             }
             Change::Address { device, local, peer: Some(peer), prefix } => {
                 write!(f, "address {local} peer {peer}/{prefix} added to {}", device.name)

@@ -84,6 +84,14 @@ pub enum Error {
         /// The kernel's own words, where it gave any (`NLMSGERR_ATTR_MSG`).
         detail: Option<String>,
     },
+    /// A change of this session could not be undone, and is still journalled.
+    #[error("{what}, and that could not be undone: {why}")]
+    NotUndone {
+        /// The change.
+        what: String,
+        /// Why.
+        why: String,
+    },
     /// The journal's directory will not do.
     #[error("the journal directory {}: {why}", path.display())]
     JournalDir {

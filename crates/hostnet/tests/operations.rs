@@ -5,7 +5,9 @@ mod common;
 
 use std::net::IpAddr;
 
-use common::{assert_same, get, in_namespace, ip, journals, make_uplink, ppp0, set, snapshot};
+use common::{
+    assert_same, assert_same_in_any_order, get, in_namespace, ip, journals, make_uplink, ppp0, set, snapshot,
+};
 use hostnet::{Error, Family, Forwarding, HostNet, InterfaceId, Outcome, Route, UndoReport};
 
 fn addr(text: &str) -> IpAddr {
@@ -90,10 +92,6 @@ fn a_whole_session_leaves_addresses_routes_and_rules_as_they_were() {
         ] {
             assert!(now.contains(line), "{line}\nis not in\n{now}");
         }
-        assert_eq!(
-            now.matches("fe80::").count() - now.matches("# ip").count(),
-            now.matches("fe80::").count() - 5
-        );
         assert_eq!(ip("-6 address show dev ppp0 scope link").matches("inet6").count(), 1);
         assert_eq!(b.journals().len(), 1);
 
@@ -121,6 +119,7 @@ fn each_change_by_itself_is_undone_by_itself() {
         assert_all_undone(&b.host.undo().await);
         assert_same(&before, &snapshot());
 
+        set("net/ipv6/conf/ppp0/addr_gen_mode", "1");
         ip("link set ppp0 up");
         let before = snapshot();
         for dst in ["10.0.0.0/8", "2001:db8::/32"] {
@@ -219,7 +218,7 @@ fn addresses_that_cannot_work_are_refused_with_the_reason() {
             .unwrap_err();
         assert!(missing.to_string().contains("nope0"), "{missing}");
         assert!(host.undo().await.changes.is_empty());
-        assert_same(&before, &snapshot());
+        assert_same_in_any_order(&before, &snapshot());
     });
 }
 
@@ -424,7 +423,7 @@ fn what_the_kernel_dropped_when_the_device_went_down_is_put_back() {
         let up = snapshot();
         ip("link set ppp0 down");
         assert_eq!(b.host.reapply().await.unwrap(), 4);
-        assert_same(&up, &snapshot());
+        assert_same_in_any_order(&up, &snapshot());
         assert_eq!(b.host.reapply().await.unwrap(), 0);
         assert_all_undone(&b.host.undo().await);
         assert_same(&before, &snapshot());
@@ -601,7 +600,7 @@ fn the_guard_is_added_late_follows_the_gateway_and_can_be_released() {
         assert_all_undone(&report);
         // The guard was the last to go.
         assert!(report.changes.last().unwrap().change.contains("203.0.113.5/32"), "{report:#?}");
-        assert_same(&before, &snapshot());
+        assert_same_in_any_order(&before, &snapshot());
     });
 }
 

@@ -30,6 +30,8 @@ struct Underlay {
     src: Option<IpAddr>,
     mtu: Option<u32>,
     onlink: bool,
+    /// A pppssh session made that route.
+    marked: bool,
 }
 
 impl HostNet {
@@ -48,7 +50,8 @@ impl HostNet {
             let there = self.kernel.routes(family_of_net(dst)).await?.iter().any(|route| route.is(&guard));
             let still = self.underlay(address, &[]).await?;
             if !there || !still.is_some_and(|u| u.device.index == device.index && u.via == *via) {
-                self.session.take_back(&self.kernel, &scene, &guard).await?;
+                // Other sessions to the same server may have it too, and it is as stale for them.
+                self.session.withdraw(&self.kernel, &guard).await?;
             }
         }
         let tunnel: Vec<Change> =
@@ -68,6 +71,7 @@ impl HostNet {
                 Change::Address { .. }
                 | Change::LinkUp { .. }
                 | Change::Mtu { .. }
+                | Change::AddrGenMode { .. }
                 | Change::Sysctl { .. } => {}
             }
         }
@@ -106,8 +110,10 @@ impl HostNet {
                 );
                 continue;
             };
-            if underlay.table == *table && underlay.dst.prefix_len() > dst.prefix_len() {
-                // The more specific route wins anyway.
+            let wins = underlay.table == *table && underlay.dst.prefix_len() > dst.prefix_len();
+            // Another session's guard wins too, but only as long as it has a claim to it.
+            let borrowed = underlay.marked && underlay.dst == IpNet::from(carrier);
+            if wins && !borrowed {
                 continue;
             }
             let dst = IpNet::from(carrier);
@@ -183,6 +189,7 @@ impl HostNet {
             src: entry.src,
             mtu: entry.mtu,
             onlink: entry.onlink,
+            marked: entry.is_marked(),
         }))
     }
 }

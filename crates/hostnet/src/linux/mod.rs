@@ -79,31 +79,21 @@ impl HostNet {
     /// To be called before [`link_up`](Self::link_up) where IPV6CP negotiates the identifiers: with two
     /// link-local addresses packets may leave from the one that the peer has no route to.
     pub async fn disable_auto_link_local(&mut self, index: u32) -> Result<(), Error> {
+        /// `IN6_ADDR_GEN_MODE_NONE`, linux/if_link.h.
+        const NONE: u8 = 1;
         let mut scene = self.session.begin().await?;
         let link = self.kernel.need_link(index).await?;
-        let name = sysctl::of_device(Family::Ipv6, &link.name, "addr_gen_mode");
-        if sysctl::read(&name)?.is_none() {
-            // A kernel without IPv6 makes no such address.
-            return Ok(());
-        }
-        self.set_switch(&mut scene, &name, sysctl::ADDR_GEN_MODE_NONE).await
+        // Without IPv6 the kernel makes no such address.
+        let Some(before) = link.addr_gen_mode else { return Ok(()) };
+        let device = Device { index, name: link.name };
+        let change = Change::AddrGenMode { device, before, after: NONE };
+        self.session.ensure(&self.kernel, &mut scene, change, before == NONE).await
     }
 
     /// Adds a point-to-point address: `local` here, and a route to `peer` alone.
     pub async fn add_address_p2p(&mut self, index: u32, local: IpAddr, peer: IpAddr) -> Result<(), Error> {
-        if local.is_ipv4() != peer.is_ipv4() || local == peer {
-            return Err(Error::Invalid(format!(
-                "{local} and {peer} cannot be the two ends of a link: give two different addresses of one family"
-            )));
-        }
-        if self.carriers.contains(&peer) {
-            return Err(Error::SwallowsCarrier { what: format!("the peer address {peer}"), carrier: peer });
-        }
-        let prefix = IpNet::from(peer).max_prefix_len();
         let mut scene = self.session.begin().await?;
-        let device = Device { index, name: self.kernel.need_link(index).await?.name };
-        self.check_peer(&device, peer).await?;
-        self.ensure_address(&mut scene, device, local, Some(peer), prefix).await
+        self.add_p2p(&mut scene, index, local, peer).await
     }
 
     /// Adds the link-local addresses that IPV6CP negotiated (RFC 5072 §5).
@@ -129,13 +119,13 @@ impl HostNet {
     /// Removes an address that this session added. Routes of this session that had it as their source go too,
     /// all others stay, even where the kernel would drop them along with the address.
     pub async fn remove_address(&mut self, index: u32, local: IpAddr) -> Result<(), Error> {
-        let mut scene = self.session.begin().await?;
-        self.take_routes_from(&mut scene, index, local).await?;
-        self.take_address(&mut scene, index, local).await
+        let scene = self.session.begin().await?;
+        self.take_routes_from(&scene, index, local).await?;
+        self.take_address(&scene, index, local).await
     }
 
-    /// Changes a point-to-point address on a device that stays up, as a redial may have to. The new one is there
-    /// before the old one goes, and routes that had the old one as their source get the new one.
+    /// Changes a point-to-point address on a device that stays up, as a redial may have to. Where the kernel allows
+    /// it the new one is there before the old one goes; routes that had the old one as their source get the new one.
     pub async fn replace_address(
         &mut self,
         index: u32,
@@ -143,21 +133,28 @@ impl HostNet {
         local: IpAddr,
         peer: IpAddr,
     ) -> Result<(), Error> {
-        let old: Vec<Change> =
-            self.session.changes().filter(|c| is_address(c, index, old_local)).cloned().collect();
-        self.add_address_p2p(index, local, peer).await?;
         let mut scene = self.session.begin().await?;
-        if local != old_local {
-            for route in self.take_routes_from(&mut scene, index, old_local).await? {
-                let Change::Route { dst, device, via, metric, mtu, table, onlink, .. } = route else {
-                    continue;
-                };
-                let change = Change::Route { dst, device, via, metric, src: Some(local), mtu, table, onlink };
-                self.ensure_route(&mut scene, change).await?;
-            }
+        let wanted = |c: &Change| matches!(c, Change::Address { local: l, peer: Some(p), .. } if *l == local && *p == peer);
+        let ours = |c: &&Change| is_address(c, index, old_local) && !wanted(c);
+        let old: Vec<Change> = self.session.changes().filter(ours).cloned().collect();
+        let mut routes = Vec::new();
+        // An IPv6 address is on a device once, whatever its peer: so there the old one has to go first.
+        let first = local == old_local && local.is_ipv6() && !old.is_empty();
+        if first {
+            routes = self.take_routes_from(&scene, index, old_local).await?;
+            self.take_address(&scene, index, old_local).await?;
         }
-        for change in old {
-            if !matches!(change, Change::Address { local: l, peer: p, .. } if l == local && p == Some(peer)) {
+        self.add_p2p(&mut scene, index, local, peer).await?;
+        if local != old_local {
+            routes = self.take_routes_from(&scene, index, old_local).await?;
+        }
+        for route in routes {
+            let Change::Route { dst, device, via, metric, mtu, table, onlink, .. } = route else { continue };
+            let change = Change::Route { dst, device, via, metric, src: Some(local), mtu, table, onlink };
+            self.ensure_route(&mut scene, change).await?;
+        }
+        if !first {
+            for change in old {
                 self.session.take_back(&self.kernel, &scene, &change).await?;
             }
         }
@@ -248,7 +245,7 @@ impl HostNet {
                     self.kernel.routes(family_of_net(dst)).await?.iter().any(|r| r.is(&change))
                 }
                 // Nothing but somebody's will changes these.
-                Change::Mtu { .. } | Change::Sysctl { .. } => true,
+                Change::Mtu { .. } | Change::AddrGenMode { .. } | Change::Sysctl { .. } => true,
             };
             if !there {
                 self.session.apply(&self.kernel, &change).await?;
@@ -274,6 +271,27 @@ impl HostNet {
     /// journal, and calling this again tries again.
     pub async fn undo(&mut self) -> UndoReport {
         self.session.undo(&self.kernel).await
+    }
+
+    async fn add_p2p(
+        &mut self,
+        scene: &mut Scene,
+        index: u32,
+        local: IpAddr,
+        peer: IpAddr,
+    ) -> Result<(), Error> {
+        if local.is_ipv4() != peer.is_ipv4() || local == peer {
+            return Err(Error::Invalid(format!(
+                "{local} and {peer} cannot be the two ends of a link: give two different addresses of one family"
+            )));
+        }
+        if self.carriers.contains(&peer) {
+            return Err(Error::SwallowsCarrier { what: format!("the peer address {peer}"), carrier: peer });
+        }
+        let prefix = IpNet::from(peer).max_prefix_len();
+        let device = Device { index, name: self.kernel.need_link(index).await?.name };
+        self.check_peer(&device, peer).await?;
+        self.ensure_address(scene, device, local, Some(peer), prefix).await
     }
 
     async fn set_switch(&mut self, scene: &mut Scene, name: &str, value: &str) -> Result<(), Error> {
@@ -414,7 +432,7 @@ impl HostNet {
     /// Undoes this session's routes that have `src` as their source; says which.
     async fn take_routes_from(
         &mut self,
-        scene: &mut Scene,
+        scene: &Scene,
         index: u32,
         src: IpAddr,
     ) -> Result<Vec<Change>, Error> {
@@ -432,7 +450,7 @@ impl HostNet {
         Ok(routes)
     }
 
-    async fn take_address(&mut self, scene: &mut Scene, index: u32, local: IpAddr) -> Result<(), Error> {
+    async fn take_address(&mut self, scene: &Scene, index: u32, local: IpAddr) -> Result<(), Error> {
         let ours: Vec<Change> =
             self.session.changes().filter(|c| is_address(c, index, local)).cloned().collect();
         for change in ours {

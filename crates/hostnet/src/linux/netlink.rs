@@ -9,7 +9,7 @@ use netlink_packet_route::{
     address::{
         AddressAttribute, AddressFlags, AddressHeaderFlags, AddressMessage, AddressProtocol, AddressScope,
     },
-    link::{LinkAttribute, LinkFlags, LinkMessage},
+    link::{AfSpecInet6, AfSpecUnspec, LinkAttribute, LinkFlags, LinkMessage},
     route::{
         RouteAddress, RouteAttribute, RouteFlags, RouteHeader, RouteMessage, RouteMetric, RouteProtocol,
         RouteScope, RouteType, RouteVia,
@@ -42,6 +42,8 @@ pub(crate) struct Link {
     pub(crate) name: String,
     pub(crate) up: bool,
     pub(crate) mtu: u32,
+    /// `IFLA_INET6_ADDR_GEN_MODE`; `None` without IPv6.
+    pub(crate) addr_gen_mode: Option<u8>,
 }
 
 /// An address on a device.
@@ -122,6 +124,15 @@ impl Kernel {
         let mut message = LinkMessage::default();
         message.header.index = index;
         message.attributes.push(LinkAttribute::Mtu(mtu));
+        self.handle.link().change(message).execute().await
+    }
+
+    /// Not by `/proc/sys`: a write there makes the kernel generate addresses, even on a device that is down.
+    pub(crate) async fn set_addr_gen_mode(&self, index: u32, mode: u8) -> Result<(), rtnetlink::Error> {
+        let mut message = LinkMessage::default();
+        message.header.index = index;
+        let inet6 = AfSpecUnspec::Inet6(vec![AfSpecInet6::AddrGenMode(mode.into())]);
+        message.attributes.push(LinkAttribute::AfSpecUnspec(vec![inet6]));
         self.handle.link().change(message).execute().await
     }
 
@@ -410,11 +421,21 @@ pub(crate) fn family_of_net(net: &IpNet) -> Family {
 }
 
 fn parse_link(message: &LinkMessage) -> Link {
-    let mut link = Link { name: String::new(), up: message.header.flags.contains(LinkFlags::Up), mtu: 0 };
+    let up = message.header.flags.contains(LinkFlags::Up);
+    let mut link = Link { name: String::new(), up, mtu: 0, addr_gen_mode: None };
     for attribute in &message.attributes {
         match attribute {
             LinkAttribute::IfName(name) => link.name.clone_from(name),
             LinkAttribute::Mtu(mtu) => link.mtu = *mtu,
+            LinkAttribute::AfSpecUnspec(families) => {
+                link.addr_gen_mode = families.iter().find_map(|family| match family {
+                    AfSpecUnspec::Inet6(settings) => settings.iter().find_map(|setting| match setting {
+                        AfSpecInet6::AddrGenMode(mode) => Some(mode.into()),
+                        _ => None,
+                    }),
+                    _ => None,
+                });
+            }
             _ => {}
         }
     }

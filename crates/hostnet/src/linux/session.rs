@@ -208,6 +208,7 @@ impl Session {
         match change {
             Change::LinkUp { device } => kernel.set_up(device.index, true).await,
             Change::Mtu { device, after, .. } => kernel.set_mtu(device.index, *after).await,
+            Change::AddrGenMode { device, after, .. } => kernel.set_addr_gen_mode(device.index, *after).await,
             Change::Address { device, local, peer, prefix } => {
                 kernel.add_address(device.index, *local, *peer, *prefix).await
             }
@@ -224,21 +225,31 @@ impl Session {
         scene: &Scene,
         change: &Change,
     ) -> Result<(), Error> {
+        self.take_back_from(kernel, &scene.others, change).await
+    }
+
+    /// Undoes one of this session's changes even if others have it too, because it is of no use to anyone.
+    pub(crate) async fn withdraw(&mut self, kernel: &Kernel, change: &Change) -> Result<(), Error> {
+        self.take_back_from(kernel, &[], change).await
+    }
+
+    async fn take_back_from(
+        &mut self,
+        kernel: &Kernel,
+        others: &[Other],
+        change: &Change,
+    ) -> Result<(), Error> {
         let Some(entry) = self.entries.iter().rev().find(|entry| entry.change.same_object(change)) else {
             return Ok(());
         };
-        match self.dispose(kernel, scene, entry.seq, entry.change.clone()).await {
-            Outcome::Failed { why } => Err(Error::Netlink {
-                what: format!("undoing: {change}"),
-                source: std::io::Error::other(why),
-                detail: None,
-            }),
+        match self.dispose(kernel, others, entry.seq, entry.change.clone()).await {
+            Outcome::Failed { why } => Err(Error::NotUndone { what: change.to_string(), why }),
             _ => Ok(()),
         }
     }
 
-    async fn dispose(&mut self, kernel: &Kernel, scene: &Scene, seq: u64, change: Change) -> Outcome {
-        let outcome = match claimed(&change, &scene.others) {
+    async fn dispose(&mut self, kernel: &Kernel, others: &[Other], seq: u64, change: Change) -> Outcome {
+        let outcome = match claimed(&change, others) {
             Some(to) => Outcome::HandedOver { to },
             None => {
                 let ours: Vec<Change> = self.changes().cloned().collect();
@@ -263,7 +274,7 @@ impl Session {
             Ok(scene) => {
                 for (_, seq, change) in order {
                     let words = change.to_string();
-                    let outcome = self.dispose(kernel, &scene, seq, change).await;
+                    let outcome = self.dispose(kernel, &scene.others, seq, change).await;
                     report.changes.push(Undone { change: words, outcome });
                 }
                 if self.entries.is_empty() {
@@ -318,6 +329,11 @@ fn inherit(change: &mut Change, scene: &Scene) -> bool {
             (Change::Mtu { before, .. }, Change::Mtu { before: first, after, .. }) if *before == *after => {
                 *before = *first;
             }
+            (Change::AddrGenMode { before, .. }, Change::AddrGenMode { before: first, after, .. })
+                if *before == *after =>
+            {
+                *before = *first
+            }
             (
                 Change::Sysctl { before, along, .. },
                 Change::Sysctl { before: first, after, along: first_along, .. },
@@ -325,7 +341,7 @@ fn inherit(change: &mut Change, scene: &Scene) -> bool {
                 before.clone_from(first);
                 along.clone_from(first_along);
             }
-            (Change::Mtu { .. } | Change::Sysctl { .. }, _) => continue,
+            (Change::Mtu { .. } | Change::AddrGenMode { .. } | Change::Sysctl { .. }, _) => continue,
             _ => {}
         }
         return true;
@@ -337,6 +353,7 @@ fn inherit(change: &mut Change, scene: &Scene) -> bool {
 pub(crate) fn claimed(change: &Change, others: &[Other]) -> Option<String> {
     let after = |change: &Change| match change {
         Change::Mtu { after, .. } => Some(after.to_string()),
+        Change::AddrGenMode { after, .. } => Some(after.to_string()),
         Change::Sysctl { after, .. } => Some(after.clone()),
         _ => None,
     };

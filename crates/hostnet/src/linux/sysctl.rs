@@ -14,9 +14,6 @@ pub(crate) const FORWARD_V4: &str = "net/ipv4/ip_forward";
 pub(crate) const FORWARD_V6: &str = "net/ipv6/conf/all/forwarding";
 /// `inet_forward_change()` (net/ipv4/devinet.c) sets this to the opposite of the above.
 const REDIRECTS_V4: &str = "net/ipv4/conf/all/accept_redirects";
-/// IN6_ADDR_GEN_MODE_NONE (linux/if_link.h): the kernel makes no link-local address of its own.
-pub(crate) const ADDR_GEN_MODE_NONE: &str = "1";
-
 /// The switches that may occur in a journal: so a forged one cannot have any other written.
 pub(crate) fn is_ours(name: &str) -> bool {
     if name == FORWARD_V4 || name == REDIRECTS_V4 {
@@ -29,7 +26,7 @@ pub(crate) fn is_ours(name: &str) -> bool {
     }
     match family {
         "ipv4" => switch == "forwarding",
-        "ipv6" => matches!(switch, "forwarding" | "force_forwarding" | "accept_ra" | "addr_gen_mode"),
+        "ipv6" => matches!(switch, "forwarding" | "force_forwarding" | "accept_ra"),
         _ => false,
     }
 }
@@ -139,7 +136,6 @@ mod tests {
             "net/ipv4/conf/eth0.5/forwarding",
             "net/ipv6/conf/all/forwarding",
             "net/ipv6/conf/eth0/accept_ra",
-            "net/ipv6/conf/ppp0/addr_gen_mode",
             "net/ipv6/conf/ppp0/force_forwarding",
         ] {
             assert!(is_ours(name), "{name}");
@@ -152,6 +148,7 @@ mod tests {
             "net/ipv4/conf//forwarding",
             "/net/ipv4/ip_forward",
             "net/ipv4/conf/eth0/rp_filter",
+            "net/ipv6/conf/eth0/addr_gen_mode",
             "net/ipv6/conf/all/../forwarding",
         ] {
             assert!(!is_ours(name), "{name}");

@@ -27,14 +27,22 @@ pub(crate) struct Undoing<'a> {
 
 impl Undoing<'_> {
     pub(crate) async fn undo(&self, change: &Change) -> Outcome {
-        if let (Some(why), Change::LinkUp { .. } | Change::Mtu { .. } | Change::Sysctl { .. }) =
-            (self.only_marked, change)
-        {
-            return Outcome::Failed { why: why.to_owned() };
+        match (self.only_marked, change) {
+            (None, _) | (_, Change::Address { .. } | Change::Route { .. }) => {}
+            (
+                Some(why),
+                Change::LinkUp { .. }
+                | Change::Mtu { .. }
+                | Change::AddrGenMode { .. }
+                | Change::Sysctl { .. },
+            ) => return Outcome::Failed { why: why.to_owned() },
         }
         let result = match change {
             Change::LinkUp { device } => self.link_up(change, device).await,
             Change::Mtu { device, before, after } => self.mtu(change, device, *before, *after).await,
+            Change::AddrGenMode { device, before, after } => {
+                self.addr_gen_mode(change, device, *before, *after).await
+            }
             Change::Address { .. } => self.address(change).await,
             Change::Route { .. } => self.route(change).await,
             Change::Sysctl { .. } => self.sysctl(change),
@@ -104,6 +112,32 @@ impl Undoing<'_> {
             return Ok(Outcome::WouldUndo);
         }
         self.kernel.set_mtu(device.index, before).await.map_err(|e| explain(change, e))?;
+        Ok(Outcome::Undone)
+    }
+
+    async fn addr_gen_mode(
+        &self,
+        change: &Change,
+        device: &Device,
+        before: u8,
+        after: u8,
+    ) -> Result<Outcome, Error> {
+        let Some(link) = self.kernel.link(device.index).await? else { return Ok(Outcome::AlreadyGone) };
+        if link.name != device.name {
+            return Ok(renamed(device, &link.name));
+        }
+        match link.addr_gen_mode {
+            None => return Ok(Outcome::AlreadyGone),
+            Some(now) if now == before => return Ok(Outcome::AlreadyGone),
+            Some(now) if now != after => {
+                return Ok(Outcome::Kept { why: format!("somebody else made it {now} since") });
+            }
+            Some(_) => {}
+        }
+        if self.dry_run {
+            return Ok(Outcome::WouldUndo);
+        }
+        self.kernel.set_addr_gen_mode(device.index, before).await.map_err(|e| explain(change, e))?;
         Ok(Outcome::Undone)
     }
 

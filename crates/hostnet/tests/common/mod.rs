@@ -10,6 +10,7 @@ use std::{
     io::{BufRead, BufReader},
     path::Path,
     process::{Child, Command, Stdio},
+    time::{Duration, Instant},
 };
 
 use hostnet::HostNet;
@@ -75,6 +76,38 @@ pub(crate) fn make_ppp0() {
     set("net/ipv6/conf/far0/addr_gen_mode", "1");
     set("net/ipv6/conf/ppp0/addr_gen_mode", "0");
     ip("link set far0 up");
+    // A device that was never up has the qdisc `noop`, which no `down` brings back.
+    ip("link set ppp0 up");
+    settle();
+    ip("link set ppp0 down");
+}
+
+/// Waits until the kernel has noticed which ends of cables (veth pairs) are up: it does so by and by.
+fn settle() {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    loop {
+        let text = ip("-o link show type veth");
+        // "3: ppp0@far0: <BROADCAST,MULTICAST,UP,LOWER_UP> mtu 1500 qdisc noqueue state UP mode …"
+        let devices: Vec<(&str, &str, bool, &str)> = text
+            .lines()
+            .map(|line| {
+                let words: Vec<&str> = line.split_whitespace().collect();
+                let (name, peer) = words[1].trim_end_matches(':').split_once('@').unwrap();
+                let up = words[2].trim_matches(['<', '>']).split(',').any(|flag| flag == "UP");
+                let state = words.iter().position(|word| *word == "state").unwrap();
+                (name, peer, up, words[state + 1])
+            })
+            .collect();
+        let is_up = |name: &str| devices.iter().any(|device| device.0 == name && device.2);
+        let unsettled = devices.iter().find(|(_, peer, up, state)| match (up, is_up(peer)) {
+            (false, _) => *state != "DOWN",
+            (true, true) => *state != "UP",
+            (true, false) => *state != "LOWERLAYERDOWN",
+        });
+        let Some((name, ..)) = unsettled else { return };
+        assert!(Instant::now() < deadline, "{name} does not settle:\n{text}");
+        std::thread::yield_now();
+    }
 }
 
 /// An uplink `eth0` with 192.0.2.2/24 and a default route by 192.0.2.1.
@@ -92,6 +125,7 @@ pub(crate) fn make_uplink() {
 
 /// Addresses, routes, rules and the switches that this crate may touch, as text to compare.
 pub(crate) fn snapshot() -> String {
+    settle();
     let mut text = String::new();
     for words in ["-d address", "route show table all", "-6 route show table all", "rule", "-6 rule"] {
         write!(text, "# ip {words}\n{}", ip(words)).unwrap();
@@ -121,6 +155,17 @@ pub(crate) fn assert_same(before: &str, after: &str) {
     let gone: Vec<_> = before.lines().filter(|line| !after.contains(line)).collect();
     let new: Vec<_> = after.lines().filter(|line| !before.contains(line)).collect();
     assert!(before == after, "gone: {gone:#?}\nnew: {new:#?}");
+}
+
+/// The same, where the test itself made addresses or routes anew and so changed their order.
+#[track_caller]
+pub(crate) fn assert_same_in_any_order(before: &str, after: &str) {
+    let sorted = |text: &str| {
+        let mut lines: Vec<_> = text.lines().collect();
+        lines.sort_unstable();
+        lines.join("\n")
+    };
+    assert_same(&sorted(before), &sorted(after));
 }
 
 pub(crate) fn journals(dir: &Path) -> Vec<String> {
