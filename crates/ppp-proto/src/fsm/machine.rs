@@ -125,7 +125,8 @@ impl<P: ControlProtocol> ControlMachine<P> {
 
     /// Whether there is any answer of the peer to our requests, or a request of its own.
     pub(crate) fn has_heard_peer(&self) -> bool {
-        !self.peers.options().is_empty() || self.ours.options().iter().any(|option| option.answer != Answer::Pending)
+        !self.peers.options().is_empty()
+            || self.ours.options().iter().any(|option| option.answer != Answer::Pending)
     }
 
     /// An Identifier for a packet of this protocol.
@@ -236,7 +237,9 @@ impl<P: ControlProtocol> ControlMachine<P> {
         let occasion = Occasion { packet: Some(packet), reply: None, peer_mru };
         match packet.code {
             Code::ConfigureRequest => self.receive_configure_request(now, packet, occasion, out),
-            Code::ConfigureAck | Code::ConfigureNak | Code::ConfigureReject => self.receive_answer(now, packet, out),
+            Code::ConfigureAck | Code::ConfigureNak | Code::ConfigureReject => {
+                self.receive_answer(now, packet, out)
+            }
             Code::TerminateRequest => {
                 let message = match packet.data {
                     [] => String::new(),
@@ -353,13 +356,18 @@ impl<P: ControlProtocol> ControlMachine<P> {
                 self.ours.naked(Self::NUMBER, options);
                 let limit = self.settings.timers.max_failure;
                 let outcome = if self.naks_received > limit.saturating_mul(MAX_ROUNDS) {
-                    Err(format!("the peer sent {} Configure-Naks and still is not content", self.naks_received))
+                    Err(format!(
+                        "the peer sent {} Configure-Naks and still is not content",
+                        self.naks_received
+                    ))
                 } else {
                     self.protocol.receive_nak(options, self.naks_received > limit)
                 };
                 Some((Event::Rcn, outcome))
             }
-            (Code::ConfigureReject, Ok(requested)) if !options.is_empty() && options.is_part_of(requested) => {
+            (Code::ConfigureReject, Ok(requested))
+                if !options.is_empty() && options.is_part_of(requested) =>
+            {
                 self.ours.rejected(options);
                 Some((Event::Rcn, self.protocol.receive_reject(options)))
             }
@@ -396,7 +404,13 @@ impl<P: ControlProtocol> ControlMachine<P> {
     }
 
     /// Walks the table, and does what it says.
-    fn fire(&mut self, now: Instant, event: Event, occasion: Occasion<'_>, out: &mut Outbox) -> Option<Layer> {
+    fn fire(
+        &mut self,
+        now: Instant,
+        event: Event,
+        occasion: Occasion<'_>,
+        out: &mut Outbox,
+    ) -> Option<Layer> {
         let (next, Actions { list, note, possible }) = transition(self.state, event);
         if !possible {
             return self.ignore("an impossible event");
@@ -453,7 +467,9 @@ impl<P: ControlProtocol> ControlMachine<P> {
             }
         }
         match self.state {
-            State::Initial | State::Starting | State::Closed | State::Stopped | State::Opened => self.deadline = None,
+            State::Initial | State::Starting | State::Closed | State::Stopped | State::Opened => {
+                self.deadline = None
+            }
             State::Closing | State::Stopping | State::ReqSent | State::AckRcvd | State::AckSent => {
                 self.deadline.get_or_insert(now + self.settings.timers.restart);
             }

@@ -64,7 +64,9 @@ macro_rules! next {
 }
 
 macro_rules! to {
-    ($list:tt $next:ident) => { (State::$next, Actions { list: &$list, note: None, possible: true }) };
+    ($list:tt $next:ident) => {
+        (State::$next, Actions { list: &$list, note: None, possible: true })
+    };
     ($list:tt $next:ident $note:ident) => {
         (State::$next, Actions { list: &$list, note: Some(Note::$note), possible: true })
     };

@@ -4,9 +4,10 @@ mod config;
 mod negotiation;
 mod options;
 
-pub use config::{Ipv4Params, Ipv4Range, IpcpConfig, LocalAddress, RemoteAddress};
+pub use config::{IpcpConfig, Ipv4Params, Ipv4Range, LocalAddress, RemoteAddress};
 pub(crate) use negotiation::Ipcp;
 pub use options::IpcpOption;
 pub(crate) use options::{
-    IP_ADDRESS, IP_ADDRESSES, IP_COMPRESSION_PROTOCOL, PRIMARY_DNS, PRIMARY_NBNS, SECONDARY_DNS, SECONDARY_NBNS,
+    IP_ADDRESS, IP_ADDRESSES, IP_COMPRESSION_PROTOCOL, PRIMARY_DNS, PRIMARY_NBNS, SECONDARY_DNS,
+    SECONDARY_NBNS,
 };

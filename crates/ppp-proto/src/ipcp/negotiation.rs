@@ -2,10 +2,7 @@
 
 use std::net::Ipv4Addr;
 
-use super::{
-    IP_ADDRESS, IpcpConfig, IpcpOption, Ipv4Params, LocalAddress, RemoteAddress,
-    options::Place,
-};
+use super::{IP_ADDRESS, IpcpConfig, IpcpOption, Ipv4Params, LocalAddress, RemoteAddress, options::Place};
 use crate::{
     ControlProtocolName,
     fsm::{ControlProtocol, Failure, Reply, ReplyBuilder},
@@ -44,7 +41,8 @@ impl Ipcp {
 
     /// What was settled; meaningful while Opened.
     pub(crate) fn params(&self) -> Ipv4Params {
-        let known = |servers: [Option<Ipv4Addr>; 2]| servers.map(|server| server.filter(|server| is_usable(*server)));
+        let known =
+            |servers: [Option<Ipv4Addr>; 2]| servers.map(|server| server.filter(|server| is_usable(*server)));
         Ipv4Params {
             local: self.local,
             remote: self.remote.unwrap_or(Ipv4Addr::UNSPECIFIED),
@@ -151,7 +149,10 @@ impl Ipcp {
 
 /// Whether a host can have this address.
 fn is_usable(address: Ipv4Addr) -> bool {
-    !(address.octets()[0] == 0 || address.is_loopback() || address.is_multicast() || address.octets()[0] >= 240)
+    !(address.octets()[0] == 0
+        || address.is_loopback()
+        || address.is_multicast()
+        || address.octets()[0] >= 240)
 }
 
 /// Takes what the peer told about a server we asked for.

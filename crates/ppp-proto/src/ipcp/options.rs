@@ -83,7 +83,9 @@ impl IpcpOption {
     /// The address in it.
     pub fn address(&self) -> Ipv4Addr {
         match *self {
-            IpcpOption::Address(address) | IpcpOption::Dns(_, address) | IpcpOption::Nbns(_, address) => address,
+            IpcpOption::Address(address) | IpcpOption::Dns(_, address) | IpcpOption::Nbns(_, address) => {
+                address
+            }
         }
     }
 
@@ -116,7 +118,13 @@ mod tests {
 
     #[test]
     fn an_address_of_another_length_is_none() {
-        assert_eq!(IpcpOption::parse_raw(RawOption { kind: 3, data: &[1, 2, 3] }), Err(ParseOptionError::BadLength));
-        assert_eq!(IpcpOption::parse_raw(RawOption { kind: 2, data: &[0, 45] }), Err(ParseOptionError::Unknown));
+        assert_eq!(
+            IpcpOption::parse_raw(RawOption { kind: 3, data: &[1, 2, 3] }),
+            Err(ParseOptionError::BadLength)
+        );
+        assert_eq!(
+            IpcpOption::parse_raw(RawOption { kind: 2, data: &[0, 45] }),
+            Err(ParseOptionError::Unknown)
+        );
     }
 }

@@ -77,7 +77,9 @@ impl Ipv6cp {
         if remote == self.local {
             format!("both ends claim the interface identifier {remote}")
         } else if let Some(configured) = self.config.remote {
-            format!("the peer claims the interface identifier {remote}, but this end allows only {configured}")
+            format!(
+                "the peer claims the interface identifier {remote}, but this end allows only {configured}"
+            )
         } else {
             format!("the peer claims the interface identifier {remote}, which cannot be")
         }

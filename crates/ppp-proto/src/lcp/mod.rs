@@ -8,5 +8,6 @@ pub use config::{LcpConfig, MRU_DEFAULT, MRU_MIN};
 pub(crate) use negotiation::Lcp;
 pub use options::LcpOption;
 pub(crate) use options::{
-    ACCM, ACFC, AUTHENTICATION_PROTOCOL, FCS_ALTERNATIVES, MAGIC_NUMBER, MRU, PFC, QUALITY_PROTOCOL, auth_name,
+    ACCM, ACFC, AUTHENTICATION_PROTOCOL, FCS_ALTERNATIVES, MAGIC_NUMBER, MRU, PFC, QUALITY_PROTOCOL,
+    auth_name,
 };

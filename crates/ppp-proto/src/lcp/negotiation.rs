@@ -139,7 +139,9 @@ impl Lcp {
                 reply.reject(option);
             }
             LcpOption::QualityProtocol(_) => reply.reject(option),
-            LcpOption::MagicNumber(magic) if magic == 0 || self.wishes.magic == Some(magic) => self.nak_magic(reply),
+            LcpOption::MagicNumber(magic) if magic == 0 || self.wishes.magic == Some(magic) => {
+                self.nak_magic(reply)
+            }
             LcpOption::MagicNumber(magic) => terms.magic = magic,
             LcpOption::Pfc if self.config.pfc => terms.pfc = true,
             LcpOption::Acfc if self.config.acfc => terms.acfc = true,
@@ -228,19 +230,26 @@ impl ControlProtocol for Lcp {
             let wishes = &mut self.wishes;
             match LcpOption::parse_raw(option) {
                 // A smaller MRU is no loss, a larger one we did not want.
-                Ok(LcpOption::Mru(mru)) if insists || mru > self.config.mru || mru < MRU_MIN => wishes.mru = None,
+                Ok(LcpOption::Mru(mru)) if insists || mru > self.config.mru || mru < MRU_MIN => {
+                    wishes.mru = None
+                }
                 Ok(LcpOption::Mru(mru)) => wishes.mru = Some(mru),
                 // RFC 1662 §7.1: the union of what both ends need.
                 Ok(LcpOption::Accm(accm)) => {
-                    wishes.accm = Some(Accm(wishes.accm.unwrap_or(self.config.accm).0 | accm.0)).filter(|_| !insists);
+                    wishes.accm =
+                        Some(Accm(wishes.accm.unwrap_or(self.config.accm).0 | accm.0)).filter(|_| !insists);
                 }
-                Ok(LcpOption::MagicNumber(magic)) if wishes.magic.is_some() => self.naked_magic_received(magic)?,
+                Ok(LcpOption::MagicNumber(magic)) if wishes.magic.is_some() => {
+                    self.naked_magic_received(magic)?
+                }
                 Ok(LcpOption::Pfc) => wishes.pfc = false,
                 Ok(LcpOption::Acfc) => wishes.acfc = false,
                 Ok(LcpOption::FcsAlternatives(_)) => wishes.fcs = None,
                 // §5.3: options we did not ask for are the peer's wishes; these we do not share.
                 Ok(
-                    LcpOption::MagicNumber(_) | LcpOption::AuthenticationProtocol(_) | LcpOption::QualityProtocol(_),
+                    LcpOption::MagicNumber(_)
+                    | LcpOption::AuthenticationProtocol(_)
+                    | LcpOption::QualityProtocol(_),
                 )
                 | Err(ParseOptionError::Unknown | ParseOptionError::BadLength) => {}
             }

@@ -57,7 +57,9 @@ impl LcpOption {
         Ok(match (option.kind, option.data) {
             (MRU, &[a, b]) => LcpOption::Mru(u16::from_be_bytes([a, b])),
             (ACCM, &[a, b, c, d]) => LcpOption::Accm(Accm(u32::from_be_bytes([a, b, c, d]))),
-            (AUTHENTICATION_PROTOCOL, data) if data.len() >= 2 => LcpOption::AuthenticationProtocol(data.to_vec()),
+            (AUTHENTICATION_PROTOCOL, data) if data.len() >= 2 => {
+                LcpOption::AuthenticationProtocol(data.to_vec())
+            }
             (QUALITY_PROTOCOL, data) if data.len() >= 2 => LcpOption::QualityProtocol(data.to_vec()),
             (MAGIC_NUMBER, &[a, b, c, d]) => LcpOption::MagicNumber(u32::from_be_bytes([a, b, c, d])),
             (PFC, []) => LcpOption::Pfc,
@@ -65,7 +67,9 @@ impl LcpOption {
             (FCS_ALTERNATIVES, [FCS_NULL]) => LcpOption::FcsAlternatives(Fcs::Null),
             (FCS_ALTERNATIVES, [FCS_16]) => LcpOption::FcsAlternatives(Fcs::Fcs16),
             (FCS_ALTERNATIVES, [FCS_32]) => LcpOption::FcsAlternatives(Fcs::Fcs32),
-            (MRU | ACCM | MAGIC_NUMBER | PFC | ACFC | FCS_ALTERNATIVES, _) => return Err(ParseOptionError::BadLength),
+            (MRU | ACCM | MAGIC_NUMBER | PFC | ACFC | FCS_ALTERNATIVES, _) => {
+                return Err(ParseOptionError::BadLength);
+            }
             _ => return Err(ParseOptionError::Unknown),
         })
     }
@@ -141,7 +145,8 @@ mod tests {
             any::<u32>().prop_map(LcpOption::MagicNumber),
             Just(LcpOption::Pfc),
             Just(LcpOption::Acfc),
-            prop_oneof![Just(Fcs::Null), Just(Fcs::Fcs16), Just(Fcs::Fcs32)].prop_map(LcpOption::FcsAlternatives),
+            prop_oneof![Just(Fcs::Null), Just(Fcs::Fcs16), Just(Fcs::Fcs32)]
+                .prop_map(LcpOption::FcsAlternatives),
         ]
     }
 

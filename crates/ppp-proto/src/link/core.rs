@@ -251,14 +251,17 @@ impl Core {
             self.closing = Some(CloseReason::LoopDetected);
             self.events.push_back(Event::LoopDetected);
         }
-        self.set_phase(now, match self.lcp.state() {
-            State::ReqSent | State::AckRcvd | State::AckSent => Phase::Establish,
-            // Silent, or passive after Max-Configure: the peer has the word.
-            State::Stopped if !self.closed_reported => Phase::Establish,
-            State::Initial | State::Starting | State::Closed | State::Stopped => Phase::Dead,
-            State::Closing | State::Stopping => Phase::Terminate,
-            State::Opened => Phase::Network,
-        });
+        self.set_phase(
+            now,
+            match self.lcp.state() {
+                State::ReqSent | State::AckRcvd | State::AckSent => Phase::Establish,
+                // Silent, or passive after Max-Configure: the peer has the word.
+                State::Stopped if !self.closed_reported => Phase::Establish,
+                State::Initial | State::Starting | State::Closed | State::Stopped => Phase::Dead,
+                State::Closing | State::Stopping => Phase::Terminate,
+                State::Opened => Phase::Network,
+            },
+        );
     }
 
     fn lcp_up(&mut self, now: Instant) {
@@ -332,7 +335,10 @@ impl Core {
             return;
         }
         let ipcp = self.ipcp.as_ref().map(|ipcp| (ControlProtocolName::Ipcp, ipcp.state(), ipcp.failure()));
-        let ipv6cp = self.ipv6cp.as_ref().map(|ipv6cp| (ControlProtocolName::Ipv6cp, ipv6cp.state(), ipv6cp.failure()));
+        let ipv6cp = self
+            .ipv6cp
+            .as_ref()
+            .map(|ipv6cp| (ControlProtocolName::Ipv6cp, ipv6cp.state(), ipv6cp.failure()));
         let networks: Vec<_> = [ipcp, ipv6cp].into_iter().flatten().collect();
         if networks.iter().any(|(_, state, _)| state.is_under_way() || *state == State::Opened) {
             return;
@@ -409,7 +415,8 @@ impl Core {
     /// RFC 1661 §5.7: the rejected packet goes back, cut to what the peer takes.
     fn send_protocol_reject(&mut self, number: u16, payload: &[u8]) {
         debug!(target: "ppp", "unsupported protocol {number:#06x} ({})", protocol::name(number).unwrap_or("unknown"));
-        let room = usize::from(self.lcp.protocol.peers().mru).saturating_sub(HEADER_LEN + size_of_val(&number));
+        let room =
+            usize::from(self.lcp.protocol.peers().mru).saturating_sub(HEADER_LEN + size_of_val(&number));
         let mut data = number.to_be_bytes().to_vec();
         data.extend(&payload[..payload.len().min(room)]);
         let id = self.lcp.fresh_id();

@@ -98,7 +98,8 @@ impl Core {
     }
 
     fn receive_echo_request(&mut self, now: Instant, packet: ControlPacket<'_>) {
-        let Some((magic, rest)) = packet.data.split_first_chunk::<4>().filter(|_| self.lcp.receive_echo()) else {
+        let Some((magic, rest)) = packet.data.split_first_chunk::<4>().filter(|_| self.lcp.receive_echo())
+        else {
             self.counters.rx_control_ignored += 1;
             return;
         };
@@ -115,7 +116,8 @@ impl Core {
     }
 
     fn receive_echo_reply(&mut self, now: Instant, packet: ControlPacket<'_>) {
-        let magic = packet.data.first_chunk::<4>().filter(|magic| self.lcp.receive_echo() && !self.is_ours(**magic));
+        let magic =
+            packet.data.first_chunk::<4>().filter(|magic| self.lcp.receive_echo() && !self.is_ours(**magic));
         let rtt = match (magic, &mut self.keepalive) {
             (Some(_), Some(keepalive)) => keepalive.answered(packet.id, now),
             _ => None,

@@ -101,15 +101,22 @@ mod tests {
     #[test]
     fn a_length_that_does_not_fit_is_refused() {
         assert_eq!(ControlPacket::parse(&[1, 2, 0]), Err(PacketError::Short { len: 3 }));
-        assert_eq!(ControlPacket::parse(&[1, 2, 0, 3]), Err(PacketError::BadLength { length: 3, available: 4 }));
-        assert_eq!(ControlPacket::parse(&[1, 2, 0, 5]), Err(PacketError::BadLength { length: 5, available: 4 }));
+        assert_eq!(
+            ControlPacket::parse(&[1, 2, 0, 3]),
+            Err(PacketError::BadLength { length: 3, available: 4 })
+        );
+        assert_eq!(
+            ControlPacket::parse(&[1, 2, 0, 5]),
+            Err(PacketError::BadLength { length: 5, available: 4 })
+        );
     }
 
     proptest! {
         #[test]
         fn parse_and_emit_are_inverse(code: u8, id: u8, data in prop::collection::vec(any::<u8>(), 0..2000)) {
             let packet = ControlPacket { code: Code::from(code), id, data: &data };
-            prop_assert_eq!(ControlPacket::parse(&packet.to_vec()), Ok(packet));
+            let octets = packet.to_vec();
+            prop_assert_eq!(ControlPacket::parse(&octets), Ok(packet));
         }
 
         #[test]

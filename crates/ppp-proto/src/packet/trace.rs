@@ -33,7 +33,9 @@ impl fmt::Display for TracePacket<'_> {
         match code {
             Code::ConfigureRequest | Code::ConfigureAck | Code::ConfigureNak | Code::ConfigureReject => {
                 match Options::parse(data) {
-                    Ok(options) => options.iter().try_for_each(|o| write!(f, " <{}>", TraceOption(number, o)))?,
+                    Ok(options) => {
+                        options.iter().try_for_each(|o| write!(f, " <{}>", TraceOption(number, o)))?
+                    }
                     Err(_) => dump(f, data)?,
                 }
             }
@@ -179,10 +181,18 @@ mod tests {
             shown(0xc021, &request),
             "[LCP ConfReq id=0x1 <mru 1500> <asyncmap 0x0> <magic 0x1234abcd> <pcomp> <accomp>]"
         );
-        assert_eq!(shown(0xc021, &[5, 2, 0, 16, b'U', b's', b'e', b'r', b' ', b'r', b'e', b'q', b'u', b'e', b's', b't']),
-            "[LCP TermReq id=0x2 \"User request\"]");
+        assert_eq!(
+            shown(
+                0xc021,
+                &[5, 2, 0, 16, b'U', b's', b'e', b'r', b' ', b'r', b'e', b'q', b'u', b'e', b's', b't']
+            ),
+            "[LCP TermReq id=0x2 \"User request\"]"
+        );
         assert_eq!(shown(0xc021, &[6, 2, 0, 4]), "[LCP TermAck id=0x2]");
-        assert_eq!(shown(0xc021, &[9, 0, 0, 8, 0x12, 0x34, 0xab, 0xcd]), "[LCP EchoReq id=0x0 magic=0x1234abcd]");
+        assert_eq!(
+            shown(0xc021, &[9, 0, 0, 8, 0x12, 0x34, 0xab, 0xcd]),
+            "[LCP EchoReq id=0x0 magic=0x1234abcd]"
+        );
         assert_eq!(shown(0xc021, &[8, 3, 0, 8, 0x80, 0xfd, 1, 1]), "[LCP ProtRej id=0x3 80 fd 01 01]");
         assert_eq!(shown(0xc021, &[1, 1, 0, 9, 3, 5, 0xc2, 0x23, 5]), "[LCP ConfReq id=0x1 <auth chap MD5>]");
         assert_eq!(shown(0xc021, &[1, 1, 0, 8, 17, 4, 5, 0xea]), "[LCP ConfReq id=0x1 < 11 04 05 ea>]");
@@ -191,7 +201,10 @@ mod tests {
 
     #[test]
     fn the_network_protocols_read_as_pppd_writes_them() {
-        assert_eq!(shown(0x8021, &[3, 2, 0, 10, 3, 6, 192, 168, 1, 1]), "[IPCP ConfNak id=0x2 <addr 192.168.1.1>]");
+        assert_eq!(
+            shown(0x8021, &[3, 2, 0, 10, 3, 6, 192, 168, 1, 1]),
+            "[IPCP ConfNak id=0x2 <addr 192.168.1.1>]"
+        );
         assert_eq!(
             shown(0x8021, &[1, 1, 0, 22, 2, 6, 0, 0x2d, 0x0f, 1, 129, 6, 0, 0, 0, 0, 131, 6, 9, 9, 9, 9]),
             "[IPCP ConfReq id=0x1 <compress VJ 0f 01> <ms-dns1 0.0.0.0> <ms-dns2 9.9.9.9>]"

@@ -1,0 +1,222 @@
+//! Who may be called what.
+
+use std::net::Ipv4Addr;
+
+use ppp_proto::{
+    CloseReason, ControlProtocolName, InterfaceId, IpcpConfig, Ipv4Range, Ipv6cpConfig, LcpConfig,
+    LinkConfig, LocalAddress, RemoteAddress, protocol::IPCP,
+};
+
+use crate::{
+    by_hand::ByHand,
+    pair::{A, B, Pair, SECOND, addresses, client, server},
+};
+
+fn only_ipv4(config: LinkConfig, ipv4: IpcpConfig) -> LinkConfig {
+    LinkConfig { ipv4: Some(ipv4), ipv6: None, ..config }
+}
+
+fn ip(text: &str) -> Ipv4Addr {
+    text.parse().unwrap()
+}
+
+/// The reason for which both ends gave up; it is the same link's.
+fn failure(a: IpcpConfig, b: IpcpConfig) -> String {
+    let mut pair = Pair::new(only_ipv4(client(), a), only_ipv4(server(), b));
+    pair.connect();
+    pair.drive(200 * SECOND, Pair::both_closed);
+    let why = pair.ends.iter().find_map(|end| match end.closed() {
+        Some(CloseReason::NegotiationFailed { protocol: ControlProtocolName::Ipcp, why }) => {
+            Some(why.clone())
+        }
+        _ => None,
+    });
+    why.unwrap_or_else(|| panic!("{:?} {:?}", pair.ends[A].closed(), pair.ends[B].closed()))
+}
+
+#[test]
+fn a_pool_assigns_an_address_that_is_not_the_servers() {
+    let pool = IpcpConfig {
+        local: LocalAddress::Fixed(ip("10.1.0.1")),
+        remote: RemoteAddress::Ranges(vec![Ipv4Range::of_network(ip("10.1.0.0"), 24)]),
+        ..IpcpConfig::default()
+    };
+    let pair = Pair::up(only_ipv4(client(), IpcpConfig::default()), only_ipv4(server(), pool));
+    assert_eq!(pair.ends[A].ipv4().unwrap().local, ip("10.1.0.2"));
+    assert_eq!(pair.ends[A].ipv4().unwrap().remote, ip("10.1.0.1"));
+}
+
+#[test]
+fn an_address_inside_the_ranges_is_the_callers_choice() {
+    let pool = IpcpConfig {
+        local: LocalAddress::Fixed(ip("10.1.0.1")),
+        remote: RemoteAddress::Ranges(vec![Ipv4Range::of_network(ip("10.1.0.0"), 24)]),
+        ..IpcpConfig::default()
+    };
+    let mine = IpcpConfig { local: LocalAddress::Fixed(ip("10.1.0.77")), ..IpcpConfig::default() };
+    let pair = Pair::up(only_ipv4(client(), mine), only_ipv4(server(), pool));
+    assert_eq!(pair.ends[B].ipv4().unwrap().remote, ip("10.1.0.77"));
+}
+
+#[test]
+fn a_preferred_address_gives_way_and_a_fixed_one_does_not() {
+    let server_addresses = || addresses("192.168.2.1", "192.168.1.1");
+    let prefer = IpcpConfig { local: LocalAddress::Prefer(ip("10.9.9.9")), ..IpcpConfig::default() };
+    let pair = Pair::up(only_ipv4(client(), prefer), only_ipv4(server(), server_addresses()));
+    assert_eq!(pair.ends[A].ipv4().unwrap().local, ip("192.168.1.1"));
+
+    let fixed = IpcpConfig { local: LocalAddress::Fixed(ip("10.9.9.9")), ..IpcpConfig::default() };
+    let why = failure(fixed, server_addresses());
+    assert_eq!(why, "the peer claims the address 10.9.9.9, but this end allows only 192.168.1.1");
+}
+
+#[test]
+fn a_preferred_remote_address_is_assigned_but_not_enforced() {
+    let lenient = || IpcpConfig {
+        local: LocalAddress::Fixed(ip("192.168.2.1")),
+        remote: RemoteAddress::Prefer(ip("192.168.1.1")),
+        ..IpcpConfig::default()
+    };
+    let pair = Pair::up(only_ipv4(client(), IpcpConfig::default()), only_ipv4(server(), lenient()));
+    assert_eq!(pair.ends[A].ipv4().unwrap().local, ip("192.168.1.1"));
+    let mine = IpcpConfig { local: LocalAddress::Fixed(ip("10.9.9.9")), ..IpcpConfig::default() };
+    let pair = Pair::up(only_ipv4(client(), mine), only_ipv4(server(), lenient()));
+    assert_eq!(pair.ends[B].ipv4().unwrap().remote, ip("10.9.9.9"));
+}
+
+#[test]
+fn two_ends_that_know_no_address_say_so() {
+    let why = failure(IpcpConfig::default(), IpcpConfig::default());
+    assert!(why.starts_with("Could not determine remote IP address"), "{why}");
+}
+
+#[test]
+fn two_ends_with_one_address_say_so() {
+    let same = || IpcpConfig { local: LocalAddress::Fixed(ip("10.0.0.1")), ..IpcpConfig::default() };
+    assert_eq!(failure(same(), same()), "both ends claim the address 10.0.0.1; give one of them another");
+}
+
+#[test]
+fn an_address_no_host_can_have_is_refused() {
+    for bad in ["127.0.0.1", "224.0.0.5", "255.255.255.255", "0.1.2.3"] {
+        let bad = IpcpConfig { local: LocalAddress::Fixed(ip(bad)), ..IpcpConfig::default() };
+        let good = IpcpConfig { local: LocalAddress::Fixed(ip("10.0.0.1")), ..IpcpConfig::default() };
+        assert!(failure(bad, good).ends_with("which no host can have"));
+    }
+}
+
+#[test]
+fn name_servers_are_asked_for_and_told() {
+    let ask = IpcpConfig { ask_dns: true, ask_nbns: true, ..IpcpConfig::default() };
+    let offer = IpcpConfig {
+        offer_dns: vec![ip("9.9.9.9"), ip("1.1.1.1")],
+        offer_nbns: vec![ip("10.0.0.53")],
+        ..addresses("192.168.2.1", "192.168.1.1")
+    };
+    let pair = Pair::up(only_ipv4(client(), ask.clone()), only_ipv4(server(), offer));
+    let params = pair.ends[A].ipv4().unwrap();
+    assert_eq!(params.dns, [Some(ip("9.9.9.9")), Some(ip("1.1.1.1"))]);
+    assert_eq!(params.nbns, [Some(ip("10.0.0.53")); 2]);
+    assert_eq!(pair.ends[B].ipv4().unwrap().dns, [None; 2]);
+
+    let silent = addresses("192.168.2.1", "192.168.1.1");
+    let pair = Pair::up(only_ipv4(client(), ask), only_ipv4(server(), silent));
+    assert_eq!(pair.ends[A].ipv4().unwrap().dns, [None; 2]);
+}
+
+#[test]
+fn compression_and_the_old_addresses_option_are_rejected() {
+    let mut hand = ByHand::new(server());
+    hand.open_lcp();
+    hand.say(IPCP, 1, 1, &[2, 6, 0, 0x2d, 0x0f, 1, 1, 10, 1, 2, 3, 4, 5, 6, 7, 8, 3, 6, 0, 0, 0, 0]);
+    assert_eq!(hand.said(), ["[IPCP ConfRej id=0x1 <compress VJ 0f 01> <addrs 1.2.3.4 5.6.7.8>]"]);
+    hand.say(IPCP, 1, 2, &[3, 6, 0, 0, 0, 0]);
+    assert_eq!(hand.said(), ["[IPCP ConfNak id=0x2 <addr 192.168.1.1>]"]);
+    hand.say(IPCP, 1, 3, &[3, 6, 192, 168, 1, 1]);
+    assert_eq!(hand.said(), ["[IPCP ConfAck id=0x3 <addr 192.168.1.1>]"]);
+}
+
+#[test]
+fn a_peer_that_names_no_address_is_asked_for_one() {
+    let mut hand = ByHand::new(server());
+    hand.open_lcp();
+    hand.say(IPCP, 1, 1, &[]);
+    assert_eq!(hand.said(), ["[IPCP ConfNak id=0x1 <addr 192.168.1.1>]"]);
+    hand.say(IPCP, 1, 2, &[]);
+    assert_eq!(hand.said(), ["[IPCP ConfAck id=0x2]"]);
+}
+
+#[test]
+fn a_peer_that_insists_on_another_address_for_us_is_refused() {
+    let mut hand = ByHand::new(LinkConfig { ipv6: None, ..server() });
+    hand.open_lcp();
+    hand.pass(3 * SECOND);
+    for _ in 0..6 {
+        let packets = hand.packets();
+        let (_, request) =
+            packets.iter().rev().find(|(number, octets)| *number == IPCP && octets[0] == 1).unwrap();
+        hand.say(IPCP, 3, request[1], &[3, 6, 10, 0, 0, 7]);
+    }
+    let said = hand.said();
+    let failure = hand.link.status().ipcp.unwrap().failure.unwrap();
+    assert!(
+        failure.starts_with("the peer wants this end to be 10.0.0.7, but 192.168.2.1 is configured"),
+        "{failure}"
+    );
+    assert!(said.iter().any(|line| line.starts_with("[IPCP TermReq")), "{said:?}");
+}
+
+#[test]
+fn equal_interface_identifiers_are_told_apart() {
+    let id = InterfaceId([0, 1, 2, 3, 4, 5, 6, 7]);
+    let fixed = Ipv6cpConfig { local: Some(id), remote: None };
+    // Two ends of one seed, and without the Magic-Numbers that would tell: both want the same identifier.
+    let twin = |ipv6| LinkConfig {
+        ipv4: None,
+        ipv6: Some(ipv6),
+        lcp: LcpConfig { magic: false, ..LcpConfig::default() },
+        ..client()
+    };
+    let first = Pair::up(twin(Ipv6cpConfig::default()), LinkConfig { ipv4: None, ..server() }).ends[A]
+        .ipv6()
+        .unwrap()
+        .0;
+    let pair =
+        Pair::up(twin(Ipv6cpConfig { local: Some(first), remote: None }), twin(Ipv6cpConfig::default()));
+    assert_eq!(pair.ends[A].ipv6().unwrap().0, first);
+    assert_ne!(pair.ends[B].ipv6().unwrap().0, first);
+
+    // The same fixed one at both ends cannot be.
+    let mut pair = Pair::new(
+        LinkConfig { ipv4: None, ipv6: Some(fixed.clone()), ..client() },
+        LinkConfig { ipv4: None, ipv6: Some(fixed), ..server() },
+    );
+    pair.connect();
+    pair.drive(200 * SECOND, Pair::both_closed);
+    let reasons = format!("{:?} {:?}", pair.ends[A].closed(), pair.ends[B].closed());
+    assert!(reasons.contains("interface identifier"), "{reasons}");
+}
+
+#[test]
+fn a_colliding_identifier_is_naked_and_replaced() {
+    let wanted = InterfaceId([0, 0, 0, 0, 0, 0, 0, 9]);
+    let picky = Ipv6cpConfig { local: None, remote: Some(wanted) };
+    let pair = Pair::up(
+        LinkConfig { ipv4: None, ..client() },
+        LinkConfig { ipv4: None, ipv6: Some(picky), ..server() },
+    );
+    assert_eq!(pair.ends[A].ipv6().unwrap().0, wanted);
+    assert_eq!(wanted.link_local().to_string(), "fe80::9");
+
+    let mut hand = ByHand::new(LinkConfig { ipv4: None, ..client() });
+    hand.open_lcp();
+    let ours = hand.link.status().ipv6cp.unwrap().ours[0].asked.clone();
+    hand.say(0x8057, 1, 1, &[1, 10, 0, 0, 0, 0, 0, 0, 0, 0]);
+    let said = hand.said();
+    assert!(
+        said[0].starts_with("[IPV6CP ConfNak id=0x1 <addr fe80::") && !said[0].contains(&ours),
+        "{said:?}"
+    );
+    hand.say(0x8057, 1, 2, &[2, 4, 0, 3]);
+    assert_eq!(hand.said(), ["[IPV6CP ConfRej id=0x2 < 02 04 00 03>]"]);
+}

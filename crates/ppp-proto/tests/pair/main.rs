@@ -1,0 +1,10 @@
+//! Two links, or a link and a peer by hand, in simulated time.
+
+mod addresses;
+mod by_hand;
+mod closing;
+mod keepalive;
+mod negotiation;
+mod pair;
+mod status;
+mod transcript;
