@@ -8,6 +8,8 @@ use clap::{Args, Parser, Subcommand, ValueHint};
 use clap_complete::Shell;
 
 use crate::config::{CallFlags, CarrierChoice, LinkFlags, ListenFlags, ProfileName, Target};
+use crate::control::Condition;
+use crate::control::Condition;
 use crate::keys::{AuthorizeArgs, KeygenArgs};
 use crate::log::LogArgs;
 
@@ -169,6 +171,16 @@ pub struct StatusArgs {
     #[arg(long, conflicts_with = "json")]
     pub explain: bool,
 
+    /// First wait until the session is up, down, ipv4-up or ipv6-up.
+    ///
+    /// A session that is named but has not started yet is waited for too.
+    #[arg(long, value_name = "STATE")]
+    pub wait: Option<Condition>,
+
+    /// Wait until the link is up, down, ipv4-up or ipv6-up.
+    #[arg(long, value_name = "WHAT")]
+    pub wait: Option<Condition>,
+
     /// The control socket, if the session was given one.
     #[arg(long, value_name = "PATH", value_hint = ValueHint::FilePath)]
     pub control: Option<PathBuf>,
@@ -196,6 +208,10 @@ pub struct CleanupArgs {
     /// Look for journals in DIR only.
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub journal_dir: Option<PathBuf>,
+
+    /// Believe the journals of other users too; for root, who has looked at them.
+    #[arg(long)]
+    pub any_owner: bool,
 }
 
 /// Arguments of `demo`.

@@ -60,7 +60,7 @@ impl RuntimeDirs {
     }
 
     /// Every directory that is there and private to one user, with that user.
-    pub(super) fn existing(&self) -> Vec<(PathBuf, u32)> {
+    pub fn existing(&self) -> Vec<(PathBuf, u32)> {
         let own = rustix::process::geteuid().as_raw();
         let mut found: Vec<(PathBuf, u32)> = Vec::new();
         for dir in self.candidates.iter().chain(&self.foreign) {
