@@ -72,11 +72,21 @@ enum Place {
 }
 
 /// The octets between two flags.
+#[derive(Debug, Clone, Copy)]
 enum Delimited<'i> {
     /// They lie in the input as they were before stuffing.
     Whole(&'i [u8]),
     /// They are in `collected`.
     Collected,
+}
+
+/// A good frame, and where it is.
+#[derive(Debug)]
+pub(crate) struct FoundFrame<'i> {
+    /// A well-formed protocol number (RFC 1661 §2).
+    pub(crate) protocol: u16,
+    octets: Delimited<'i>,
+    info: Range<usize>,
 }
 
 /// Why a frame is dropped.
@@ -127,24 +137,36 @@ impl FrameDecoder {
     ///
     /// The payload lies in `input` itself where the frame was whole in it and without escapes.
     pub fn next_frame<'s, 'i: 's>(&'s mut self, input: &mut &'i [u8]) -> Option<Frame<'s>> {
+        let found = self.find(input)?;
+        Some(Frame { protocol: found.protocol, payload: self.payload(&found) })
+    }
+
+    /// As [`next_frame`](FrameDecoder::next_frame), without borrowing the decoder for as long as the frame is in use:
+    /// for a caller that looks at some frames and gives out others.
+    pub(crate) fn find<'i>(&mut self, input: &mut &'i [u8]) -> Option<FoundFrame<'i>> {
         loop {
-            let delimited = self.delimit(input)?;
-            let checked = match delimited {
+            let octets = self.delimit(input)?;
+            let checked = match octets {
                 Delimited::Whole(octets) => check(octets, self.fcs, self.max_info),
                 Delimited::Collected => check(&self.collected, self.fcs, self.max_info),
             };
             match checked {
                 Ok((protocol, info)) => {
                     self.stats.frames += 1;
-                    let octets = match delimited {
-                        Delimited::Whole(octets) => octets,
-                        Delimited::Collected => &self.collected,
-                    };
-                    return Some(Frame { protocol, payload: &octets[info] });
+                    return Some(FoundFrame { protocol, octets, info });
                 }
                 Err(fault) => self.count(fault),
             }
         }
+    }
+
+    /// The Information field of the frame found last.
+    pub(crate) fn payload<'s, 'i: 's>(&'s self, found: &FoundFrame<'i>) -> &'s [u8] {
+        let octets = match found.octets {
+            Delimited::Whole(octets) => octets,
+            Delimited::Collected => &self.collected,
+        };
+        &octets[found.info.clone()]
     }
 
     /// Consumes `input` up to and with the next flag that ends a frame; `None` when there is none.

@@ -51,7 +51,7 @@ pub(super) fn fcs32(header: &[u8], info: &[u8]) -> u32 {
 
 fn update16(register: u16, octets: &[u8]) -> u16 {
     if octets.len() < VECTOR_FROM_LEN {
-        return table16(register, octets);
+        return by_table(&TABLES16, u32::from(register), octets) as u16;
     }
     let mut digest = Digest::new_with_init_state(CrcAlgorithm::Crc16IbmSdlc, u64::from(register));
     digest.update(octets);
@@ -60,48 +60,27 @@ fn update16(register: u16, octets: &[u8]) -> u16 {
 
 fn update32(register: u32, octets: &[u8]) -> u32 {
     if octets.len() < VECTOR_FROM_LEN {
-        return table32(register, octets);
+        return by_table(&TABLES32, register, octets);
     }
     let mut digest = Digest::new_with_init_state(CrcAlgorithm::Crc32IsoHdlc, u64::from(register));
     digest.update(octets);
     digest.get_state() as u32
 }
 
-/// `TABLE[n][b]`: what octet `b` followed by `n` zero octets makes of a register of zeros.
-static TABLE16: [[u16; 256]; SLICE] = {
-    let mut tables = [[0; 256]; SLICE];
-    let mut octet = 0;
-    while octet < 256 {
-        let mut register = octet as u16;
-        let mut bit = 0;
-        while bit < 8 {
-            register = if register & 1 == 1 { register >> 1 ^ 0x8408 } else { register >> 1 };
-            bit += 1;
-        }
-        tables[0][octet] = register;
-        octet += 1;
-    }
-    let mut n = 1;
-    while n < SLICE {
-        let mut octet = 0;
-        while octet < 256 {
-            let shorter = tables[n - 1][octet];
-            tables[n][octet] = shorter >> 8 ^ tables[0][(shorter & 0xff) as usize];
-            octet += 1;
-        }
-        n += 1;
-    }
-    tables
-};
+/// `[n][b]`: what octet `b` followed by `n` zero octets makes of a register of zeros.
+type Tables = [[u32; 256]; SLICE];
 
-static TABLE32: [[u32; 256]; SLICE] = {
+static TABLES16: Tables = tables(0x8408);
+static TABLES32: Tables = tables(0xedb8_8320);
+
+const fn tables(polynomial: u32) -> Tables {
     let mut tables = [[0; 256]; SLICE];
     let mut octet = 0;
     while octet < 256 {
         let mut register = octet as u32;
         let mut bit = 0;
         while bit < 8 {
-            register = if register & 1 == 1 { register >> 1 ^ 0xedb8_8320 } else { register >> 1 };
+            register = if register & 1 == 1 { register >> 1 ^ polynomial } else { register >> 1 };
             bit += 1;
         }
         tables[0][octet] = register;
@@ -118,44 +97,18 @@ static TABLE32: [[u32; 256]; SLICE] = {
         n += 1;
     }
     tables
-};
-
-fn table16(mut register: u16, octets: &[u8]) -> u16 {
-    let (slices, rest) = octets.as_chunks::<SLICE>();
-    for slice in slices {
-        let [low, high] = register.to_le_bytes();
-        let [a, b, c, d, e, f, g, h] = slice.map(usize::from);
-        register = TABLE16[7][a ^ usize::from(low)]
-            ^ TABLE16[6][b ^ usize::from(high)]
-            ^ TABLE16[5][c]
-            ^ TABLE16[4][d]
-            ^ TABLE16[3][e]
-            ^ TABLE16[2][f]
-            ^ TABLE16[1][g]
-            ^ TABLE16[0][h];
-    }
-    for &octet in rest {
-        register = register >> 8 ^ TABLE16[0][usize::from(register as u8 ^ octet)];
-    }
-    register
 }
 
-fn table32(mut register: u32, octets: &[u8]) -> u32 {
+/// Eight octets at a time: each is looked up as followed by those after it, and the sum is the register.
+fn by_table(tables: &Tables, mut register: u32, octets: &[u8]) -> u32 {
     let (slices, rest) = octets.as_chunks::<SLICE>();
     for slice in slices {
-        let [a, b, c, d, e, f, g, h] = slice.map(usize::from);
-        let [r0, r1, r2, r3] = register.to_le_bytes().map(usize::from);
-        register = TABLE32[7][a ^ r0]
-            ^ TABLE32[6][b ^ r1]
-            ^ TABLE32[5][c ^ r2]
-            ^ TABLE32[4][d ^ r3]
-            ^ TABLE32[3][e]
-            ^ TABLE32[2][f]
-            ^ TABLE32[1][g]
-            ^ TABLE32[0][h];
+        let folded = u64::from_le_bytes(*slice) ^ u64::from(register);
+        register =
+            (0..SLICE).fold(0, |sum, n| sum ^ tables[SLICE - 1 - n][usize::from((folded >> (8 * n)) as u8)]);
     }
     for &octet in rest {
-        register = register >> 8 ^ TABLE32[0][usize::from(register as u8 ^ octet)];
+        register = register >> 8 ^ tables[0][usize::from(register as u8 ^ octet)];
     }
     register
 }
@@ -215,9 +168,9 @@ mod tests {
             octets in proptest::collection::vec(any::<u8>(), 0..600),
         ) {
             let register16 = register as u16;
-            prop_assert_eq!(table16(register16, &octets), bitwise16(register16, &octets));
+            prop_assert_eq!(by_table(&TABLES16, u32::from(register16), &octets) as u16, bitwise16(register16, &octets));
             prop_assert_eq!(update16(register16, &octets), bitwise16(register16, &octets));
-            prop_assert_eq!(table32(register, &octets), bitwise32(register, &octets));
+            prop_assert_eq!(by_table(&TABLES32, register, &octets), bitwise32(register, &octets));
             prop_assert_eq!(update32(register, &octets), bitwise32(register, &octets));
         }
 
