@@ -9,7 +9,6 @@ use clap_complete::Shell;
 
 use crate::config::{CallFlags, CarrierChoice, LinkFlags, ListenFlags, ProfileName, Target};
 use crate::control::Condition;
-use crate::control::Condition;
 use crate::keys::{AuthorizeArgs, KeygenArgs};
 use crate::log::LogArgs;
 
@@ -175,10 +174,6 @@ pub struct StatusArgs {
     ///
     /// A session that is named but has not started yet is waited for too.
     #[arg(long, value_name = "STATE")]
-    pub wait: Option<Condition>,
-
-    /// Wait until the link is up, down, ipv4-up or ipv6-up.
-    #[arg(long, value_name = "WHAT")]
     pub wait: Option<Condition>,
 
     /// The control socket, if the session was given one.

@@ -96,7 +96,7 @@ async fn statuses(dirs: &RuntimeDirs) -> Result<Vec<SessionStatus>, ControlError
 /// The sessions that are alive, by name.
 pub async fn sessions(dirs: &RuntimeDirs) -> Vec<Session> {
     let mut found = Vec::new();
-    for (dir, owner) in dirs.visible() {
+    for (dir, owner) in dirs.existing() {
         for entry in std::fs::read_dir(&dir).into_iter().flatten().flatten() {
             let file = entry.file_name();
             let Some(name) = file.to_str().and_then(|file| file.strip_suffix(".sock")) else { continue };

@@ -59,7 +59,7 @@ impl RuntimeDirs {
         Err(ControlError::NoRuntimeDir(refusals.join("; ")))
     }
 
-    /// Every directory that is there and private to one user, with that user.
+    /// Every directory that is there and that its owner alone can write, with that owner; for root also those of others.
     pub fn existing(&self) -> Vec<(PathBuf, u32)> {
         let own = rustix::process::geteuid().as_raw();
         let mut found: Vec<(PathBuf, u32)> = Vec::new();
