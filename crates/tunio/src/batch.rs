@@ -167,7 +167,7 @@ mod tests {
     fn the_packet_that_crosses_the_byte_bound_is_kept_whole() {
         let mut batch = PacketBatch::new(64, 10);
         assert!(batch.push(&[1; 9]) && !batch.is_full());
-        assert!(batch.push(&[2; MAX_PACKET]));
+        assert!(batch.push(&vec![2; MAX_PACKET]));
         assert!(batch.is_full());
         assert_eq!(batch.iter().last().map(<[u8]>::len), Some(MAX_PACKET));
     }

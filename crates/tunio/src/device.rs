@@ -73,7 +73,7 @@ impl Tun {
 
     /// Its MTU now.
     pub fn mtu(&self) -> io::Result<u32> {
-        self.device.get_ref().mtu(&self.name)
+        sys::mtu(self.device.get_ref(), &self.name)
     }
 
     /// Makes the device stay after this process, or lets it go with it.
@@ -93,6 +93,11 @@ impl Tun {
     pub fn poll_recv(&mut self, cx: &mut Context<'_>, batch: &mut PacketBatch) -> Poll<io::Result<usize>> {
         batch.clear();
         loop {
+            if self.device.poll_read_ready(cx).is_pending() {
+                // Deletion shows as EPOLLERR alone, which the reactor takes for a closed write side; it
+                // watches for nothing else there.
+                return self.device.poll_write_ready(cx).map(|_| Err(ErrorKind::NotConnected.into()));
+            }
             let mut guard = ready!(self.device.poll_read_ready_mut(cx))?;
             match fill(guard.get_inner_mut(), batch) {
                 Ok(()) => return Poll::Ready(Ok(batch.len())),

@@ -105,10 +105,6 @@ impl Device {
         self.0.write(packet).map(drop).map_err(by_meaning)
     }
 
-    pub(crate) fn mtu(&self, _name: &str) -> io::Result<u32> {
-        Ok(self.0.mtu().map_err(io::Error::from)?.into())
-    }
-
     #[allow(clippy::unused_self)] // the same signature as on Linux
     pub(crate) fn set_persistent(&self, _persistent: bool) -> Result<(), TunError> {
         Err(TunError::Unsupported("a device cannot be made persistent"))
@@ -118,6 +114,11 @@ impl Device {
     pub(crate) fn set_owner(&self, _uid: u32) -> Result<(), TunError> {
         Err(TunError::Unsupported("a device has no owner"))
     }
+}
+
+/// The device's MTU.
+pub(crate) fn mtu(device: &Device, _name: &str) -> io::Result<u32> {
+    Ok(device.0.mtu().map_err(io::Error::from)?.into())
 }
 
 /// Errors by what they mean, as documented at [`crate::Tun::send`].

@@ -28,7 +28,7 @@ impl Flags {
     pub(super) const TUN: Flags = Flags(0x0001);
     /// IFF_PERSIST (only read): the device stays when it is closed.
     pub(super) const PERSIST: Flags = Flags(0x0800);
-    /// IFF_NO_PI: no information header in front of packets.
+    /// IFF_NO_PI (only written; read, the bit is IFF_NOFILTER): no information header in front of packets.
     pub(super) const NO_PI: Flags = Flags(0x1000);
     /// IFF_VNET_HDR: a virtio header in front of packets.
     pub(super) const VNET_HDR: Flags = Flags(0x4000);

@@ -42,9 +42,8 @@ pub(crate) fn create(config: &TunConfig) -> Result<Opened, TunError> {
     let name =
         ioctl::set_interface(&fd, &pattern, FLAGS | Flags::EXCLUSIVE).map_err(|errno| match errno {
             Errno::PERM => TunError::CreateDenied { name: wanted.to_owned() },
-            Errno::BUSY | Errno::EXIST => TunError::Exists { name: wanted.to_owned() },
-            // No number is left for the pattern.
-            Errno::NFILE => TunError::Exists { name: wanted.to_owned() },
+            // ENFILE: no number is left for the pattern.
+            Errno::BUSY | Errno::EXIST | Errno::NFILE => TunError::Exists { name: wanted.to_owned() },
             Errno::INVAL => TunError::InvalidName { name: wanted.to_owned(), why: "the kernel refuses it" },
             errno => TunError::io(format!("create the TUN device {wanted}"), errno),
         })?;
@@ -95,11 +94,6 @@ pub(crate) fn adopt(fd: OwnedFd) -> Result<Opened, TunError> {
     if !flags.contains(Flags::TUN) {
         return Err(TunError::BadDescriptor("it is a TAP (Ethernet frames): make it with IFF_TUN"));
     }
-    if !flags.contains(Flags::NO_PI) {
-        return Err(TunError::BadDescriptor(
-            "its packets carry the 4-octet information header: make it with IFF_NO_PI",
-        ));
-    }
     if flags.contains(Flags::VNET_HDR) {
         return Err(TunError::BadDescriptor(
             "its packets carry a virtio header: make it without IFF_VNET_HDR",
@@ -110,7 +104,26 @@ pub(crate) fn adopt(fd: OwnedFd) -> Result<Opened, TunError> {
         fcntl_setfd(fd, fcntl_getfd(fd)? | FdFlags::CLOEXEC)
     };
     ready(&fd).map_err(|errno| TunError::io("make the descriptor passed in non-blocking", errno))?;
+    if has_packet_information(&fd).map_err(|errno| TunError::io("try the descriptor passed in", errno))? {
+        return Err(TunError::BadDescriptor(
+            "its packets carry the 4-octet information header: make it with IFF_NO_PI",
+        ));
+    }
     opened(Device(fd), &name)
+}
+
+/// Whether packets of the device have `struct tun_pi` in front, as they do without IFF_NO_PI.
+///
+/// TUNGETIFF cannot tell: it sets the bit of IFF_NO_PI, under the name IFF_NOFILTER, for every TUN. So a
+/// packet of one octet is written. A device with the header finds that cut short (EINVAL); one without sees
+/// version 4, and drops the packet, as down (EIO) or later as an IPv4 header cut short.
+fn has_packet_information(fd: &OwnedFd) -> rustix::io::Result<bool> {
+    const VERSION_4_AND_NO_MORE: [u8; 1] = [0x40];
+    match rustix::io::write(fd, &VERSION_4_AND_NO_MORE) {
+        Ok(_) | Err(Errno::IO) => Ok(false),
+        Err(Errno::INVAL) => Ok(true),
+        Err(errno) => Err(errno),
+    }
 }
 
 impl Device {
@@ -126,11 +139,6 @@ impl Device {
         rustix::io::write(&self.0, packet).map(drop).map_err(by_meaning)
     }
 
-    pub(crate) fn mtu(&self, name: &str) -> io::Result<u32> {
-        let name = InterfaceName::new(name).ok_or(io::ErrorKind::InvalidInput)?;
-        Ok(ioctl::get_mtu(control_socket()?, &name)?)
-    }
-
     pub(crate) fn set_persistent(&self, persistent: bool) -> Result<(), TunError> {
         ioctl::set_persistent(self.0.as_fd(), persistent)
             .map_err(|errno| TunError::io("change whether the TUN device is persistent", errno))
@@ -140,6 +148,12 @@ impl Device {
         ioctl::set_owner(self.0.as_fd(), uid)
             .map_err(|errno| TunError::io(format!("give the TUN device to user {uid}"), errno))
     }
+}
+
+/// The MTU of the interface `name`.
+pub(crate) fn mtu(_device: &Device, name: &str) -> io::Result<u32> {
+    let name = InterfaceName::new(name).ok_or(io::ErrorKind::InvalidInput)?;
+    Ok(ioctl::get_mtu(control_socket()?, &name)?)
 }
 
 fn open_driver() -> Result<OwnedFd, TunError> {
