@@ -31,7 +31,7 @@ pub use load::{Effective, Places, SYSTEM_DIR, Wanted, load};
 pub use name::{BadName, ProfileName};
 pub use print::example;
 pub use profile::{KEYS, Key, Profile};
-pub use request::{Target, for_connect, for_listen, for_serve, requested};
+pub use request::{Target, for_client, for_connect, for_listen, for_serve, requested};
 pub use route::{BadRoute, Route};
 pub use sources::{Source, Sources};
 pub use trust::{Caller, Trust, TrustError};

@@ -77,17 +77,28 @@ pub fn for_connect(
 /// The profile for `serve`: the one named `serve`, unless the forced command says `--profile`, unless the caller's own
 /// command (`SSH_ORIGINAL_COMMAND`) names one that `selectable` lists.
 pub fn for_serve(trust: &Trust, link: &LinkFlags, original: Option<&str>) -> Result<Effective, ConfigError> {
-    let given = link.given();
-    let base = read(trust, link, usual("serve"), &given)?;
-    let Some(wanted) = original.and_then(requested) else { return Ok(base) };
-    if wanted == base.name {
-        return Ok(base);
+    let base = read(trust, link, usual("serve"), &link.given())?;
+    match original {
+        Some(original) => for_client(trust, &base, link, original),
+        None => Ok(base),
     }
+}
+
+/// The profile for a caller who said `command`: `base`, unless that command names one that `selectable` lists.
+pub fn for_client(
+    trust: &Trust,
+    base: &Effective,
+    link: &LinkFlags,
+    command: &str,
+) -> Result<Effective, ConfigError> {
+    let Some(wanted) = requested(command).filter(|wanted| *wanted != base.name) else {
+        return Ok(base.clone());
+    };
     if !base.profile.selectable.contains(&wanted) {
-        return Err(ConfigError::NotSelectable { wanted, name: base.name });
+        return Err(ConfigError::NotSelectable { wanted, name: base.name.clone() });
     }
     let places = Places::detect(trust, link.config_dir.as_deref())?;
-    load(trust, &places, &Wanted::Named(wanted), &given)
+    load(trust, &places, &Wanted::Named(wanted), &link.given())
 }
 
 /// The profile for `listen`: the one named `listen`.

@@ -42,9 +42,11 @@ fn begin() -> Result<(Trust, Privileges), Box<dyn std::error::Error>> {
 fn rights() -> Done {
     let (trust, privileges) = begin()?;
     match &trust {
-        Trust::Own => println!("trust=own"),
+        Trust::Own => {
+            println!("trust=own");
+        }
         Trust::Elevated(caller) => {
-            println!("trust=elevated {} {} {:?}", caller.label(), caller.uid, caller.groups)
+            println!("trust=elevated {} {} {:?}", caller.label(), caller.uid, caller.groups);
         }
     }
     println!("net_admin={}", privileges.net_admin());
@@ -54,7 +56,9 @@ fn rights() -> Done {
     let child = Command::new("/bin/cat").arg("/proc/self/status").output()?;
     print_caps("child ", &String::from_utf8(child.stdout)?);
     let vars: BTreeMap<_, _> = env::vars().collect();
-    vars.iter().for_each(|(name, value)| println!("env {name}={value}"));
+    for (name, value) in &vars {
+        println!("env {name}={value}");
+    }
     println!("{}", privileges.describe());
     Ok(())
 }

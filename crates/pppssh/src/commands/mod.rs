@@ -1,0 +1,97 @@
+//! The verbs of the command line.
+
+mod connect;
+mod dial;
+mod inherited;
+mod listen;
+mod prompt;
+mod serve;
+mod setup;
+mod simple;
+
+use std::io;
+use std::rc::Rc;
+
+use tokio::runtime::{Builder, Runtime};
+use tokio::task::LocalSet;
+use tracing::error;
+
+use crate::cli::{Cli, Verb};
+use crate::config::{ConfigError, Trust};
+use crate::exit::ExitCode;
+use crate::privilege::{Privileges, clean_environment, renounce_gained, renounce_thread};
+
+use setup::{Context, Failure, OrExit as _};
+
+/// Does what the command line asks for. Must be called first in `main`, while there is one thread.
+pub fn run(cli: Cli) -> ExitCode {
+    match start(cli) {
+        Ok(code) => code,
+        Err(Failure { code, error }) => {
+            error!("{error:#}");
+            code
+        }
+    }
+}
+
+fn start(cli: Cli) -> Result<ExitCode, Failure> {
+    let trust = Trust::detect().map_err(early)?;
+    clean_environment(&trust).map_err(early)?;
+    let links = matches!(cli.verb, Verb::Connect(_) | Verb::Serve(_) | Verb::Listen(_) | Verb::Cleanup(_));
+    let privileges = if links {
+        Some(Privileges::reduce().map_err(early)?)
+    } else {
+        renounce_gained(&trust).map_err(early)?;
+        None
+    };
+    cli.log.init(&trust).map_err(early)?;
+
+    let Some(privileges) = privileges else { return simple::run(cli.verb, &trust) };
+    let context = Context { trust, privileges };
+    let runtime = runtime().or_exit(ExitCode::FatalError)?;
+    let local = LocalSet::new();
+    let done = local.block_on(&runtime, async {
+        match cli.verb {
+            Verb::Connect(args) => connect::connect(&context, &args.target, &args.call, &args.link).await,
+            Verb::Serve(args) => serve::serve(&context, &args.link).await,
+            Verb::Listen(args) => listen::listen(Rc::new(context), &args.server, &args.link).await,
+            Verb::Cleanup(args) => simple::cleanup(&context, &args).await,
+            other => unreachable!("{other:?} needs no rights"),
+        }
+    });
+    // A question that nobody answers on the terminal must not hold the end up.
+    runtime.shutdown_background();
+    done
+}
+
+/// One thread for everything: the pump is one task, and capabilities belong to a thread.
+fn runtime() -> io::Result<Runtime> {
+    Builder::new_current_thread()
+        .enable_all()
+        .on_thread_start(|| {
+            if let Err(error) = renounce_thread() {
+                error!(%error, "a helper thread keeps its capabilities");
+            }
+        })
+        .build()
+}
+
+/// A failure before there is a log.
+fn early(error: impl Into<anyhow::Error>) -> Failure {
+    let error = error.into();
+    eprintln!("pppssh: {error:#}");
+    Failure { code: ExitCode::NotAllowed, error }
+}
+
+/// A configuration's failure: refused, or wrong.
+fn config_failure(error: ConfigError) -> Failure {
+    let code = match &error {
+        ConfigError::Untrusted { .. }
+        | ConfigError::NotAllowed { .. }
+        | ConfigError::Refused { .. }
+        | ConfigError::RefusedOption { .. }
+        | ConfigError::NotSelectable { .. } => ExitCode::NotAllowed,
+        _ => ExitCode::OptionError,
+    };
+    Failure::new(code, error)
+}

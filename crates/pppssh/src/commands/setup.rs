@@ -1,0 +1,173 @@
+//! What `connect`, `serve` and `listen` share: from a profile to a session.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use ppp_proto::link::LinkConfig;
+use tunio::{Tun, TunConfig, TunError};
+
+use crate::config::{Caller, Profile, Trust};
+use crate::control::{ControlError, ControlServer, RuntimeDirs};
+use crate::exit::ExitCode;
+use crate::hooks::{HookConfig, HookFacts, Hooks};
+use crate::privilege::Privileges;
+use crate::session::{Network, Pump, Session, Signals, link_config};
+use crate::status::{Role, SessionStatus, TunStatus};
+
+/// An error and the exit code that goes with it.
+#[derive(Debug)]
+pub(super) struct Failure {
+    /// pppd's code for it.
+    pub(super) code: ExitCode,
+    /// What to tell the user.
+    pub(super) error: anyhow::Error,
+}
+
+impl Failure {
+    /// `error`, to be ended with `code`.
+    pub(super) fn new(code: ExitCode, error: impl Into<anyhow::Error>) -> Self {
+        Self { code, error: error.into() }
+    }
+}
+
+/// Lets `?` attach an exit code.
+pub(super) trait OrExit<T> {
+    /// The value, or a failure that ends the process with `code`.
+    fn or_exit(self, code: ExitCode) -> Result<T, Failure>;
+}
+
+impl<T, E: Into<anyhow::Error>> OrExit<T> for Result<T, E> {
+    fn or_exit(self, code: ExitCode) -> Result<T, Failure> {
+        self.map_err(|error| Failure::new(code, error))
+    }
+}
+
+/// Who runs this process, and what it may do.
+#[derive(Debug)]
+pub(super) struct Context {
+    /// Whose word counts.
+    pub(super) trust: Trust,
+    /// The capabilities that are held.
+    pub(super) privileges: Privileges,
+}
+
+impl Context {
+    /// The directories for control sockets and journals; a profile's `control` names its own.
+    pub(super) fn runtime_dirs(&self, control: Option<&Path>) -> RuntimeDirs {
+        match control.and_then(Path::parent) {
+            Some(dir) => RuntimeDirs::at(dir),
+            None => RuntimeDirs::of_caller(!self.trust.is_elevated()),
+        }
+    }
+}
+
+/// Makes the device, the control socket and the journal of a session called `name`.
+pub(super) async fn open(
+    context: &Context,
+    role: Role,
+    name: &str,
+    profile: &Profile,
+    signals: Signals,
+) -> Result<Session<Tun>, Failure> {
+    open_with(context, role, name, profile, signals, |_| {}).await
+}
+
+/// The same, with a last word on the link's configuration.
+pub(super) async fn open_with(
+    context: &Context,
+    role: Role,
+    name: &str,
+    profile: &Profile,
+    signals: Signals,
+    adjust: impl FnOnce(&mut LinkConfig),
+) -> Result<Session<Tun>, Failure> {
+    let dirs = context.runtime_dirs(profile.control.as_deref());
+    let control = ControlServer::bind(&dirs, SessionStatus::new(name, role)).map_err(|error| {
+        let code = match &error {
+            ControlError::AlreadyRunning { .. } => ExitCode::LockFailed,
+            ControlError::BadName(_) => ExitCode::OptionError,
+            _ => ExitCode::FatalError,
+        };
+        Failure::new(code, error)
+    })?;
+    let device = open_tun(profile).map_err(|error| {
+        let code = match error {
+            TunError::NoDriver => ExitCode::NoKernelSupport,
+            _ => ExitCode::OpenFailed,
+        };
+        let held = context.privileges.describe();
+        Failure::new(code, anyhow::Error::new(error).context(format!("opening the TUN device ({held})")))
+    })?;
+    control.status.update(|status| {
+        status.tun = Some(TunStatus {
+            name: device.name().to_owned(),
+            index: device.index(),
+            mtu: device.mtu().unwrap_or_default(),
+        });
+    });
+
+    let journal_dir = dirs.prepare().or_exit(ExitCode::FatalError)?;
+    let hooks = Hooks::new(hook_config(context, profile));
+    let facts = hook_facts(name, device.name(), profile);
+    let network = Network::open(profile, &journal_dir, device.index(), facts, hooks)
+        .await
+        .or_exit(ExitCode::FatalError)?;
+
+    let seed = getrandom::u64().context("asking the kernel for random bits").or_exit(ExitCode::FatalError)?;
+    let mut link = link_config(profile, name, seed);
+    adjust(&mut link);
+    let pump = Pump::new(link);
+    let mut session = Session::new(pump, device, network, control, signals);
+    if profile.drop_privileges {
+        let privileges = context.privileges.clone();
+        session.on_first_up(move || match privileges.give_up() {
+            Ok(()) => tracing::info!("gave all capabilities up"),
+            Err(error) => tracing::error!(%error, "could not give the capabilities up"),
+        });
+    }
+    Ok(session)
+}
+
+/// The device that the profile names: passed as an open file, there already, or made now.
+fn open_tun(profile: &Profile) -> Result<Tun, TunError> {
+    if let Some(fd) = profile.tun_fd {
+        let doing = format!("take over descriptor {fd} (tun-fd)");
+        return Tun::adopt(super::inherited::take(fd).map_err(|source| TunError::Io { doing, source })?);
+    }
+    let name = &profile.tun;
+    let create = || Tun::create(&TunConfig { name: Some(name.clone()), persist: false });
+    if name.contains('%') {
+        return create();
+    }
+    match Tun::attach(name) {
+        Err(TunError::NotFound { .. }) => create(),
+        other => other,
+    }
+}
+
+fn hook_facts(name: &str, interface: &str, profile: &Profile) -> HookFacts {
+    let caller = Caller::current().ok();
+    HookFacts {
+        session: name.to_owned(),
+        interface: interface.to_owned(),
+        ipparam: profile.ipparam.clone().unwrap_or_default(),
+        linkname: None,
+        // Nobody proves who he is inside PPP: SSH has done that.
+        peer: None,
+        orig_uid: rustix::process::getuid().as_raw(),
+        logname: caller.map(|caller| caller.label()).unwrap_or_default(),
+        usepeerdns: profile.dns_ask,
+    }
+}
+
+fn hook_config(context: &Context, profile: &Profile) -> HookConfig {
+    let privileges = context.privileges.clone();
+    HookConfig {
+        prepare: Some(Arc::new(move |command| {
+            privileges.hand_on(command);
+            Ok(())
+        })),
+        ..HookConfig::in_dir(&profile.hooks, context.trust.is_elevated())
+    }
+}

@@ -1,0 +1,135 @@
+//! The verbs that hold no link.
+
+use std::io::{self, Write};
+
+use anyhow::Context as _;
+
+use crate::cli::{self, CleanupArgs, ConfigArgs, DisconnectArgs, StatusArgs, Verb};
+use crate::config::{self, LinkFlags, Trust};
+use crate::control::client::{self, Format};
+use crate::control::{ControlError, RuntimeDirs};
+use crate::exit::ExitCode;
+use crate::keys;
+
+use super::setup::{Context, Failure, OrExit as _};
+
+/// Runs a verb that needs no more rights than its caller's.
+pub(super) fn run(verb: Verb, trust: &Trust) -> Result<ExitCode, Failure> {
+    let mut out = io::stdout().lock();
+    let home = trust.home();
+    match verb {
+        Verb::Status(args) => print(&block_on(status(&args, trust))?, &mut out),
+        Verb::Disconnect(args) => block_on(disconnect(&args, trust)),
+        Verb::Keygen(args) => done(keys::keygen(&args, home.as_deref(), &mut out)),
+        Verb::Authorize(args) => done(keys::authorize(&args, home.as_deref(), &mut out)),
+        Verb::Demo(args) => crate::demo::run(&args).or_exit(ExitCode::FatalError),
+        Verb::Config(args) => print(&show(&args, trust)?, &mut out),
+        Verb::Completions(args) => done(cli::completions(args.shell, &mut out)),
+        Verb::Man(args) => done(cli::man(&args, &mut out)),
+        other => unreachable!("{other:?} holds a link"),
+    }
+}
+
+fn done<E: Into<anyhow::Error>>(result: Result<(), E>) -> Result<ExitCode, Failure> {
+    match result.map_err(Into::into) {
+        Ok(()) => Ok(ExitCode::Ok),
+        Err(error) if is_broken_pipe(&error) => Ok(ExitCode::Ok),
+        Err(error) => Err(Failure { code: ExitCode::FatalError, error }),
+    }
+}
+
+fn print(text: &str, out: &mut impl Write) -> Result<ExitCode, Failure> {
+    done(out.write_all(text.as_bytes()).and_then(|()| out.flush()))
+}
+
+/// The reader has seen enough: `pppssh man | head`.
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+}
+
+fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    let runtime = super::runtime().context("starting the runtime").or_exit(ExitCode::FatalError)?;
+    runtime.block_on(work)
+}
+
+/// Where to look for a session: its control socket's directory, if it was given one.
+fn dirs(control: Option<&std::path::Path>, trust: &Trust) -> RuntimeDirs {
+    match control.and_then(std::path::Path::parent) {
+        Some(dir) => RuntimeDirs::at(dir),
+        None => RuntimeDirs::of_caller(!trust.is_elevated()),
+    }
+}
+
+/// The session's name: as given, or as its socket is called.
+fn name<'a>(name: Option<&'a str>, control: Option<&'a std::path::Path>) -> Option<&'a str> {
+    name.or_else(|| control?.file_stem()?.to_str())
+}
+
+async fn status(args: &StatusArgs, trust: &Trust) -> Result<String, Failure> {
+    let format = match (args.json, args.explain) {
+        (true, _) => Format::Json,
+        (_, true) => Format::Sentences,
+        _ => Format::Table,
+    };
+    let control = args.control.as_deref();
+    client::report(&dirs(control, trust), name(args.name.as_deref(), control), format, args.wait)
+        .await
+        .map_err(control_failure)
+}
+
+async fn disconnect(args: &DisconnectArgs, trust: &Trust) -> Result<ExitCode, Failure> {
+    let control = args.control.as_deref();
+    let session = client::find(&dirs(control, trust), name(args.name.as_deref(), control))
+        .await
+        .map_err(control_failure)?;
+    session.disconnect().await.map_err(control_failure)?;
+    Ok(ExitCode::Ok)
+}
+
+fn control_failure(error: ControlError) -> Failure {
+    let code = match error {
+        ControlError::BadName(_) | ControlError::Ambiguous(_) => ExitCode::OptionError,
+        _ => ExitCode::FatalError,
+    };
+    Failure::new(code, error)
+}
+
+fn show(args: &ConfigArgs, trust: &Trust) -> Result<String, Failure> {
+    let Some(name) = &args.show else { return Ok(config::example()) };
+    let link = LinkFlags {
+        config_dir: args.config_dir.clone(),
+        profile: Some(name.clone()),
+        ..LinkFlags::default()
+    };
+    config::for_serve(trust, &link, None).map(|effective| effective.show()).map_err(super::config_failure)
+}
+
+/// `pppssh cleanup`: undoes what killed sessions left.
+pub(super) async fn cleanup(context: &Context, args: &CleanupArgs) -> Result<ExitCode, Failure> {
+    let options = hostnet::CleanupOptions {
+        dry_run: args.dry_run,
+        // Else the caller could write a journal, and have things undone that no session did.
+        only_marked: context.trust.is_elevated(),
+        any_owner: args.any_owner,
+    };
+    let dirs = match &args.journal_dir {
+        Some(dir) => vec![dir.clone()],
+        None => context.runtime_dirs(None).existing().into_iter().map(|(dir, _)| dir).collect(),
+    };
+    let mut code = ExitCode::Ok;
+    let mut out = String::new();
+    for dir in dirs {
+        let report = hostnet::cleanup(&dir, options).await.or_exit(ExitCode::FatalError)?;
+        if !report.is_clean() {
+            code = ExitCode::FatalError;
+        }
+        if !report.journals.is_empty() {
+            out.push_str(&format!("{report}\n"));
+        }
+    }
+    if out.is_empty() {
+        out.push_str("nothing to clean up\n");
+    }
+    print(&out, &mut io::stdout().lock())?;
+    Ok(code)
+}

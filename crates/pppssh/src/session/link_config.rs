@@ -1,0 +1,76 @@
+//! From a profile to the link's own configuration.
+
+use ipnet::Ipv4Net;
+use ppp_proto::frame::{Accm, ExtraEscapes, Fcs};
+use ppp_proto::link::{EchoConfig, LinkConfig, Timers};
+use ppp_proto::{InterfaceId, IpcpConfig, Ipv4Range, Ipv6cpConfig, LcpConfig, LocalAddress, RemoteAddress};
+
+use crate::config::{FcsChoice, Profile};
+
+/// The link that `profile` describes. `seed` is random: magic numbers and interface identifiers come from it.
+pub fn link_config(profile: &Profile, name: &str, seed: u64) -> LinkConfig {
+    LinkConfig {
+        name: name.to_owned(),
+        lcp: lcp(profile),
+        ipv4: profile.ipv4.then(|| ipcp(profile)),
+        ipv6: profile.ipv6.then(|| Ipv6cpConfig {
+            local: profile.ipv6_ids.local.map(interface_id),
+            remote: profile.ipv6_ids.remote.map(interface_id),
+        }),
+        timers: Timers {
+            restart: profile.lcp_restart.get(),
+            max_configure: profile.lcp_max_configure,
+            max_terminate: profile.lcp_max_terminate,
+            max_failure: profile.lcp_max_failure,
+            ..Timers::default()
+        },
+        echo: profile
+            .lcp_echo_interval
+            .unless_zero()
+            .filter(|_| profile.lcp_echo_failure > 0)
+            .map(|interval| EchoConfig { interval, failure: profile.lcp_echo_failure }),
+        seed,
+    }
+}
+
+fn lcp(profile: &Profile) -> LcpConfig {
+    LcpConfig {
+        mru: profile.mru.get(),
+        mtu: Some(profile.mtu.get()),
+        accm: Accm(profile.asyncmap.0),
+        escape: ExtraEscapes::new(&profile.escape.0).expect("a profile holds only what can be escaped"),
+        magic: profile.magic,
+        pfc: profile.pcomp,
+        acfc: profile.accomp,
+        fcs: match profile.fcs {
+            FcsChoice::Fcs16 => Fcs::Fcs16,
+            FcsChoice::Fcs32 => Fcs::Fcs32,
+            FcsChoice::Null => Fcs::Null,
+        },
+        ..LcpConfig::default()
+    }
+}
+
+fn ipcp(profile: &Profile) -> IpcpConfig {
+    IpcpConfig {
+        local: profile.addresses.local.map_or(LocalAddress::Ask, LocalAddress::Fixed),
+        remote: match profile.addresses.remote {
+            Some(address) => RemoteAddress::Fixed(address),
+            None if profile.remote_range.is_empty() => RemoteAddress::Any,
+            None => RemoteAddress::Ranges(profile.remote_range.iter().map(ipv4_range).collect()),
+        },
+        ask_dns: profile.dns_ask,
+        ask_nbns: false,
+        offer_dns: profile.dns_offer.clone(),
+        offer_nbns: profile.nbns_offer.clone(),
+    }
+}
+
+/// The host addresses of a network.
+pub fn ipv4_range(net: &Ipv4Net) -> Ipv4Range {
+    Ipv4Range::of_network(net.network(), net.prefix_len())
+}
+
+fn interface_id(bits: u64) -> InterfaceId {
+    InterfaceId(bits.to_be_bytes())
+}

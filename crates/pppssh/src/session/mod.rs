@@ -1,0 +1,303 @@
+//! One link over one carrier: from the first Configure-Request to the last Terminate-Ack.
+//!
+//! [`Pump`] moves the packets and can be used alone, with any [`Device`] (`examples/embed.rs` does). [`Session`] puts
+//! around it what a host needs: addresses, routes, hooks, a published status, and obedience to signals and to the
+//! control socket. It outlives its carrier, so that a redial finds device and addresses as they were.
+
+mod device;
+mod link_config;
+mod network;
+mod pump;
+mod requests;
+mod traffic;
+
+use std::time::{Duration, Instant};
+
+use ppp_proto::link::{CloseReason, Event, Phase};
+use ssh_carrier::Carrier;
+use tokio::time::timeout;
+use tracing::{debug, error, info, warn};
+
+pub use device::{ChannelDevice, ChannelEnds, Device};
+pub use link_config::{ipv4_range, link_config};
+pub use network::{Network, NetworkError};
+pub use pump::{Pump, PumpError, Step};
+pub use requests::{Request, Requests, Signals};
+pub use traffic::Traffic;
+
+use crate::control::{Control, ControlServer, StatusHandle};
+use crate::hooks::Usage;
+use crate::status::{self, CarrierStatus, TunStatus};
+
+/// How long the last frames may take to leave once the link is closed.
+const FINISH_PATIENCE: Duration = Duration::from_secs(2);
+
+/// How one carrier's time ended.
+#[derive(Debug)]
+pub struct End {
+    /// What ended it.
+    pub why: Why,
+    /// What was asked of us before, if it was our doing.
+    pub asked: Option<Request>,
+    /// Whether packets could pass at some time.
+    pub was_up: bool,
+}
+
+/// What ended a link.
+#[derive(Debug)]
+pub enum Why {
+    /// PPP did: one end said so, or the two cannot agree.
+    Closed(CloseReason),
+    /// The SSH connection did.
+    Carrier(PumpError),
+    /// The SSH connection did, without an error.
+    CarrierEnded,
+    /// The host's network could not be set up.
+    Network(NetworkError),
+}
+
+impl std::fmt::Display for Why {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Why::Closed(reason) => write!(f, "{reason}"),
+            Why::Carrier(PumpError::Carrier(error)) => write!(f, "{error}"),
+            Why::Carrier(PumpError::Device(error)) => write!(f, "reading the TUN device: {error}"),
+            Why::CarrierEnded => f.write_str("the SSH connection ended"),
+            Why::Network(error) => write!(f, "{error}"),
+        }
+    }
+}
+
+/// Which families are up on this host, since when, and what had passed before.
+#[derive(Debug, Default)]
+struct Up {
+    ipv4: bool,
+    ipv6: bool,
+    since: Option<(Instant, Traffic)>,
+}
+
+impl Up {
+    fn any(&self) -> bool {
+        self.ipv4 || self.ipv6
+    }
+}
+
+/// One end of a link on this host.
+pub struct Session<D> {
+    pump: Pump,
+    device: D,
+    network: Network,
+    requests: Requests,
+    status: StatusHandle,
+    /// Answers on the control socket as long as it lives.
+    _control: ControlServer,
+    up: Up,
+    /// Called once, when packets can pass for the first time.
+    on_first_up: Option<Box<dyn FnOnce() + Send>>,
+}
+
+impl<D: Device> Session<D> {
+    /// A session without a carrier.
+    pub fn new(pump: Pump, device: D, network: Network, control: Control, signals: Signals) -> Self {
+        let Control { server, status, commands } = control;
+        let routes = network.routes();
+        status.update(|status| status.routes = routes);
+        let requests = Requests::new(signals, commands);
+        Self {
+            pump,
+            device,
+            network,
+            requests,
+            status,
+            _control: server,
+            up: Up::default(),
+            on_first_up: None,
+        }
+    }
+
+    /// Calls `action` when packets can pass for the first time; giving up privileges, for instance.
+    pub fn on_first_up(&mut self, action: impl FnOnce() + Send + 'static) {
+        self.on_first_up = Some(Box::new(action));
+    }
+
+    /// Requests, for the time without a carrier.
+    pub fn requests(&mut self) -> &mut Requests {
+        &mut self.requests
+    }
+
+    /// Where the status is published.
+    pub fn status(&self) -> &StatusHandle {
+        &self.status
+    }
+
+    /// Runs the link over `carrier` until one of them ends.
+    pub async fn run(&mut self, mut carrier: Carrier) -> End {
+        self.status.update(|status| {
+            status.carrier = Some(CarrierStatus {
+                kind: carrier.info.kind.to_string(),
+                peer: carrier.info.peer.clone(),
+                cipher: carrier.info.cipher.clone(),
+            });
+        });
+        self.pump.lower_up();
+        let mut was_up = false;
+        let mut asked = None;
+        let why = loop {
+            tokio::select! {
+                step = self.pump.run(&mut carrier, &mut self.device) => match step {
+                    Ok(Step::Event(event)) => match self.handle(event, &carrier).await {
+                        Ok(None) => was_up |= self.up.any(),
+                        Ok(Some(reason)) => break Why::Closed(reason),
+                        Err(error) => {
+                            // The peer should not wait for packets that this host cannot take.
+                            self.pump.close("Network not usable");
+                            break Why::Network(error);
+                        }
+                    },
+                    Ok(Step::CarrierEnded) => break Why::CarrierEnded,
+                    Err(error) => break Why::Carrier(error),
+                },
+                request = self.requests.next() => match request {
+                    Request::Publish => self.publish(),
+                    Request::End(message) | Request::Redial(message) => {
+                        // Who asks twice does not want to wait for the peer's answer.
+                        if asked.replace(request).is_some() {
+                            break Why::Closed(CloseReason::Local { message: message.to_owned() });
+                        }
+                        info!("{message}: closing the link");
+                        self.pump.close(message);
+                    }
+                },
+            }
+        };
+        if !matches!(why, Why::Carrier(PumpError::Carrier(_)) | Why::CarrierEnded) {
+            match timeout(FINISH_PATIENCE, self.pump.finish(&mut carrier)).await {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => debug!(%error, "ending the stream"),
+                Err(_) => debug!("the carrier did not take the last frames in time"),
+            }
+        }
+        self.publish();
+        self.ipv4_down();
+        self.ipv6_down();
+        self.pump.lower_down();
+        self.status.update(|status| {
+            status.carrier = None;
+            status.ipv4 = None;
+            status.ipv6 = None;
+            status.enter(status::Phase::Dead);
+        });
+        End { why, asked, was_up }
+    }
+
+    /// Ends the session: hooks, then every change to the host undone, then the device.
+    pub async fn shutdown(self) {
+        let usage = self.usage();
+        self.network.shutdown(usage).await;
+    }
+
+    /// Does what an event calls for; the reason if it was the last one.
+    async fn handle(&mut self, event: Event, carrier: &Carrier) -> Result<Option<CloseReason>, NetworkError> {
+        match event {
+            Event::Phase(phase) => {
+                debug!(%phase, "link");
+                self.status.update(|status| status.enter(published(phase)));
+            }
+            Event::LcpUp { mru, mtu } => {
+                info!("LCP is up: MRU {mru}, MTU {mtu}");
+                self.network.protect_carrier(carrier.info.address).await?;
+                self.network.link_up(mtu).await?;
+                self.status.update(|status| {
+                    if let Some(TunStatus { mtu: published, .. }) = &mut status.tun {
+                        *published = mtu.into();
+                    }
+                });
+            }
+            Event::Ipv4Up(params) => {
+                self.network.ipv4_up(&params).await?;
+                self.up.ipv4 = true;
+                self.came_up();
+            }
+            Event::Ipv6Up { local, remote } => {
+                let id = |id: ppp_proto::InterfaceId| hostnet::InterfaceId(id.0);
+                if self.network.ipv6_up(id(local), id(remote)).await? {
+                    self.up.ipv6 = true;
+                    self.came_up();
+                }
+            }
+            Event::Ipv4Down => {
+                self.ipv4_down();
+                self.publish();
+            }
+            Event::Ipv6Down => {
+                self.ipv6_down();
+                self.publish();
+            }
+            Event::PeerDead => warn!("no response to echo requests: the peer is dead"),
+            Event::LoopDetected => error!("loop-back detected"),
+            Event::EchoReply { rtt } => debug!(?rtt, "echo reply"),
+            Event::PeerIdentification(text) => info!("the peer says that it is {text}"),
+            Event::TimeRemaining { seconds, message } => {
+                info!("the peer gives the link {seconds} s: {message}")
+            }
+            Event::Closed(reason) => return Ok(Some(reason)),
+        }
+        Ok(None)
+    }
+
+    fn came_up(&mut self) {
+        self.up.since.get_or_insert_with(|| (Instant::now(), self.pump.traffic()));
+        self.publish();
+        if let Some(action) = self.on_first_up.take() {
+            action();
+        }
+    }
+
+    fn ipv4_down(&mut self) {
+        self.network.ipv4_down(self.usage());
+        self.up.ipv4 = false;
+        self.up.since.take_if(|_| !self.up.ipv6);
+    }
+
+    fn ipv6_down(&mut self) {
+        self.network.ipv6_down(self.usage());
+        self.up.ipv6 = false;
+        self.up.since.take_if(|_| !self.up.ipv4);
+    }
+
+    /// What the hooks are told about the link that is up.
+    fn usage(&self) -> Usage {
+        let Some((since, before)) = self.up.since else { return Usage::default() };
+        let now = self.pump.traffic();
+        Usage {
+            connect_time: since.elapsed(),
+            bytes_sent: now.bytes_sent - before.bytes_sent,
+            bytes_received: now.bytes_received - before.bytes_received,
+        }
+    }
+
+    fn publish(&self) {
+        let link = self.pump.link().status();
+        let traffic = self.pump.traffic();
+        self.status.update(|status| {
+            status.set_link(&link);
+            // Negotiated is not yet usable: the addresses must be set first.
+            status.ipv4.take_if(|_| !self.up.ipv4);
+            status.ipv6.take_if(|_| !self.up.ipv6);
+            traffic.publish(&mut status.counters);
+            if self.up.any() && link.phase == Phase::Network {
+                status.enter(status::Phase::Running);
+            }
+        });
+    }
+}
+
+fn published(phase: Phase) -> status::Phase {
+    match phase {
+        Phase::Dead => status::Phase::Dead,
+        Phase::Establish => status::Phase::Establish,
+        Phase::Authenticate => status::Phase::Authenticate,
+        Phase::Network => status::Phase::Network,
+        Phase::Terminate => status::Phase::Terminate,
+    }
+}

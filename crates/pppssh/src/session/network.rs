@@ -1,0 +1,191 @@
+//! What this host does when the link's addresses are agreed on, and how it is put back.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::path::Path;
+
+use hostnet::{Error, Family, Forwarding, HostNet, InterfaceId, Route};
+use ipnet::{IpNet, Ipv4Net};
+use ppp_proto::Ipv4Params;
+use tracing::{info, warn};
+
+use crate::config::{self, Profile};
+use crate::hooks::{Ends, HookFacts, Hooks, SHUTDOWN_PATIENCE, Usage};
+
+/// The device and what the profile wants of the host's network.
+#[derive(Debug)]
+pub struct Network {
+    net: HostNet,
+    hooks: Hooks,
+    facts: HookFacts,
+    index: u32,
+    wanted: Wanted,
+    /// The SSH server's address, whose route must not lead into the tunnel.
+    carrier: Option<IpAddr>,
+    ipv4: Option<(Ipv4Addr, Ipv4Addr)>,
+    ipv6: Option<(InterfaceId, InterfaceId)>,
+}
+
+/// The profile's part.
+#[derive(Debug)]
+struct Wanted {
+    configure: bool,
+    routes: Vec<config::Route>,
+    forward: bool,
+    local_range: Vec<Ipv4Net>,
+}
+
+/// Why the link cannot be used although the peer agreed.
+#[derive(Debug, thiserror::Error)]
+pub enum NetworkError {
+    /// The host's network could not be set up.
+    #[error(transparent)]
+    Host(#[from] Error),
+    /// The peer assigned an address that the profile does not allow.
+    #[error(
+        "the peer assigned {0} to this end, which is outside of local-range; change the peer's addresses, or local-range"
+    )]
+    OutsideRange(Ipv4Addr),
+}
+
+impl Network {
+    /// Ready to set up the device with this index; nothing is changed yet.
+    pub async fn open(
+        profile: &Profile,
+        journal_dir: &Path,
+        index: u32,
+        facts: HookFacts,
+        hooks: Hooks,
+    ) -> Result<Self, Error> {
+        let net = HostNet::open(journal_dir, &facts.session).await?;
+        let wanted = Wanted {
+            configure: profile.configure,
+            routes: profile.routes.clone(),
+            forward: profile.forward,
+            local_range: profile.local_range.clone(),
+        };
+        Ok(Self { net, hooks, facts, index, wanted, carrier: None, ipv4: None, ipv6: None })
+    }
+
+    /// The carrier goes to this address: packets to it keep the way that they take now.
+    pub async fn protect_carrier(&mut self, address: Option<IpAddr>) -> Result<(), Error> {
+        if !self.wanted.configure || self.carrier == address {
+            return Ok(());
+        }
+        if let Some(old) = self.carrier.take() {
+            self.net.release_carrier(old).await?;
+        }
+        if let Some(address) = address {
+            self.net.protect_carrier(address).await?;
+            self.carrier = Some(address);
+        }
+        Ok(())
+    }
+
+    /// LCP is Opened: packets of `mtu` octets may be sent.
+    pub async fn link_up(&mut self, mtu: u16) -> Result<(), Error> {
+        if !self.wanted.configure {
+            return Ok(());
+        }
+        // The link's own identifiers make the link-local address; the kernel shall not add one of its own.
+        if let Err(error) = self.net.disable_auto_link_local(self.index).await {
+            warn!(%error, "the kernel may give the device a link-local address of its own");
+        }
+        self.net.link_up(self.index, Some(mtu.into())).await
+    }
+
+    /// IPCP is Opened.
+    pub async fn ipv4_up(&mut self, params: &Ipv4Params) -> Result<(), NetworkError> {
+        let (local, remote) = (params.local, params.remote);
+        let range = &self.wanted.local_range;
+        if !range.is_empty() && !range.iter().any(|net| net.contains(&local)) {
+            return Err(NetworkError::OutsideRange(local));
+        }
+        info!("local  IP address {local}");
+        info!("remote IP address {remote}");
+        if self.wanted.configure {
+            let (local, remote) = (local.into(), remote.into());
+            match self.ipv4 {
+                Some((old, _)) if self.ipv4 != Some((params.local, params.remote)) => {
+                    self.net.replace_address(self.index, old.into(), local, remote).await?;
+                }
+                _ => self.net.add_address_p2p(self.index, local, remote).await?,
+            }
+            self.add_routes(Family::Ipv4).await?;
+        }
+        self.ipv4 = Some((local, remote));
+        let dns = params.dns.into_iter().flatten().collect();
+        self.hooks.up(&self.facts, Ends::V4 { local, remote, dns });
+        Ok(())
+    }
+
+    /// IPV6CP is Opened. A host without IPv6 is told so; the link goes on without it.
+    pub async fn ipv6_up(&mut self, local: InterfaceId, remote: InterfaceId) -> Result<bool, NetworkError> {
+        if self.wanted.configure {
+            if let Some((old, _)) = self.ipv6.take_if(|ends| *ends != (local, remote)) {
+                self.net.remove_address(self.index, old.link_local().into()).await?;
+            }
+            match self.net.add_link_local(self.index, local, remote).await {
+                Err(error @ Error::Ipv6Off(_)) => {
+                    warn!(%error, "no IPv6 on this link");
+                    return Ok(false);
+                }
+                other => other?,
+            }
+            self.add_routes(Family::Ipv6).await?;
+        }
+        self.ipv6 = Some((local, remote));
+        info!("local  LL address {}", local.link_local());
+        info!("remote LL address {}", remote.link_local());
+        self.hooks.up(&self.facts, Ends::V6 { local: local.link_local(), remote: remote.link_local() });
+        Ok(true)
+    }
+
+    async fn add_routes(&mut self, family: Family) -> Result<(), Error> {
+        for wanted in &self.wanted.routes {
+            let same = match wanted.to {
+                IpNet::V4(_) => family == Family::Ipv4,
+                IpNet::V6(_) => family == Family::Ipv6,
+            };
+            if same {
+                let mut route = Route::new(wanted.to, self.index);
+                route.metric = wanted.metric;
+                route.table = wanted.table;
+                self.net.add_route(route).await?;
+            }
+        }
+        if self.wanted.forward {
+            self.net.enable_forwarding(family, Forwarding::Everywhere).await?;
+        }
+        Ok(())
+    }
+
+    /// IPv4 packets no longer pass. Addresses and routes stay until the next link or the end.
+    pub fn ipv4_down(&mut self, usage: Usage) {
+        self.hooks.ipv4_down(usage);
+    }
+
+    /// IPv6 packets no longer pass. Addresses and routes stay until the next link or the end.
+    pub fn ipv6_down(&mut self, usage: Usage) {
+        self.hooks.ipv6_down(usage);
+    }
+
+    /// The destinations of the routes that the profile asks for.
+    pub fn routes(&self) -> Vec<String> {
+        self.wanted.routes.iter().map(|route| route.to.to_string()).collect()
+    }
+
+    /// Lets the hooks end, and undoes every change.
+    pub async fn shutdown(mut self, usage: Usage) {
+        self.hooks.shutdown(usage, SHUTDOWN_PATIENCE).await;
+        let report = self.net.undo().await;
+        for change in &report.changes {
+            info!("{change}");
+        }
+        if let Some(journal) = &report.journal {
+            warn!(
+                "not everything could be undone; `pppssh cleanup` will try again from {}",
+                journal.display()
+            );
+        }
+    }
+}

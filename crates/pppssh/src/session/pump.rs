@@ -1,0 +1,233 @@
+//! Moves packets between a device and a carrier, through a link. One task, one loop, one queue.
+//!
+//! ```text
+//! up:   device → encode → outbox (one chunk) → carrier
+//! down: carrier → decode → device
+//! ```
+//!
+//! A chunk holds many frames and leaves as soon as the carrier takes it: there is no timer. While the carrier takes
+//! nothing the outbox fills to [`CHUNK`] and no further; then packets wait in the device's own queue.
+
+use std::future::poll_fn;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Instant;
+
+use bytes::{Buf, Bytes, BytesMut};
+use ppp_proto::link::{Event, Link, LinkConfig, SendError};
+use ssh_carrier::{Carrier, CarrierError};
+use tokio::time::Sleep;
+use tracing::trace;
+use tunio::PacketBatch;
+
+use super::device::Device;
+use super::traffic::Traffic;
+
+/// Octets of frames that are gathered before the device is left to wait: one SSH packet's worth, as large as
+/// OpenSSH takes (32 KiB), so that a chunk is sealed and written once.
+const CHUNK: usize = 32 * 1024;
+
+/// Packets read from the device at a time; more than a chunk of small ones holds would only wait here.
+const BATCH_PACKETS: usize = 256;
+
+/// Chunks taken from the carrier before the sending side has its turn, so that neither direction starves the other.
+const RECEIVE_TURN: usize = 8;
+
+/// Rounds of the loop before other tasks have their turn.
+const ROUNDS: usize = 16;
+
+/// What made the pump stop.
+#[derive(Debug)]
+pub enum Step {
+    /// The link has something to say; call again to go on.
+    Event(Event),
+    /// The carrier's stream ended cleanly.
+    CarrierEnded,
+}
+
+/// Why the pump cannot go on.
+#[derive(Debug, thiserror::Error)]
+pub enum PumpError {
+    /// The carrier broke.
+    #[error("the SSH connection broke")]
+    Carrier(#[from] CarrierError),
+    /// The device broke: it was removed, or the kernel refused to read it.
+    #[error("reading the TUN device")]
+    Device(#[source] io::Error),
+}
+
+/// The frame pump of one link over one carrier.
+pub struct Pump {
+    link: Link,
+    /// Received octets that the link has not yet seen.
+    inbox: Bytes,
+    /// Frames that wait for the carrier.
+    outbox: BytesMut,
+    batch: PacketBatch,
+    timer: Pin<Box<Sleep>>,
+    /// What the timer is set to, so that it is only touched when the link's deadline moved.
+    deadline: Option<Instant>,
+    traffic: Traffic,
+}
+
+impl Pump {
+    /// A pump around a link that has no carrier yet.
+    pub fn new(config: LinkConfig) -> Self {
+        let now = Instant::now();
+        Self {
+            link: Link::new(config, now),
+            inbox: Bytes::new(),
+            outbox: BytesMut::with_capacity(2 * CHUNK),
+            batch: PacketBatch::new(BATCH_PACKETS, CHUNK),
+            timer: Box::pin(tokio::time::sleep_until(now.into())),
+            deadline: None,
+            traffic: Traffic::default(),
+        }
+    }
+
+    /// There is a carrier: the negotiation starts.
+    pub fn lower_up(&mut self) {
+        let now = Instant::now();
+        self.link.open(now);
+        self.link.lower_up(now);
+    }
+
+    /// The carrier is gone, and what was on its way through it. The counters stay.
+    pub fn lower_down(&mut self) {
+        self.link.lower_down(Instant::now());
+        self.inbox.clear();
+        self.outbox.clear();
+        while self.link.poll_event().is_some() {}
+    }
+
+    /// The link inside, for its status.
+    pub fn link(&self) -> &Link {
+        &self.link
+    }
+
+    /// Packets and octets moved so far.
+    pub fn traffic(&self) -> Traffic {
+        self.traffic
+    }
+
+    /// Asks the peer to end the link (RFC 1661 §3.7); [`Event::Closed`] follows.
+    pub fn close(&mut self, reason: &str) {
+        self.link.close(Instant::now(), reason);
+    }
+
+    /// Moves packets until there is something to tell. Cancel-safe.
+    pub async fn run<D: Device + ?Sized>(
+        &mut self,
+        carrier: &mut Carrier,
+        device: &mut D,
+    ) -> Result<Step, PumpError> {
+        poll_fn(|cx| self.poll(cx, carrier, device)).await
+    }
+
+    /// Sends what is left, a Terminate-Ack for instance, and ends the stream.
+    pub async fn finish(&mut self, carrier: &mut Carrier) -> Result<(), CarrierError> {
+        self.link.poll_transmit(&mut self.outbox);
+        if !self.outbox.is_empty() {
+            carrier.tx.send(self.outbox.split().freeze()).await?;
+        }
+        carrier.tx.finish().await
+    }
+
+    fn poll<D: Device + ?Sized>(
+        &mut self,
+        cx: &mut Context<'_>,
+        carrier: &mut Carrier,
+        device: &mut D,
+    ) -> Poll<Result<Step, PumpError>> {
+        for _ in 0..ROUNDS {
+            let mut progress = false;
+
+            for _ in 0..RECEIVE_TURN {
+                self.deliver(device);
+                if let Some(event) = self.link.poll_event() {
+                    return Poll::Ready(Ok(Step::Event(event)));
+                }
+                match carrier.rx.poll_recv(cx)? {
+                    Poll::Ready(Some(chunk)) => {
+                        self.inbox = chunk;
+                        progress = true;
+                    }
+                    Poll::Ready(None) => return Poll::Ready(Ok(Step::CarrierEnded)),
+                    Poll::Pending => break,
+                }
+            }
+
+            progress |= self.poll_timer(cx);
+            self.link.poll_transmit(&mut self.outbox);
+
+            if self.outbox.len() < CHUNK
+                && let Poll::Ready(count) = device.poll_recv(cx, &mut self.batch)
+            {
+                count.map_err(PumpError::Device)?;
+                self.encode_batch();
+                progress = true;
+            }
+
+            if !self.outbox.is_empty() && carrier.tx.poll_ready(cx)?.is_ready() {
+                carrier.tx.start_send(self.outbox.split().freeze())?;
+                self.outbox.reserve(2 * CHUNK);
+                progress = true;
+            }
+
+            if !progress {
+                return Poll::Pending;
+            }
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    /// Feeds the link with what was received, up to the next event, and the device with the packets therein.
+    ///
+    /// An event stops it, since the packets behind one that says "IPv4 is up" need the addresses that the caller
+    /// will set first.
+    fn deliver<D: Device + ?Sized>(&mut self, device: &mut D) {
+        let now = Instant::now();
+        let mut rest = &self.inbox[..];
+        while let Some(packet) = self.link.receive(now, &mut rest) {
+            match device.send(packet.payload) {
+                Ok(()) => self.traffic.received(packet.payload.len()),
+                Err(error) => {
+                    trace!(%error, "the device refused a packet");
+                    self.traffic.dropped_by_device += 1;
+                }
+            }
+        }
+        let used = self.inbox.len() - rest.len();
+        self.inbox.advance(used);
+    }
+
+    fn poll_timer(&mut self, cx: &mut Context<'_>) -> bool {
+        let deadline = self.link.poll_timeout();
+        let Some(at) = deadline else {
+            self.deadline = None;
+            return false;
+        };
+        if self.deadline != deadline {
+            self.timer.as_mut().reset(at.into());
+            self.deadline = deadline;
+        }
+        if self.timer.as_mut().poll(cx).is_pending() {
+            return false;
+        }
+        self.deadline = None;
+        self.link.handle_timeout(Instant::now());
+        true
+    }
+
+    fn encode_batch(&mut self) {
+        for packet in self.batch.iter() {
+            match self.link.encode(packet, &mut self.outbox) {
+                Ok(()) => self.traffic.sent(packet.len()),
+                Err(SendError::TooBig { .. }) => self.traffic.dropped_too_big += 1,
+                Err(_) => self.traffic.dropped_not_up += 1,
+            }
+        }
+    }
+}
