@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use bytes::BytesMut;
 use ppp_proto::{
     Link, LinkConfig,
-    frame::{FrameEncoder, Framing},
+    frame::{Accm, FrameDecoder, FrameEncoder, Framing},
     protocol::{CCP, IPCP, IPV4, IPV6CP, LCP},
 };
 use proptest::prelude::*;
@@ -46,7 +46,7 @@ fn option() -> impl Strategy<Value = Vec<u8>> {
 }
 
 fn step() -> impl Strategy<Value = Step> {
-    let numbers = prop_oneof![Just(LCP), Just(IPCP), Just(IPV6CP), Just(CCP), Just(IPV4), Just(0x4321)];
+    let numbers = prop_oneof![Just(LCP), Just(IPCP), Just(IPV6CP), Just(CCP), Just(IPV4), Just(0x4221)];
     prop_oneof![
         1 => prop::collection::vec(any::<u8>(), 0..200).prop_map(Step::Soup),
         6 => (numbers, control_packet()).prop_map(|(number, packet)| Step::Frame(number, packet)),
@@ -60,7 +60,8 @@ fn step() -> impl Strategy<Value = Step> {
 fn agreement(sent: &[u8]) -> BytesMut {
     let mut out = BytesMut::new();
     let encoder = FrameEncoder::new(Framing::DEFAULT);
-    let mut decoder = ppp_proto::frame::FrameDecoder::new(1500);
+    let mut decoder = FrameDecoder::new(1500);
+    decoder.set_framing(Framing { accm: Accm::NONE, ..Framing::DEFAULT });
     let mut rest = sent;
     while let Some(frame) = decoder.next_frame(&mut rest) {
         if frame.payload.first() == Some(&1) {

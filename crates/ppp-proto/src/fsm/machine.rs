@@ -143,11 +143,11 @@ impl<P: ControlProtocol> ControlMachine<P> {
             self.state = State::Stopped;
             return None;
         }
-        self.fire(now, Event::Up, Occasion::default(), out)
+        self.fire(now, Event::Up, &Occasion::default(), out)
     }
 
     pub(crate) fn down(&mut self, now: Instant, out: &mut Outbox) -> Option<Layer> {
-        self.fire(now, Event::Down, Occasion::default(), out)
+        self.fire(now, Event::Down, &Occasion::default(), out)
     }
 
     /// Opens. In Stopped, where the RFC leaves it free (note r), negotiation begins anew as by Down and Up.
@@ -158,9 +158,9 @@ impl<P: ControlProtocol> ControlMachine<P> {
             self.state = State::Stopped;
             return None;
         }
-        let layer = self.fire(now, Event::Open, Occasion::default(), out);
+        let layer = self.fire(now, Event::Open, &Occasion::default(), out);
         if restart {
-            self.fire(now, Event::Down, Occasion::default(), out);
+            self.fire(now, Event::Down, &Occasion::default(), out);
             return self.up(now, out);
         }
         layer
@@ -168,7 +168,7 @@ impl<P: ControlProtocol> ControlMachine<P> {
 
     pub(crate) fn close(&mut self, now: Instant, message: &str, out: &mut Outbox) -> Option<Layer> {
         self.message = message.chars().take(MAX_MESSAGE).collect();
-        self.fire(now, Event::Close, Occasion::default(), out)
+        self.fire(now, Event::Close, &Occasion::default(), out)
     }
 
     /// Gives up, for a reason the peer is told.
@@ -182,7 +182,7 @@ impl<P: ControlProtocol> ControlMachine<P> {
     /// The peer does not speak this protocol at all (Protocol-Reject).
     pub(crate) fn protocol_rejected(&mut self, now: Instant, out: &mut Outbox) -> Option<Layer> {
         self.failure.get_or_insert_with(|| format!("the peer does not speak {}", P::NAME));
-        self.fire(now, Event::RxjMinus, Occasion::default(), out)
+        self.fire(now, Event::RxjMinus, &Occasion::default(), out)
     }
 
     pub(crate) fn handle_timeout(&mut self, now: Instant, out: &mut Outbox) -> Option<Layer> {
@@ -191,7 +191,7 @@ impl<P: ControlProtocol> ControlMachine<P> {
         }
         self.deadline = None;
         if self.restarts_left > 0 {
-            return self.fire(now, Event::ToPlus, Occasion::default(), out);
+            return self.fire(now, Event::ToPlus, &Occasion::default(), out);
         }
         let why = match self.state {
             State::ReqSent | State::AckRcvd | State::AckSent => Some(self.unanswered()),
@@ -206,7 +206,7 @@ impl<P: ControlProtocol> ControlMachine<P> {
         if let Some(why) = why {
             self.failure.get_or_insert(why);
         }
-        self.fire(now, Event::ToMinus, Occasion::default(), out)
+        self.fire(now, Event::ToMinus, &Occasion::default(), out)
     }
 
     fn unanswered(&self) -> Failure {
@@ -249,17 +249,17 @@ impl<P: ControlProtocol> ControlMachine<P> {
                 if self.state == State::Opened {
                     self.failure.clone_from(&self.farewell);
                 }
-                self.fire(now, Event::Rtr, occasion, out)
+                self.fire(now, Event::Rtr, &occasion, out)
             }
-            Code::TerminateAck => self.fire(now, Event::Rta, occasion, out),
+            Code::TerminateAck => self.fire(now, Event::Rta, &occasion, out),
             Code::CodeReject => match packet.data {
-                &[code, _, _, _, ..] if (1..=7).contains(&code) => {
+                [code, _, _, _, ..] if (1..=7).contains(code) => {
                     self.failure.get_or_insert_with(|| {
                         format!("the peer rejects code {code}, without which {} cannot work", P::NAME)
                     });
-                    self.fire(now, Event::RxjMinus, occasion, out)
+                    self.fire(now, Event::RxjMinus, &occasion, out)
                 }
-                &[_, _, _, _, ..] => self.fire(now, Event::RxjPlus, occasion, out),
+                [_, _, _, _, ..] => self.fire(now, Event::RxjPlus, &occasion, out),
                 _ => self.ignore("a Code-Reject without a packet in it"),
             },
             Code::ProtocolReject
@@ -268,7 +268,7 @@ impl<P: ControlProtocol> ControlMachine<P> {
             | Code::DiscardRequest
             | Code::Identification
             | Code::TimeRemaining
-            | Code::Other(_) => self.fire(now, Event::Ruc, occasion, out),
+            | Code::Other(_) => self.fire(now, Event::Ruc, &occasion, out),
         }
     }
 
@@ -286,7 +286,7 @@ impl<P: ControlProtocol> ControlMachine<P> {
             State::Initial | State::Starting => return self.ignore("a packet while down"),
             // Whatever it asks, the answer is the same.
             State::Closed | State::Closing | State::Stopping => {
-                return self.fire(now, Event::RcrPlus, occasion, out);
+                return self.fire(now, Event::RcrPlus, &occasion, out);
             }
             State::Stopped | State::Opened => self.begin(),
             State::ReqSent | State::AckRcvd | State::AckSent => {}
@@ -323,7 +323,7 @@ impl<P: ControlProtocol> ControlMachine<P> {
             return self.fail(now, why, out);
         }
         let event = if occasion.reply == Some(Reply::Ack) { Event::RcrPlus } else { Event::RcrMinus };
-        self.fire(now, event, occasion, out)
+        self.fire(now, event, &occasion, out)
     }
 
     /// Configure-Ack, -Nak, -Reject: only as an answer to the request that is out, and only once (§5.2 to §5.4).
@@ -335,7 +335,7 @@ impl<P: ControlProtocol> ControlMachine<P> {
         match self.state {
             State::Initial | State::Starting => return self.ignore("a packet while down"),
             State::Closed | State::Stopped | State::Closing | State::Stopping => {
-                return self.fire(now, Event::Rca, occasion, out);
+                return self.fire(now, Event::Rca, &occasion, out);
             }
             State::ReqSent | State::AckRcvd | State::AckSent | State::Opened => {}
         }
@@ -379,7 +379,7 @@ impl<P: ControlProtocol> ControlMachine<P> {
             Some((_, Err(why))) => self.fail(now, why, out),
             Some((event, Ok(()))) => {
                 self.awaiting_answer = false;
-                self.fire(now, event, occasion, out)
+                self.fire(now, event, &occasion, out)
             }
         }
     }
@@ -408,7 +408,7 @@ impl<P: ControlProtocol> ControlMachine<P> {
         &mut self,
         now: Instant,
         event: Event,
-        occasion: Occasion<'_>,
+        occasion: &Occasion<'_>,
         out: &mut Outbox,
     ) -> Option<Layer> {
         let (next, Actions { list, note, possible }) = transition(self.state, event);
@@ -454,21 +454,21 @@ impl<P: ControlProtocol> ControlMachine<P> {
                     self.deadline = Some(now + self.settings.timers.restart);
                 }
                 Action::scr => self.send_configure_request(now, event == Event::ToPlus, out),
-                Action::sca => self.send_answer(Code::ConfigureAck, &occasion, out),
-                Action::scn => self.send_answer(Code::ConfigureNak, &occasion, out),
+                Action::sca => Self::send_answer(Code::ConfigureAck, occasion, out),
+                Action::scn => Self::send_answer(Code::ConfigureNak, occasion, out),
                 Action::str => self.send_terminate_request(now, out),
                 Action::sta => {
                     let id = occasion.packet.map_or(0, |packet| packet.id);
-                    self.send_reply(ControlPacket { code: Code::TerminateAck, id, data: &[] }, out);
+                    Self::send_reply(ControlPacket { code: Code::TerminateAck, id, data: &[] }, out);
                 }
-                Action::scj => self.send_code_reject(&occasion, out),
+                Action::scj => self.send_code_reject(occasion, out),
                 // Only LCP has them, and its owner sends them.
                 Action::ser => {}
             }
         }
         match self.state {
             State::Initial | State::Starting | State::Closed | State::Stopped | State::Opened => {
-                self.deadline = None
+                self.deadline = None;
             }
             State::Closing | State::Stopping | State::ReqSent | State::AckRcvd | State::AckSent => {
                 self.deadline.get_or_insert(now + self.settings.timers.restart);
@@ -506,14 +506,14 @@ impl<P: ControlProtocol> ControlMachine<P> {
         self.deadline = Some(now + self.settings.timers.restart);
     }
 
-    fn send_answer(&self, code: Code, occasion: &Occasion<'_>, out: &mut Outbox) {
+    fn send_answer(code: Code, occasion: &Occasion<'_>, out: &mut Outbox) {
         let Some(ControlPacket { id, data, .. }) = occasion.packet else { return };
         let (code, data) = match &occasion.reply {
             None | Some(Reply::Ack) => (code, data),
             Some(Reply::Nak(naks)) => (Code::ConfigureNak, &naks[..]),
             Some(Reply::Reject(rejects)) => (Code::ConfigureReject, &rejects[..]),
         };
-        self.send_reply(ControlPacket { code, id, data }, out);
+        Self::send_reply(ControlPacket { code, id, data }, out);
     }
 
     /// The rejected packet goes back, cut to what the peer takes (§5.6).
@@ -522,10 +522,10 @@ impl<P: ControlProtocol> ControlMachine<P> {
         let mut data = rejected.to_vec();
         data.truncate(usize::from(occasion.peer_mru).saturating_sub(crate::packet::HEADER_LEN));
         let id = self.fresh_id();
-        self.send_reply(ControlPacket { code: Code::CodeReject, id, data: &data }, out);
+        Self::send_reply(ControlPacket { code: Code::CodeReject, id, data: &data }, out);
     }
 
-    fn send_reply(&self, packet: ControlPacket<'_>, out: &mut Outbox) {
+    fn send_reply(packet: ControlPacket<'_>, out: &mut Outbox) {
         if out.push_answer(Self::NUMBER, packet.to_vec()) {
             Self::trace(packet);
         }

@@ -6,8 +6,5 @@ mod options;
 
 pub use config::{IpcpConfig, Ipv4Params, Ipv4Range, LocalAddress, RemoteAddress};
 pub(crate) use negotiation::Ipcp;
-pub use options::IpcpOption;
-pub(crate) use options::{
-    IP_ADDRESS, IP_ADDRESSES, IP_COMPRESSION_PROTOCOL, PRIMARY_DNS, PRIMARY_NBNS, SECONDARY_DNS,
-    SECONDARY_NBNS,
-};
+pub(crate) use options::{IP_ADDRESS, IP_COMPRESSION_PROTOCOL};
+pub use options::{IpcpOption, Place};

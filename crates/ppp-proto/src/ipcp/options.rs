@@ -14,13 +14,12 @@ use std::net::Ipv4Addr;
 
 use crate::packet::{ParseOptionError, RawOption, push_option};
 
-pub(crate) const IP_ADDRESSES: u8 = 1;
 pub(crate) const IP_COMPRESSION_PROTOCOL: u8 = 2;
 pub(crate) const IP_ADDRESS: u8 = 3;
-pub(crate) const PRIMARY_DNS: u8 = 129;
-pub(crate) const PRIMARY_NBNS: u8 = 130;
-pub(crate) const SECONDARY_DNS: u8 = 131;
-pub(crate) const SECONDARY_NBNS: u8 = 132;
+const PRIMARY_DNS: u8 = 129;
+const PRIMARY_NBNS: u8 = 130;
+const SECONDARY_DNS: u8 = 131;
+const SECONDARY_NBNS: u8 = 132;
 
 /// An option that IPCP here negotiates.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

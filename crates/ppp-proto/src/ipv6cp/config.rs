@@ -42,8 +42,8 @@ const UNIVERSAL_BIT: u8 = 0x02;
 impl fmt::Display for InterfaceId {
     /// As pppd writes it: `fe80::0211:22ff:fe33:4455`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let [a, b, c, d, e, g, h, i] = self.0;
-        write!(f, "fe80::{a:02x}{b:02x}:{c:02x}{d:02x}:{e:02x}{g:02x}:{h:02x}{i:02x}")
+        f.write_str("fe80:")?;
+        self.0.chunks_exact(2).try_for_each(|pair| write!(f, ":{:02x}{:02x}", pair[0], pair[1]))
     }
 }
 

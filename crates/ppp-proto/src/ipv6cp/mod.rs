@@ -4,4 +4,4 @@ mod config;
 mod negotiation;
 
 pub use config::{InterfaceId, Ipv6cpConfig};
-pub(crate) use negotiation::{INTERFACE_IDENTIFIER, Ipv6cp};
+pub(crate) use negotiation::{Ipv6cp, identifier};

@@ -20,10 +20,10 @@ use crate::{
     rng::Rng,
 };
 
-pub(crate) const INTERFACE_IDENTIFIER: u8 = 1;
+const INTERFACE_IDENTIFIER: u8 = 1;
 
 /// The identifier in an option of the right Type and Length.
-fn identifier(option: RawOption<'_>) -> Option<InterfaceId> {
+pub(crate) fn identifier(option: RawOption<'_>) -> Option<InterfaceId> {
     option.data.try_into().ok().map(InterfaceId).filter(|_| option.kind == INTERFACE_IDENTIFIER)
 }
 

@@ -7,7 +7,4 @@ mod options;
 pub use config::{LcpConfig, MRU_DEFAULT, MRU_MIN};
 pub(crate) use negotiation::Lcp;
 pub use options::LcpOption;
-pub(crate) use options::{
-    ACCM, ACFC, AUTHENTICATION_PROTOCOL, FCS_ALTERNATIVES, MAGIC_NUMBER, MRU, PFC, QUALITY_PROTOCOL,
-    auth_name,
-};
+pub(crate) use options::{AUTHENTICATION_PROTOCOL, auth_name};

@@ -1,6 +1,9 @@
 //! What LCP asks, and what it thinks of the peer's wishes.
 
-use super::{LcpConfig, LcpOption, MRU_DEFAULT, MRU_MIN, auth_name, options::MAGIC_NUMBER};
+use super::{
+    LcpConfig, LcpOption, MRU_DEFAULT, MRU_MIN, auth_name,
+    options::{ACCM, FCS_ALTERNATIVES, MAGIC_NUMBER, MRU},
+};
 use crate::{
     ControlProtocolName,
     frame::{Accm, ExtraEscapes, Fcs, Framing},
@@ -106,10 +109,10 @@ impl Lcp {
     /// The value to nak an option of a wrong Length with (RFC 1661 §6).
     fn proper(&mut self, kind: u8) -> Vec<u8> {
         match kind {
-            super::MRU => LcpOption::Mru(MRU_DEFAULT).data(),
-            super::ACCM => LcpOption::Accm(Accm::NONE).data(),
+            MRU => LcpOption::Mru(MRU_DEFAULT).data(),
+            ACCM => LcpOption::Accm(Accm::NONE).data(),
             MAGIC_NUMBER => LcpOption::MagicNumber(self.rng.magic()).data(),
-            super::FCS_ALTERNATIVES => LcpOption::FcsAlternatives(self.config.fcs).data(),
+            FCS_ALTERNATIVES => LcpOption::FcsAlternatives(self.config.fcs).data(),
             _ => Vec::new(),
         }
     }
@@ -138,14 +141,13 @@ impl Lcp {
                 self.refused_auth = Some(auth_name(&data));
                 reply.reject(option);
             }
-            LcpOption::QualityProtocol(_) => reply.reject(option),
             LcpOption::MagicNumber(magic) if magic == 0 || self.wishes.magic == Some(magic) => {
-                self.nak_magic(reply)
+                self.nak_magic(reply);
             }
             LcpOption::MagicNumber(magic) => terms.magic = magic,
             LcpOption::Pfc if self.config.pfc => terms.pfc = true,
             LcpOption::Acfc if self.config.acfc => terms.acfc = true,
-            LcpOption::Pfc | LcpOption::Acfc => reply.reject(option),
+            LcpOption::Pfc | LcpOption::Acfc | LcpOption::QualityProtocol(_) => reply.reject(option),
             LcpOption::FcsAlternatives(fcs) if fcs == self.config.fcs || fcs == Fcs::Fcs16 => terms.fcs = fcs,
             LcpOption::FcsAlternatives(_) if self.config.fcs == Fcs::Fcs16 => reply.reject(option),
             LcpOption::FcsAlternatives(_) => {
@@ -231,7 +233,7 @@ impl ControlProtocol for Lcp {
             match LcpOption::parse_raw(option) {
                 // A smaller MRU is no loss, a larger one we did not want.
                 Ok(LcpOption::Mru(mru)) if insists || mru > self.config.mru || mru < MRU_MIN => {
-                    wishes.mru = None
+                    wishes.mru = None;
                 }
                 Ok(LcpOption::Mru(mru)) => wishes.mru = Some(mru),
                 // RFC 1662 §7.1: the union of what both ends need.
@@ -240,7 +242,7 @@ impl ControlProtocol for Lcp {
                         Some(Accm(wishes.accm.unwrap_or(self.config.accm).0 | accm.0)).filter(|_| !insists);
                 }
                 Ok(LcpOption::MagicNumber(magic)) if wishes.magic.is_some() => {
-                    self.naked_magic_received(magic)?
+                    self.naked_magic_received(magic)?;
                 }
                 Ok(LcpOption::Pfc) => wishes.pfc = false,
                 Ok(LcpOption::Acfc) => wishes.acfc = false,

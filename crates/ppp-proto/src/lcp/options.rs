@@ -17,14 +17,14 @@ use crate::{
     protocol,
 };
 
-pub(crate) const MRU: u8 = 1;
-pub(crate) const ACCM: u8 = 2;
+pub(super) const MRU: u8 = 1;
+pub(super) const ACCM: u8 = 2;
 pub(crate) const AUTHENTICATION_PROTOCOL: u8 = 3;
-pub(crate) const QUALITY_PROTOCOL: u8 = 4;
-pub(crate) const MAGIC_NUMBER: u8 = 5;
-pub(crate) const PFC: u8 = 7;
-pub(crate) const ACFC: u8 = 8;
-pub(crate) const FCS_ALTERNATIVES: u8 = 9;
+const QUALITY_PROTOCOL: u8 = 4;
+pub(super) const MAGIC_NUMBER: u8 = 5;
+const PFC: u8 = 7;
+const ACFC: u8 = 8;
+pub(super) const FCS_ALTERNATIVES: u8 = 9;
 
 /// The bits of FCS-Alternatives (RFC 1570 §2.1).
 const FCS_NULL: u8 = 1;
@@ -116,7 +116,10 @@ impl LcpOption {
 /// The authentication protocol in the data of its option, in pppd's words.
 pub(crate) fn auth_name(data: &[u8]) -> String {
     let Some((number, rest)) = data.split_first_chunk() else { return String::from("(none)") };
-    let hex = |octets: &[u8]| octets.iter().take(8).map(|octet| format!(" {octet:02x}")).collect::<String>();
+    let hex = |octets: &[u8]| match octets {
+        [] => String::new(),
+        octets => format!(" {:02x?}", &octets[..octets.len().min(8)]),
+    };
     match (u16::from_be_bytes(*number), rest) {
         (protocol::PAP, rest) => format!("pap{}", hex(rest)),
         (protocol::CHAP, [5]) => String::from("chap MD5"),

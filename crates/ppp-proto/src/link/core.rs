@@ -306,7 +306,7 @@ impl Core {
                 self.events.push_back(Event::Ipv4Up(ipcp.protocol.params()));
             }
             Some(Layer::Down) => self.events.push_back(Event::Ipv4Down),
-            Some(Layer::Finished) | Some(Layer::Started) | None => {}
+            Some(Layer::Finished | Layer::Started) | None => {}
         }
         if layer == Some(Layer::Finished) {
             self.check_networks(now);
@@ -322,7 +322,7 @@ impl Core {
                 self.events.push_back(Event::Ipv6Up { local, remote });
             }
             Some(Layer::Down) => self.events.push_back(Event::Ipv6Down),
-            Some(Layer::Finished) | Some(Layer::Started) | None => {}
+            Some(Layer::Finished | Layer::Started) | None => {}
         }
         if layer == Some(Layer::Finished) {
             self.check_networks(now);
@@ -343,13 +343,13 @@ impl Core {
         if networks.iter().any(|(_, state, _)| state.is_under_way() || *state == State::Opened) {
             return;
         }
-        let words = |failure: &Option<&str>| failure.unwrap_or("it is closed").to_owned();
+        let words = |failure: Option<&str>| failure.unwrap_or("it is closed").to_owned();
         let (protocol, why) = match &networks[..] {
             [] => (ControlProtocolName::Lcp, String::from("neither IPv4 nor IPv6 is configured")),
-            [(protocol, _, failure)] => (*protocol, words(failure)),
+            [(protocol, _, failure)] => (*protocol, words(*failure)),
             [(protocol, _, failure), rest @ ..] => {
-                let others = rest.iter().map(|(other, _, failure)| format!("; {other}: {}", words(failure)));
-                (*protocol, others.fold(words(failure), |all, one| all + &one))
+                let others = rest.iter().map(|(other, _, failure)| format!("; {other}: {}", words(*failure)));
+                (*protocol, others.fold(words(*failure), |all, one| all + &one))
             }
         };
         let message = why.clone();

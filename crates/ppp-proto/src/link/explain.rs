@@ -48,7 +48,7 @@ impl LinkStatus {
     fn explain_networks(&self, lines: &mut Vec<String>) {
         match (&self.ipv4, &self.ipcp) {
             (Some(ipv4), _) => {
-                lines.push(format!("IPv4 is up: this end is {}, the peer is {}.", ipv4.local, ipv4.remote))
+                lines.push(format!("IPv4 is up: this end is {}, the peer is {}.", ipv4.local, ipv4.remote));
             }
             (None, None) => lines.push(String::from("IPv4 is switched off here.")),
             (None, Some(ipcp)) => explain_network("IPv4", ipcp, lines),
@@ -132,13 +132,13 @@ fn explain_options(status: &ProtocolStatus, lines: &mut Vec<String>) {
     for option in &status.ours {
         match (option.answer, &option.naked_with) {
             (Answer::Rejected, _) => {
-                lines.push(format!("{protocol}: the peer rejected our <{}>.", option.asked))
+                lines.push(format!("{protocol}: the peer rejected our <{}>.", option.asked));
             }
             (Answer::Naked, Some(with)) => {
-                lines.push(format!("{protocol}: we asked for <{}>, the peer wants <{with}>.", option.asked))
+                lines.push(format!("{protocol}: we asked for <{}>, the peer wants <{with}>.", option.asked));
             }
             (Answer::Acked, Some(with)) if *with != option.asked => {
-                lines.push(format!("{protocol}: the peer wanted <{with}>, and took <{}>.", option.asked))
+                lines.push(format!("{protocol}: the peer wanted <{with}>, and took <{}>.", option.asked));
             }
             (Answer::Pending | Answer::Naked | Answer::Acked, _) => {}
         }
@@ -153,10 +153,10 @@ fn explain_options(status: &ProtocolStatus, lines: &mut Vec<String>) {
                 ));
             }
             (Answer::Rejected, _) => {
-                lines.push(format!("{protocol}: we rejected the peer's <{}>.", option.asked))
+                lines.push(format!("{protocol}: we rejected the peer's <{}>.", option.asked));
             }
             (Answer::Naked, Some(with)) => {
-                lines.push(format!("{protocol}: the peer asked for <{}>, we want <{with}>.", option.asked))
+                lines.push(format!("{protocol}: the peer asked for <{}>, we want <{with}>.", option.asked));
             }
             (Answer::Pending | Answer::Naked | Answer::Acked, _) => {}
         }

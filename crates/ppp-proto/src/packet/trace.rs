@@ -5,7 +5,13 @@
 use std::{fmt, net::Ipv4Addr};
 
 use super::{Code, ControlPacket, Options, RawOption};
-use crate::{InterfaceId, ipcp, ipv6cp, lcp, protocol};
+use crate::{
+    frame::{Accm, Fcs},
+    ipcp::{self, IpcpOption, Place},
+    ipv6cp,
+    lcp::{self, LcpOption},
+    protocol,
+};
 
 /// Octets of a rejected packet or of echo data that are shown.
 const MAX_DUMP: usize = 32;
@@ -34,7 +40,7 @@ impl fmt::Display for TracePacket<'_> {
             Code::ConfigureRequest | Code::ConfigureAck | Code::ConfigureNak | Code::ConfigureReject => {
                 match Options::parse(data) {
                     Ok(options) => {
-                        options.iter().try_for_each(|o| write!(f, " <{}>", TraceOption(number, o)))?
+                        options.iter().try_for_each(|o| write!(f, " <{}>", TraceOption(number, o)))?;
                     }
                     Err(_) => dump(f, data)?,
                 }
@@ -107,61 +113,68 @@ fn dump(f: &mut fmt::Formatter<'_>, octets: &[u8]) -> fmt::Result {
 impl fmt::Display for TraceOption<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let TraceOption(number, option) = *self;
-        match (number, option.data) {
-            (protocol::LCP, data) => lcp_option(f, option.kind, data),
-            (protocol::IPCP, data) => ipcp_option(f, option.kind, data),
-            (protocol::IPV6CP, &[a, b, c, d, e, g, h, i]) if option.kind == ipv6cp::INTERFACE_IDENTIFIER => {
-                write!(f, "addr {}", InterfaceId([a, b, c, d, e, g, h, i]))
-            }
-            _ => raw(f, option.kind, option.data),
+        match number {
+            protocol::LCP => lcp_option(f, option),
+            protocol::IPCP => ipcp_option(f, option),
+            protocol::IPV6CP => match ipv6cp::identifier(option) {
+                Some(id) => write!(f, "addr {id}"),
+                None => raw(f, option),
+            },
+            _ => raw(f, option),
         }
     }
 }
 
-fn lcp_option(f: &mut fmt::Formatter<'_>, kind: u8, data: &[u8]) -> fmt::Result {
-    match (kind, data) {
-        (lcp::MRU, &[a, b]) => write!(f, "mru {}", u16::from_be_bytes([a, b])),
-        (lcp::ACCM, &[a, b, c, d]) => write!(f, "asyncmap {:#x}", u32::from_be_bytes([a, b, c, d])),
-        (lcp::AUTHENTICATION_PROTOCOL, data) if data.len() >= 2 => write!(f, "auth {}", lcp::auth_name(data)),
-        (lcp::QUALITY_PROTOCOL, &[0xc0, 0x25, a, b, c, d]) => {
-            write!(f, "quality lqr {:#x}", u32::from_be_bytes([a, b, c, d]))
-        }
-        (lcp::MAGIC_NUMBER, &[a, b, c, d]) => write!(f, "magic {:#x}", u32::from_be_bytes([a, b, c, d])),
-        (lcp::PFC, []) => f.write_str("pcomp"),
-        (lcp::ACFC, []) => f.write_str("accomp"),
-        (lcp::FCS_ALTERNATIVES, &[flags]) => write!(f, "fcs {flags:#x}"),
-        _ => raw(f, kind, data),
-    }
-}
-
-fn ipcp_option(f: &mut fmt::Formatter<'_>, kind: u8, data: &[u8]) -> fmt::Result {
-    let word = match kind {
-        ipcp::IP_ADDRESS => "addr",
-        ipcp::PRIMARY_DNS => "ms-dns1",
-        ipcp::SECONDARY_DNS => "ms-dns2",
-        ipcp::PRIMARY_NBNS => "ms-wins1",
-        ipcp::SECONDARY_NBNS => "ms-wins2",
-        ipcp::IP_ADDRESSES => "addrs",
-        ipcp::IP_COMPRESSION_PROTOCOL => match data {
-            [0x00, 0x2d, slots @ ..] => {
-                f.write_str("compress VJ")?;
-                return slots.iter().try_for_each(|octet| write!(f, " {octet:02x}"));
+fn lcp_option(f: &mut fmt::Formatter<'_>, option: RawOption<'_>) -> fmt::Result {
+    match LcpOption::parse(option) {
+        Some(LcpOption::Mru(mru)) => write!(f, "mru {mru}"),
+        Some(LcpOption::Accm(Accm(map))) => write!(f, "asyncmap {map:#x}"),
+        Some(LcpOption::AuthenticationProtocol(data)) => write!(f, "auth {}", lcp::auth_name(&data)),
+        Some(LcpOption::MagicNumber(magic)) => write!(f, "magic {magic:#x}"),
+        Some(LcpOption::Pfc) => f.write_str("pcomp"),
+        Some(LcpOption::Acfc) => f.write_str("accomp"),
+        Some(LcpOption::FcsAlternatives(Fcs::Null)) => f.write_str("fcs null"),
+        Some(LcpOption::FcsAlternatives(Fcs::Fcs16)) => f.write_str("fcs 16"),
+        Some(LcpOption::FcsAlternatives(Fcs::Fcs32)) => f.write_str("fcs 32"),
+        Some(LcpOption::QualityProtocol(data)) => match data.split_first_chunk::<2>() {
+            Some((&LQR, period)) => {
+                f.write_str("quality lqr")?;
+                dump(f, period)
             }
-            _ => return raw(f, kind, data),
+            _ => raw(f, option),
         },
-        _ => return raw(f, kind, data),
-    };
-    match (kind, data) {
-        (ipcp::IP_ADDRESSES, &[a, b, c, d, e, g, h, i]) => {
-            write!(f, "{word} {} {}", Ipv4Addr::new(a, b, c, d), Ipv4Addr::new(e, g, h, i))
-        }
-        (_, &[a, b, c, d]) => write!(f, "{word} {}", Ipv4Addr::new(a, b, c, d)),
-        _ => raw(f, kind, data),
+        None => raw(f, option),
     }
+}
+
+/// Link Quality Report in a Quality-Protocol option (RFC 1989).
+const LQR: [u8; 2] = protocol::LQR.to_be_bytes();
+/// Van Jacobson compression in an IP-Compression-Protocol option (RFC 1332 §4).
+const VJ: [u8; 2] = protocol::VJ_COMPRESSED.to_be_bytes();
+
+fn ipcp_option(f: &mut fmt::Formatter<'_>, option: RawOption<'_>) -> fmt::Result {
+    let word = match IpcpOption::parse(option) {
+        Some(IpcpOption::Address(_)) => "addr",
+        Some(IpcpOption::Dns(Place::Primary, _)) => "ms-dns1",
+        Some(IpcpOption::Dns(Place::Secondary, _)) => "ms-dns2",
+        Some(IpcpOption::Nbns(Place::Primary, _)) => "ms-wins1",
+        Some(IpcpOption::Nbns(Place::Secondary, _)) => "ms-wins2",
+        None => {
+            return match (option.kind, option.data.split_first_chunk::<2>()) {
+                (ipcp::IP_COMPRESSION_PROTOCOL, Some((&VJ, slots))) => {
+                    f.write_str("compress VJ")?;
+                    dump(f, slots)
+                }
+                _ => raw(f, option),
+            };
+        }
+    };
+    write!(f, "{word}")?;
+    option.data.first_chunk::<4>().map_or(Ok(()), |octets| write!(f, " {}", Ipv4Addr::from(*octets)))
 }
 
 /// An option nobody knows, as pppd shows it: type, length, data.
-fn raw(f: &mut fmt::Formatter<'_>, kind: u8, data: &[u8]) -> fmt::Result {
+fn raw(f: &mut fmt::Formatter<'_>, RawOption { kind, data }: RawOption<'_>) -> fmt::Result {
     write!(f, " {kind:02x} {:02x}", data.len() + 2)?;
     dump(f, data)
 }
