@@ -70,6 +70,10 @@ pub fn for_connect(
     }
     given.extend(call.given());
     let mut effective = read(trust, link, target.profile()?, &given)?;
+    if trust.is_elevated() && effective.profile.host.is_none() {
+        let message = "with file capabilities, `connect` needs `host`: it says who is at the other end";
+        return Err(too_open(&effective, message));
+    }
     effective.profile.host.get_or_insert_with(|| target.host.clone());
     Ok(effective)
 }
@@ -77,7 +81,7 @@ pub fn for_connect(
 /// The profile for `serve`: the one named `serve`, unless the forced command says `--profile`, unless the caller's own
 /// command (`SSH_ORIGINAL_COMMAND`) names one that `selectable` lists.
 pub fn for_serve(trust: &Trust, link: &LinkFlags, original: Option<&str>) -> Result<Effective, ConfigError> {
-    let base = read(trust, link, usual("serve"), &link.given())?;
+    let base = answering(trust, read(trust, link, usual("serve"), &link.given())?)?;
     match original {
         Some(original) => for_client(trust, &base, link, original),
         None => Ok(base),
@@ -98,14 +102,27 @@ pub fn for_client(
         return Err(ConfigError::NotSelectable { wanted, name: base.name.clone() });
     }
     let places = Places::detect(trust, link.config_dir.as_deref())?;
-    load(trust, &places, &Wanted::Named(wanted), &link.given())
+    answering(trust, load(trust, &places, &Wanted::Named(wanted), &link.given())?)
 }
 
 /// The profile for `listen`: the one named `listen`.
 pub fn for_listen(trust: &Trust, listen: &ListenFlags, link: &LinkFlags) -> Result<Effective, ConfigError> {
     let mut given = link.given();
     given.extend(listen.given());
-    read(trust, link, usual("listen"), &given)
+    answering(trust, read(trust, link, usual("listen"), &given)?)
+}
+
+/// A privileged process answers with no profile that is meant for calling: the user who starts `serve` can be its other
+/// end himself, and `host` says that somebody else shall be.
+fn answering(trust: &Trust, effective: Effective) -> Result<Effective, ConfigError> {
+    if trust.is_elevated() && effective.profile.host.is_some() {
+        return Err(too_open(&effective, "names `host`, so with file capabilities it is for `connect` only"));
+    }
+    Ok(effective)
+}
+
+fn too_open(effective: &Effective, message: &'static str) -> ConfigError {
+    ConfigError::TooOpen { path: effective.files.first().cloned().unwrap_or_default(), message }
 }
 
 /// The profile that a caller's command asks for. Of that command only this form means anything:

@@ -25,6 +25,7 @@ pub(crate) const ALL: &[Test] = tests! {
     a_user_who_is_not_in_allow_is_refused
     root_needs_no_allow
     a_profile_must_bound_the_addresses
+    a_profile_either_calls_or_answers
     files_that_others_could_have_written_are_refused
     the_callers_own_profiles_do_not_count
     every_flag_that_widens_is_refused_with_the_key_to_set
@@ -45,6 +46,12 @@ host = "saturn.example.net"
 addresses = "192.168.1.1:192.168.2.1"
 routes = ["192.168.2.0/24"]
 mtu = 1400
+allow = ["vpn"]
+"#;
+
+const SERVE: &str = r#"
+addresses = "192.168.2.1:192.168.1.1"
+routes = ["192.168.1.0/24"]
 allow = ["vpn"]
 "#;
 
@@ -181,12 +188,23 @@ fn root_needs_no_allow() {
 
 fn a_profile_must_bound_the_addresses() {
     let profile = |addresses: &str| {
-        Stage::new().profile("saturn", &format!("allow = [\"vpn\"]\n{addresses}")).load("connect saturn")
+        Stage::new()
+            .profile("saturn", &format!("host = \"saturn\"\nallow = [\"vpn\"]\n{addresses}"))
+            .load("connect saturn")
     };
     profile("").refused("`local-range`");
     profile("addresses = \"192.168.1.1:\"").refused("`remote-range`");
     profile("addresses = \"192.168.1.1:\"\nremote-range = [\"192.168.2.0/24\"]").granted();
     profile("ipv4 = false").granted();
+}
+
+fn a_profile_either_calls_or_answers() {
+    let stage = saturn().profile("serve", SERVE);
+    stage.load("serve").granted();
+    stage.load("serve --profile saturn").refused("it is for `connect` only");
+    stage.load("listen --profile saturn").refused("it is for `connect` only");
+    stage.load("connect saturn").granted();
+    stage.load("connect serve").refused("`connect` needs `host`");
 }
 
 fn files_that_others_could_have_written_are_refused() {
@@ -260,7 +278,7 @@ fn every_flag_that_widens_is_refused_with_the_key_to_set() {
         seen.refused(&format!("root may set `{key}` in /etc/pppssh/saturn.toml"));
     }
     stage.load("connect root@saturn").refused("root may set `user`");
-    let listen = Stage::new().profile("listen", SATURN);
+    let listen = Stage::new().profile("listen", SERVE);
     for (flags, key) in [
         ("--listen 0.0.0.0:22", "listen"),
         ("--host-key /tmp/key", "host-key"),
@@ -272,7 +290,7 @@ fn every_flag_that_widens_is_refused_with_the_key_to_set() {
 
 fn every_key_that_widens_is_refused_as_an_option() {
     // Everything else at its default: what the example shows is a change then, unless it is the default.
-    let stage = Stage::new().profile("saturn", "allow = [\"vpn\"]\nipv4 = false\nmtu = 1300");
+    let stage = Stage::new().profile("saturn", "host = \"saturn\"\nallow = [\"vpn\"]\nipv4 = false");
     let defaults = toml::Value::try_from(Profile::default()).unwrap();
     let mut tried = 0;
     for key in KEYS.iter().filter(|key| key.class == Class::Widens) {
@@ -322,16 +340,16 @@ fn a_name_cannot_leave_the_directory() {
 }
 
 fn a_caller_may_pick_only_what_is_selectable() {
-    let other = SATURN.replace("192.168.2.1", "192.168.3.1");
+    let other = SERVE.replace("192.168.1.1", "192.168.3.1");
     let stage = Stage::new()
-        .profile("serve", &format!("{SATURN}selectable = [\"branch\", \"closed\"]"))
+        .profile("serve", &format!("{SERVE}selectable = [\"branch\", \"closed\"]"))
         .profile("branch", &other)
         .profile("closed", &other.replace("\"vpn\"", "\"root\""))
         .profile("hidden", &other);
     let serve = |command: &str| stage.clone().env("SSH_ORIGINAL_COMMAND", command).load("serve");
     assert!(serve("pppssh serve --profile branch").granted().text.contains("192.168.3.1"));
-    assert!(serve("pppssh serve").granted().text.contains("192.168.2.1"));
-    assert!(serve("pppssh serve --route 0.0.0.0/0").granted().text.contains("192.168.2.1"));
+    assert!(serve("pppssh serve").granted().text.contains("192.168.1.1"));
+    assert!(serve("pppssh serve --route 0.0.0.0/0").granted().text.contains("192.168.1.1"));
     serve("pppssh serve --profile hidden").refused("`selectable` of the profile `serve` does not list");
     serve("pppssh serve --profile closed").refused("does not allow user vpn");
 }
