@@ -37,6 +37,9 @@ impl Tun {
     }
 
     /// Opens a device that was made beforehand and is persistent. Needs no privilege if this user owns it.
+    ///
+    /// A device that was up without a holder has carrier from now on, and Linux drops what is routed into
+    /// it until it has noticed, up to a second later.
     pub fn attach(name: &str) -> Result<Tun, TunError> {
         Tun::register(sys::attach(name)?)
     }

@@ -5,12 +5,15 @@
 use std::net::UdpSocket;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use netlab::{Credentials, Files, Host, Lab};
 use tunio::{PacketBatch, Tun, TunConfig, TunError};
 
 const VPN: u32 = 4711;
 const SOMEBODY_ELSE: u32 = 4712;
+
+const RESEND: Duration = Duration::from_millis(20);
 
 /// The ordinary user's part: opens a device as told, uses it, says what came of it.
 fn as_ordinary_user(how: &str, which: &str) -> Result<String, TunError> {
@@ -27,11 +30,14 @@ fn as_ordinary_user(how: &str, which: &str) -> Result<String, TunError> {
         how => panic!("{how}?"),
     };
     let socket = UdpSocket::bind("10.0.0.1:0").unwrap();
-    socket.send_to(b"hello", "10.0.0.2:7").unwrap();
     let mut batch = PacketBatch::default();
     let hello = runtime.block_on(async {
         loop {
-            tun.recv_batch(&mut batch).await.unwrap();
+            // The kernel drops packets until it has noticed that an attached device has carrier.
+            socket.send_to(b"hello", "10.0.0.2:7").unwrap();
+            if let Ok(received) = tokio::time::timeout(RESEND, tun.recv_batch(&mut batch)).await {
+                received.unwrap();
+            }
             // The system's own packets come too, such as router solicitations.
             if let Some(packet) = batch.iter().find(|packet| packet.ends_with(b"hello")) {
                 return packet.to_vec();
