@@ -75,6 +75,8 @@ fn agreement(sent: &[u8]) -> BytesMut {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
     #[test]
     fn a_link_survives_anything(steps in prop::collection::vec(step(), 0..60), seed: u64) {
         let mut now = Instant::now();

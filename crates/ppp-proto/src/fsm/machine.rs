@@ -399,6 +399,7 @@ impl<P: ControlProtocol> ControlMachine<P> {
         self.naks_received = 0;
         self.refusals = 0;
         self.farewell = None;
+        self.failure = None;
         self.ours.clear();
         self.peers.clear();
     }

@@ -7,7 +7,7 @@ use crate::{IpcpConfig, Ipv6cpConfig, LcpConfig};
 /// Everything a [`Link`](crate::Link) needs to know; `Default` is an IPv4 and IPv6 link that takes what the peer assigns.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LinkConfig {
-    /// Stands in log lines.
+    /// Stands in the status.
     pub name: String,
     /// The link itself.
     pub lcp: LcpConfig,
@@ -68,10 +68,10 @@ impl Default for Timers {
 /// When to ask whether the peer is alive, and when to stop believing it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct EchoConfig {
-    /// Between Echo-Requests (pppd's `lcp-echo-interval`).
+    /// Between Echo-Requests (pppd's `lcp-echo-interval`); zero is as good as no keepalive.
     pub interval: Duration,
     /// The peer is dead when it is silent for this many intervals after an Echo-Request (pppd's `lcp-echo-failure`), and
-    /// for as long on top as our own bytes before that request need on their way.
+    /// for as long on top as our own bytes before that request need on their way. Zero: never, just measure.
     pub failure: u32,
 }
 

@@ -3,7 +3,7 @@
 use std::{collections::VecDeque, time::Instant};
 
 use bytes::BytesMut;
-use tracing::debug;
+use tracing::{debug, warn};
 
 use super::{
     CloseReason, ControlProtocolName, Event, Family, LinkConfig, LinkCounters, Phase, ProtocolStatus,
@@ -71,7 +71,7 @@ impl Core {
             lcp: ControlMachine::new(lcp, lcp_settings),
             ipcp: ipcp.map(|ipcp| ControlMachine::new(ipcp, ncp_settings)),
             ipv6cp: ipv6cp.map(|ipv6cp| ControlMachine::new(ipv6cp, ncp_settings)),
-            keepalive: config.echo.map(Keepalive::new),
+            keepalive: config.echo.filter(|echo| !echo.interval.is_zero()).map(Keepalive::new),
             encoder: FrameEncoder::new(Framing::DEFAULT),
             outbox: Outbox::default(),
             events: VecDeque::new(),
@@ -89,6 +89,10 @@ impl Core {
 
     pub(super) fn open(&mut self, now: Instant) {
         self.wanted = true;
+        if self.lower_up && matches!(self.lcp.state(), State::Closed | State::Stopped) {
+            self.closing = None;
+            self.closed_reported = false;
+        }
         let layer = self.lcp.open(now, &mut self.outbox);
         self.lcp_did(now, layer);
     }
@@ -116,8 +120,7 @@ impl Core {
         self.outbox.clear();
         self.encoder.set_framing(self.default_framing());
         if self.wanted && self.lcp.state() == State::Initial {
-            let layer = self.lcp.open(now, &mut self.outbox);
-            self.lcp_did(now, layer);
+            self.lcp.open(now, &mut self.outbox);
         }
         let layer = self.lcp.up(now, &mut self.outbox);
         self.lcp_did(now, layer);
@@ -309,6 +312,7 @@ impl Core {
             Some(Layer::Finished | Layer::Started) | None => {}
         }
         if layer == Some(Layer::Finished) {
+            tell_failure(ipcp);
             self.check_networks(now);
         }
     }
@@ -325,6 +329,7 @@ impl Core {
             Some(Layer::Finished | Layer::Started) | None => {}
         }
         if layer == Some(Layer::Finished) {
+            tell_failure(ipv6cp);
             self.check_networks(now);
         }
     }
@@ -447,6 +452,13 @@ fn start<P: ControlProtocol>(ncp: &mut ControlMachine<P>, now: Instant, out: &mu
         ncp.open(now, out);
     }
     ncp.up(now, out);
+}
+
+/// The link may well go on without this protocol, but somebody should know.
+fn tell_failure<P: ControlProtocol>(ncp: &ControlMachine<P>) {
+    if let Some(why) = ncp.failure() {
+        warn!(target: "ppp", "{} is down: {why}", P::NAME);
+    }
 }
 
 /// One protocol's part of a status.

@@ -156,9 +156,9 @@ impl fmt::Display for CloseReason {
             CloseReason::PeerTerminated { message } if message.is_empty() => f.write_str("the peer closed the link"),
             CloseReason::PeerTerminated { message } => write!(f, "the peer closed the link: {message}"),
             CloseReason::NegotiationFailed { protocol, why } => write!(f, "{protocol} negotiation failed: {why}"),
-            CloseReason::LoopDetected => {
-                f.write_str("the line is looped back: what this end sends returns to it; is a PPP program running at the far end?")
-            }
+            CloseReason::LoopDetected => f.write_str(
+                "the line is looped back: what this end sends returns to it, so no PPP program runs at the far end",
+            ),
             CloseReason::PeerDead => f.write_str("the peer no longer answers Echo-Requests"),
             CloseReason::AuthRequired { protocol } => write!(
                 f,

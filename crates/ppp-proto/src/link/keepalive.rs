@@ -125,13 +125,16 @@ impl Keepalive {
 
     /// When the peer will have been silent for too long.
     fn death(&self) -> Option<Instant> {
+        if self.config.failure == 0 {
+            return None;
+        }
         let oldest = self.outstanding.front()?;
         let delivered = self.delivered.map_or(0, |(octets, _)| octets);
         let hidden = oldest.ahead.saturating_sub(delivered) as f64;
         let extension = Duration::try_from_secs_f64(hidden / self.rate.unwrap_or(ASSUMED_RATE))
             .map_or(MAX_EXTENSION, |extension| extension.min(MAX_EXTENSION));
         let since = self.last_heard.map_or(oldest.sent, |heard| heard.max(oldest.sent));
-        Some(since + self.config.interval * self.config.failure + extension)
+        since.checked_add(self.config.interval.saturating_mul(self.config.failure).saturating_add(extension))
     }
 
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
@@ -148,7 +151,7 @@ impl Keepalive {
         if now < next {
             return None;
         }
-        self.next_echo = Some(now + self.config.interval);
+        self.next_echo = now.checked_add(self.config.interval);
         // One that still waits for the carrier asks the same.
         if self.outstanding.back().is_some_and(|request| !request.transmitted) {
             return None;

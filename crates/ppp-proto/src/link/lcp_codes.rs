@@ -13,10 +13,12 @@
 
 use std::time::Instant;
 
+use tracing::debug;
+
 use super::{CloseReason, Event, core::Core};
 use crate::{
     fsm::State,
-    packet::{Code, ControlPacket, HEADER_LEN},
+    packet::{Code, ControlPacket, HEADER_LEN, TracePacket},
     protocol,
 };
 
@@ -136,7 +138,10 @@ impl Core {
 
     pub(super) fn send_echo_request(&mut self, id: u8) {
         let data = self.lcp.protocol.ours().magic.to_be_bytes();
-        self.send(protocol::LCP, ControlPacket { code: Code::EchoRequest, id, data: &data });
+        let packet = ControlPacket { code: Code::EchoRequest, id, data: &data };
+        if self.outbox.push(protocol::LCP, packet.to_vec()) {
+            debug!(target: "ppp", "sent {}", TracePacket(protocol::LCP, packet));
+        }
     }
 
     pub(super) fn send_identification(&mut self) {

@@ -134,6 +134,7 @@ impl Link {
             *chunk = &[];
         }
         loop {
+            self.follow_framing();
             let rest = *chunk;
             let frame = self.decoder.next_frame(chunk)?;
             if let Some(keepalive) = &mut self.core.keepalive {
@@ -141,26 +142,27 @@ impl Link {
             }
             match self.core.kind(frame.protocol) {
                 Kind::Data(family) => {
-                    let len = frame.payload.len();
+                    self.core.counters.rx_packets += 1;
+                    self.core.counters.rx_octets += frame.payload.len() as u64;
                     let in_chunk = within(rest, frame.payload);
                     if in_chunk.is_none() {
                         self.held.clear();
                         self.held.extend_from_slice(frame.payload);
                     }
-                    self.core.counters.rx_packets += 1;
-                    self.core.counters.rx_octets += len as u64;
                     return Some(Packet { family, payload: in_chunk.unwrap_or(&self.held) });
                 }
                 Kind::Untimely => self.core.counters.rx_dropped += 1,
-                Kind::Control => {
-                    self.core.receive_control(now, frame.protocol, frame.payload);
-                    let framing = self.core.rx_framing();
-                    if framing != self.rx_framing {
-                        self.rx_framing = framing;
-                        self.decoder.set_framing(framing);
-                    }
-                }
+                Kind::Control => self.core.receive_control(now, frame.protocol, frame.payload),
             }
+        }
+    }
+
+    /// Sets the decoder to what LCP agreed on, or no longer does.
+    fn follow_framing(&mut self) {
+        let framing = self.core.rx_framing();
+        if framing != self.rx_framing {
+            self.rx_framing = framing;
+            self.decoder.set_framing(framing);
         }
     }
 

@@ -184,7 +184,7 @@ fn rejects_go_before_naks_and_all_at_once() {
     let mut hand = ByHand::new(LinkConfig::default());
     hand.packets();
     hand.say(LCP, 1, 1, &[4, 4, 0xc0, 0x25, 1, 4, 0, 1, 17, 4, 5, 220, 7, 2]);
-    assert_eq!(hand.said(), ["[LCP ConfRej id=0x1 < 04 04 c0 25> < 11 04 05 dc>]"]);
+    assert_eq!(hand.said(), ["[LCP ConfRej id=0x1 <quality lqr> < 11 04 05 dc>]"]);
     hand.say(LCP, 1, 2, &[1, 4, 0, 1, 7, 2]);
     assert_eq!(hand.said(), ["[LCP ConfNak id=0x2 <mru 128>]"]);
 }

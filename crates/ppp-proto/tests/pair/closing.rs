@@ -109,3 +109,34 @@ fn a_code_reject_of_what_lcp_cannot_do_without_ends_the_link() {
     hand.say(LCP, 7, 2, &[1, 1, 0, 4]);
     assert_eq!(hand.link.phase(), Phase::Terminate);
 }
+
+#[test]
+fn a_link_that_gave_up_can_be_opened_again_on_the_same_carrier() {
+    let mut pair = closed_by_a("");
+    for end in [A, B] {
+        pair.ends[end].link.open(pair.now);
+        pair.drain(end);
+    }
+    pair.drive(20 * SECOND, Pair::is_up);
+    pair.ends[A].link.close(pair.now, "again");
+    pair.drain(A);
+    pair.pass(10 * SECOND);
+    assert_eq!(pair.ends[A].count(|event| matches!(event, Event::Closed(_))), 2);
+}
+
+#[test]
+fn a_loop_once_detected_is_not_detected_again_on_the_next_carrier() {
+    let mut hand = ByHand::new(client());
+    for _ in 0..100 {
+        for (number, octets) in hand.packets() {
+            hand.say_raw(number, &octets);
+        }
+    }
+    assert!(hand.events().contains(&Event::LoopDetected));
+    hand.link.lower_down(hand.now);
+    hand.link.lower_up(hand.now);
+    hand.open_lcp();
+    let events = hand.events();
+    assert!(!events.contains(&Event::LoopDetected), "{events:?}");
+    assert_eq!(hand.link.phase(), Phase::Network);
+}

@@ -10,8 +10,8 @@ use crate::pair::{A, B, Pair, SECOND, client, server};
 const SLOW: u64 = 12_500;
 const MIB: usize = 1 << 20;
 
-fn echo(seconds: u64, failure: u32) -> Option<EchoConfig> {
-    Some(EchoConfig { interval: Duration::from_secs(seconds), failure })
+fn echo(seconds: u64, failure: u32) -> EchoConfig {
+    EchoConfig { interval: Duration::from_secs(seconds), failure }
 }
 
 /// Puts this much of A's data on the wire to B, all at once.
@@ -47,9 +47,11 @@ fn a_dead_peer_is_noticed_after_the_configured_silence() {
 #[test]
 fn two_mebibytes_of_our_own_at_100_kbit_fake_no_death() {
     // With and without the far end's own echoes, which prove its life on the empty way back.
-    for far in [echo(15, 4), None] {
-        let mut pair =
-            Pair::up(LinkConfig { echo: echo(15, 4), ..client() }, LinkConfig { echo: far, ..server() });
+    for far in [Some(echo(15, 4)), None] {
+        let mut pair = Pair::up(
+            LinkConfig { echo: Some(echo(15, 4)), ..client() },
+            LinkConfig { echo: far, ..server() },
+        );
         pair.wires[A].rate = Some(SLOW);
         pair.pass(SECOND);
         fill(&mut pair, 2 * MIB);
@@ -68,7 +70,7 @@ fn two_mebibytes_of_our_own_at_100_kbit_fake_no_death() {
 #[test]
 fn a_queue_kept_full_for_ten_minutes_fakes_no_death() {
     let mut pair =
-        Pair::up(LinkConfig { echo: echo(5, 2), ..client() }, LinkConfig { echo: None, ..server() });
+        Pair::up(LinkConfig { echo: Some(echo(5, 2)), ..client() }, LinkConfig { echo: None, ..server() });
     pair.wires[A].rate = Some(SLOW);
     for _ in 0..60 {
         // As much as the wire carries in ten seconds, behind a standing 256 KiB.
@@ -82,7 +84,7 @@ fn a_queue_kept_full_for_ten_minutes_fakes_no_death() {
 #[test]
 fn a_peer_that_dies_behind_a_full_queue_is_noticed_all_the_same() {
     let mut pair =
-        Pair::up(LinkConfig { echo: echo(5, 2), ..client() }, LinkConfig { echo: None, ..server() });
+        Pair::up(LinkConfig { echo: Some(echo(5, 2)), ..client() }, LinkConfig { echo: None, ..server() });
     pair.wires[A].rate = Some(SLOW);
     pair.pass(SECOND);
     let start = pair.now;
