@@ -5,6 +5,7 @@
 
 mod machine;
 mod protocol;
+mod receive;
 mod record;
 mod state;
 mod table;
