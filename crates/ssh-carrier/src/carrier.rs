@@ -30,7 +30,8 @@ impl fmt::Debug for Carrier {
 
 /// The sending half. At most one chunk is held here while the far side takes no bytes.
 pub trait CarrierTx: Send {
-    /// Ready when [`start_send`](Self::start_send) may be called. Cancel-safe: a chunk under way is kept here.
+    /// Ready when [`start_send`](Self::start_send) may be called. Cancel-safe: a chunk under way is kept here, and
+    /// leaves by itself as soon as it can.
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), CarrierError>>;
 
     /// Takes one chunk; never blocks. Call only after [`poll_ready`](Self::poll_ready) said ready.

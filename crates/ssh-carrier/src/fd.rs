@@ -2,12 +2,14 @@
 
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, Bytes, BytesMut};
 use rustix::fs::{FileType, OFlags};
 use tokio::net::unix::pipe;
+use tokio_util::task::AbortOnDropHandle;
 
 /// Bytes asked of one read: what a pipe holds by default.
 const READ: usize = 64 * 1024;
@@ -55,8 +57,9 @@ impl Drop for RestoreFlags {
     }
 }
 
-/// Makes `fd` non-blocking, and says how to undo that if it was not.
-pub(crate) fn set_nonblocking(fd: &OwnedFd) -> io::Result<Option<Arc<RestoreFlags>>> {
+/// Makes `fd` non-blocking until the result is dropped; `None` if it was so before.
+#[must_use = "dropping it makes the descriptor blocking again"]
+pub(crate) fn nonblocking_for_now(fd: &OwnedFd) -> io::Result<Option<Arc<RestoreFlags>>> {
     let flags = rustix::fs::fcntl_getfl(fd)?;
     if flags.contains(OFlags::NONBLOCK) {
         return Ok(None);
@@ -69,43 +72,46 @@ pub(crate) fn set_nonblocking(fd: &OwnedFd) -> io::Result<Option<Arc<RestoreFlag
 ///
 /// Tokio's pipe end is used for sockets and terminals too: all it does is wait, and write(2).
 pub(crate) struct FdTx {
-    fd: Option<pipe::Sender>,
+    fd: Option<Arc<pipe::Sender>>,
     is_socket: bool,
-    chunk: Bytes,
+    /// Writes what could not be written at once, whether or not anybody asks again.
+    rest: Option<AbortOnDropHandle<io::Result<()>>>,
+    failed: Option<io::ErrorKind>,
 }
 
 impl FdTx {
     /// `fd` must be non-blocking.
     pub(crate) fn new(fd: OwnedFd) -> io::Result<Self> {
         let is_socket = FdKind::of(&fd)? == FdKind::Socket;
-        Ok(Self { fd: Some(pipe::Sender::from_owned_fd_unchecked(fd)?), is_socket, chunk: Bytes::new() })
+        let fd = Some(Arc::new(pipe::Sender::from_owned_fd_unchecked(fd)?));
+        Ok(Self { fd, is_socket, rest: None, failed: None })
     }
 
-    /// Ready when nothing is held any more.
+    /// Ready when nothing is held any more. An error comes back each time.
     pub(crate) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        while !self.chunk.is_empty() {
-            let fd = self.fd.as_ref().ok_or(io::ErrorKind::BrokenPipe)?;
-            match fd.try_write(&self.chunk) {
-                Ok(n) => self.chunk.advance(n),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => ready!(fd.poll_write_ready(cx))?,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Poll::Ready(Err(error)),
-            }
+        if let Some(rest) = &mut self.rest {
+            let written = ready!(Pin::new(rest).poll(cx)).unwrap_or_else(|_| Err(io::ErrorKind::BrokenPipe.into()));
+            self.rest = None;
+            self.failed = written.err().map(|error| error.kind());
         }
-        Poll::Ready(Ok(()))
+        Poll::Ready(self.failed.map_or(Ok(()), |kind| Err(kind.into())))
     }
 
-    /// Takes a chunk when nothing is held, and writes of it what can be written at once.
-    pub(crate) fn start_send(&mut self, chunk: Bytes) -> io::Result<()> {
-        debug_assert!(self.chunk.is_empty(), "start_send without poll_ready");
-        self.chunk = chunk;
-        let Some(fd) = &self.fd else { return Err(io::ErrorKind::BrokenPipe.into()) };
-        match fd.try_write(&self.chunk) {
-            Ok(n) => self.chunk.advance(n),
-            Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => {}
-            Err(error) => return Err(error),
+    /// Takes a chunk when nothing is held. An error comes out of the next [`poll_flush`](Self::poll_flush).
+    pub(crate) fn start_send(&mut self, mut chunk: Bytes) {
+        debug_assert!(self.rest.is_none(), "start_send without poll_ready");
+        let Some(fd) = &self.fd else {
+            self.failed = Some(io::ErrorKind::BrokenPipe);
+            return;
+        };
+        match try_write_all(fd, &mut chunk) {
+            Ok(()) => {}
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                let fd = Arc::clone(fd);
+                self.rest = Some(AbortOnDropHandle::new(tokio::spawn(write_all(fd, chunk))));
+            }
+            Err(error) => self.failed = Some(error.kind()),
         }
-        Ok(())
     }
 
     /// Writes what is held and ends the direction.
@@ -116,9 +122,29 @@ impl FdTx {
         {
             // The reading direction uses the same socket, so closing alone would not be seen. If the peer is gone
             // already, it needs no notice.
-            let _ = rustix::net::shutdown(&fd, rustix::net::Shutdown::Write);
+            let _ = rustix::net::shutdown(&*fd, rustix::net::Shutdown::Write);
         }
         Poll::Ready(Ok(()))
+    }
+}
+
+fn try_write_all(fd: &pipe::Sender, chunk: &mut Bytes) -> io::Result<()> {
+    while !chunk.is_empty() {
+        match fd.try_write(chunk) {
+            Ok(n) => chunk.advance(n),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+async fn write_all(fd: Arc<pipe::Sender>, mut chunk: Bytes) -> io::Result<()> {
+    loop {
+        match try_write_all(&fd, &mut chunk) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => fd.writable().await?,
+            result => return result,
+        }
     }
 }
 
@@ -167,32 +193,46 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_chunk_larger_than_the_pipe_is_written_across_cancelled_waits() {
+    async fn a_chunk_larger_than_the_pipe_is_written_though_nobody_asks_again() {
         let (mut reader, writer) = io::pipe().unwrap();
         let writer = OwnedFd::from(writer);
-        set_nonblocking(&writer).unwrap();
+        rustix::io::ioctl_fionbio(&writer, true).unwrap();
         let mut tx = FdTx::new(writer).unwrap();
         let chunk: Vec<u8> = (0..1_000_000_u32).map(|i| (i % 251) as u8).collect();
-        tx.start_send(chunk.clone().into()).unwrap();
-        // Polled and abandoned: nothing of the chunk may be lost.
-        for _ in 0..3 {
-            let waited = poll_fn(|cx| Poll::Ready(tx.poll_flush(cx).is_ready())).await;
-            assert!(!waited, "a megabyte cannot fit into a pipe");
-        }
-        let read = std::thread::spawn(move || {
-            let mut all = Vec::new();
-            reader.read_to_end(&mut all).unwrap();
-            all
+        tx.start_send(chunk.clone().into());
+        let waited = poll_fn(|cx| Poll::Ready(tx.poll_flush(cx).is_ready())).await;
+        assert!(!waited, "a megabyte cannot fit into a pipe");
+        let expected = chunk.len();
+        let read = tokio::task::spawn_blocking(move || {
+            let mut all = vec![0; expected];
+            reader.read_exact(&mut all).unwrap();
+            (all, reader)
         });
+        let (all, mut reader) = read.await.unwrap();
+        assert!(all == chunk);
         poll_fn(|cx| tx.poll_finish(cx)).await.unwrap();
-        assert_eq!(read.join().unwrap(), chunk);
+        assert_eq!(reader.read(&mut [0]).unwrap(), 0);
+    }
+
+    #[tokio::test]
+    async fn a_broken_pipe_is_reported_each_time() {
+        let (reader, writer) = io::pipe().unwrap();
+        let writer = OwnedFd::from(writer);
+        rustix::io::ioctl_fionbio(&writer, true).unwrap();
+        let mut tx = FdTx::new(writer).unwrap();
+        drop(reader);
+        tx.start_send(Bytes::from_static(b"x"));
+        for _ in 0..2 {
+            let error = poll_fn(|cx| tx.poll_flush(cx)).await.unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::BrokenPipe);
+        }
     }
 
     #[tokio::test]
     async fn finishing_a_socket_leaves_its_other_direction_open() {
         let (near, far) = UnixStream::pair().unwrap();
         let near = OwnedFd::from(near);
-        let restore = set_nonblocking(&near).unwrap();
+        let restore = nonblocking_for_now(&near).unwrap();
         let mut tx = FdTx::new(near.try_clone().unwrap()).unwrap();
         let mut rx = FdRx::new(near).unwrap();
         poll_fn(|cx| tx.poll_finish(cx)).await.unwrap();
@@ -209,7 +249,7 @@ mod tests {
     fn the_flags_of_a_shared_description_are_put_back() {
         let (near, _far) = UnixStream::pair().unwrap();
         let near = OwnedFd::from(near);
-        let restore = set_nonblocking(&near).unwrap();
+        let restore = nonblocking_for_now(&near).unwrap();
         assert!(rustix::fs::fcntl_getfl(&near).unwrap().contains(OFlags::NONBLOCK));
         drop(restore);
         assert!(!rustix::fs::fcntl_getfl(&near).unwrap().contains(OFlags::NONBLOCK));

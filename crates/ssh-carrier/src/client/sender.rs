@@ -10,39 +10,33 @@ use futures_util::task::noop_waker;
 use russh::client::Msg;
 use russh::{ChannelMsg, ChannelReadHalf, ChannelWriteHalf};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio_util::sync::ReusableBoxFuture;
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::ring::SendGate;
 
 /// The sending half of a channel. It holds one chunk, and no more than the gate allows are behind it.
 pub(super) struct ChannelSender {
     half: Arc<ChannelWriteHalf<Msg>>,
-    /// The chunk under way: it waits for the channel's window and for the engine's queue.
-    sending: ReusableBoxFuture<'static, Result<(), russh::Error>>,
-    is_sending: bool,
+    /// Waits for the channel's window and for the engine's queue, whether or not anybody asks again: sshd opens a
+    /// channel with an empty window.
+    sending: Option<AbortOnDropHandle<Result<(), russh::Error>>>,
+    is_failed: bool,
     is_finished: bool,
     gate: SendGate,
 }
 
 impl ChannelSender {
     pub(super) fn new(half: ChannelWriteHalf<Msg>, gate: SendGate) -> Self {
-        Self {
-            half: Arc::new(half),
-            sending: ReusableBoxFuture::new(std::future::ready(Ok(()))),
-            is_sending: false,
-            is_finished: false,
-            gate,
-        }
+        Self { half: Arc::new(half), sending: None, is_failed: false, is_finished: false, gate }
     }
 
-    /// Moves the chunk under way along; an error when the connection is gone.
+    /// Ready when nothing is held; an error when the connection is gone.
     fn poll_sent(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if self.is_sending {
-            let sent = ready!(self.sending.poll(cx));
-            self.is_sending = false;
-            sent.map_err(|_| io::Error::from(io::ErrorKind::BrokenPipe))?;
+        if let Some(sending) = &mut self.sending {
+            self.is_failed = !matches!(ready!(Pin::new(sending).poll(cx)), Ok(Ok(())));
+            self.sending = None;
         }
-        Poll::Ready(Ok(()))
+        Poll::Ready(if self.is_failed { Err(io::ErrorKind::BrokenPipe.into()) } else { Ok(()) })
     }
 
     pub(super) fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -51,11 +45,8 @@ impl ChannelSender {
     }
 
     pub(super) fn start_send(&mut self, chunk: Bytes) {
-        debug_assert!(!self.is_sending, "start_send without poll_ready");
         let (half, chunk) = (Arc::clone(&self.half), self.gate.admit(chunk));
-        self.sending.set(async move { half.data_bytes(chunk).await });
-        self.is_sending = true;
-        self.nudge();
+        self.start(async move { half.data_bytes(chunk).await });
     }
 
     pub(super) fn poll_finish(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -63,18 +54,18 @@ impl ChannelSender {
         if !self.is_finished {
             self.is_finished = true;
             let half = Arc::clone(&self.half);
-            self.sending.set(async move { half.eof().await });
-            self.is_sending = true;
+            self.start(async move { half.eof().await });
         }
         self.poll_sent(cx)
     }
 
-    /// Lets what was just given leave at once if it can, and not only when the caller comes back.
-    fn nudge(&mut self) {
-        if let Poll::Ready(sent) = self.sending.poll(&mut Context::from_waker(&noop_waker())) {
-            // An error is found again by the caller's next poll, as the connection stays gone.
-            self.is_sending = false;
-            drop(sent);
+    fn start(&mut self, send: impl Future<Output = Result<(), russh::Error>> + Send + 'static) {
+        debug_assert!(self.sending.is_none(), "start_send without poll_ready");
+        let mut send = Box::pin(send);
+        // Mostly there is room, and no task is needed.
+        match send.as_mut().poll(&mut Context::from_waker(&noop_waker())) {
+            Poll::Ready(sent) => self.is_failed |= sent.is_err(),
+            Poll::Pending => self.sending = Some(AbortOnDropHandle::new(tokio::spawn(send))),
         }
     }
 }

@@ -17,7 +17,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::OpensshConfig;
 use crate::ending::{self, Ending, EndingRx, EndingTx, Opening};
-use crate::fd::{FdRx, FdTx, set_nonblocking};
+use crate::fd::{FdRx, FdTx};
 use crate::stderr::Stderr;
 use crate::{Carrier, CarrierError, CarrierInfo, CarrierKind, CarrierRx, CarrierTx};
 
@@ -70,7 +70,7 @@ pub(super) fn start(program: PathBuf, args: Vec<OsString>, config: &OpensshConfi
 
 fn nonblocking(fd: OwnedFd) -> io::Result<OwnedFd> {
     // Nobody else holds our end, so there is nothing to restore.
-    set_nonblocking(&fd)?;
+    rustix::io::ioctl_fionbio(&fd, true)?;
     Ok(fd)
 }
 
@@ -171,11 +171,8 @@ impl CarrierTx for OpensshTx {
     }
 
     fn start_send(&mut self, chunk: Bytes) -> Result<(), CarrierError> {
-        match self.fd.start_send(chunk) {
-            // Held back until the next poll_ready, which finds it again and can wait for the reason.
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-            result => result.map_err(|error| CarrierError::io("writing to ssh", error)),
-        }
+        self.fd.start_send(chunk);
+        Ok(())
     }
 
     fn poll_finish(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), CarrierError>> {

@@ -12,7 +12,7 @@ use std::task::{Context, Poll, ready};
 use bytes::Bytes;
 use rustix::fs::{Mode, OFlags};
 
-use crate::fd::{FdKind, FdRx, FdTx, RestoreFlags, set_nonblocking};
+use crate::fd::{FdKind, FdRx, FdTx, RestoreFlags, nonblocking_for_now};
 use crate::{Carrier, CarrierError, CarrierInfo, CarrierKind, CarrierRx, CarrierTx};
 
 mod terminal;
@@ -107,7 +107,7 @@ fn private(fd: OwnedFd, access: OFlags) -> io::Result<(OwnedFd, Option<Arc<Resto
             return Ok((own, None));
         }
     }
-    let restore = set_nonblocking(&fd)?;
+    let restore = nonblocking_for_now(&fd)?;
     Ok((fd, restore))
 }
 
@@ -128,7 +128,8 @@ impl CarrierTx for StdioTx {
     }
 
     fn start_send(&mut self, chunk: Bytes) -> Result<(), CarrierError> {
-        self.fd.start_send(chunk).map_err(writing)
+        self.fd.start_send(chunk);
+        Ok(())
     }
 
     fn poll_finish(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), CarrierError>> {

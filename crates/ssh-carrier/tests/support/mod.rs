@@ -27,6 +27,7 @@ pub struct Sshd {
     dir: tempfile::TempDir,
     child: Child,
     pub port: u16,
+    log: Arc<Mutex<String>>,
 }
 
 impl Sshd {
@@ -50,7 +51,7 @@ impl Sshd {
         let port = free_port();
         let config = format!(
             "ListenAddress 127.0.0.1:{port}\nHostKey {}\nAuthorizedKeysFile {}\nUsePAM no\nStrictModes no\nPidFile none\n\
-             PasswordAuthentication no\nKbdInteractiveAuthentication no\nPermitRootLogin yes\n{extra}\n",
+             PasswordAuthentication no\nKbdInteractiveAuthentication no\nPermitRootLogin yes\nLogLevel DEBUG1\n{extra}\n",
             at("host"),
             at("authorized_keys")
         );
@@ -71,8 +72,12 @@ impl Sshd {
             said.push_str(&line);
         }
         // Its log must be read on, or it would block in the end.
-        std::thread::spawn(move || lines.for_each(drop));
-        let sshd = Self { dir, child, port };
+        let log = Arc::new(Mutex::new(String::new()));
+        let keep = Arc::clone(&log);
+        std::thread::spawn(move || {
+            lines.map_while(Result::ok).for_each(|line| keep.lock().unwrap().push_str(&(line + "\n")));
+        });
+        let sshd = Self { dir, child, port, log };
         sshd.write("known_hosts", &sshd.known_hosts_line());
         sshd.write_client_config("");
         sshd
@@ -153,6 +158,11 @@ impl Sshd {
             Ok(mut carrier) => to_end(&mut carrier).await,
             Err(error) => (Vec::new(), Err(error)),
         }
+    }
+
+    /// What sshd has logged so far.
+    pub fn log(&self) -> String {
+        self.log.lock().unwrap().clone()
     }
 
     /// All processes that came from this sshd, the listener left out.

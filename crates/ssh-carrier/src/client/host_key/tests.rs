@@ -109,8 +109,12 @@ fn recorded_key_types_are_asked_for_first_and_certificates_only_with_an_authorit
 const NOW: u64 = 1_700_000_000;
 
 fn certificate(change: impl FnOnce(&mut Builder)) -> Certificate {
+    certificate_of(CertType::Host, change)
+}
+
+fn certificate_of(kind: CertType, change: impl FnOnce(&mut Builder)) -> Certificate {
     let mut builder = Builder::new(vec![7; 16], public(1), NOW - 60, NOW + 60).unwrap();
-    builder.cert_type(CertType::Host).unwrap().key_id("saturn's").unwrap();
+    builder.cert_type(kind).unwrap().key_id("saturn's").unwrap();
     change(&mut builder);
     builder.sign(&key(9)).unwrap()
 }
@@ -141,10 +145,7 @@ fn a_host_certificate_counts_only_with_the_right_authority_name_type_and_time() 
         builder.all_principals_valid().unwrap();
     });
     assert!(refusal(&any, NOW).contains("not for saturn"), "an empty list must not mean any host");
-    let user = certificate(|builder| {
-        builder.cert_type(CertType::User).unwrap();
-        for_saturn(builder);
-    });
+    let user = certificate_of(CertType::User, for_saturn);
     assert!(refusal(&user, NOW).contains("user certificate"));
     let critical = certificate(|builder| {
         builder.critical_option("force-command", "x").unwrap();
