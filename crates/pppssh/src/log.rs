@@ -8,6 +8,8 @@ use std::sync::Mutex;
 
 use clap::{ArgAction, Args, ValueEnum};
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::format::Writer;
+use tracing_subscriber::fmt::time::{FormatTime, SystemTime};
 use tracing_subscriber::fmt::writer::BoxMakeWriter;
 
 use crate::config::{ConfigError, Trust};
@@ -100,15 +102,29 @@ impl LogArgs {
             Some(path) => BoxMakeWriter::new(Mutex::new(append(path.clone())?)),
             None => BoxMakeWriter::new(io::stderr),
         };
-        let wanted = std::env::var_os("NO_COLOR").is_none();
-        let colour = wanted && self.log_file.is_none() && io::stderr().is_terminal();
+        let terminal = self.log_file.is_none() && io::stderr().is_terminal();
+        let colour = terminal && std::env::var_os("NO_COLOR").is_none();
+        // systemd sets JOURNAL_STREAM, and its journal has the time of each line already.
+        let journal = self.log_file.is_none() && std::env::var_os("JOURNAL_STREAM").is_some();
+        let clock = Clock { shown: !(journal || terminal && self.verbose == 0) };
         let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer).with_ansi(colour);
         // An error here means that logging is set up already, as in tests: then that set-up stands.
         let _ = match self.log_format {
-            LogFormat::Text => lines.with_target(self.verbose > 0).try_init(),
+            LogFormat::Text => lines.with_timer(clock).with_target(self.verbose > 0).try_init(),
             LogFormat::Json => lines.json().flatten_event(true).try_init(),
         };
         Ok(())
+    }
+}
+
+/// The time at the start of a text line, where it is of use: not before a person who has just typed the command.
+struct Clock {
+    shown: bool,
+}
+
+impl FormatTime for Clock {
+    fn format_time(&self, line: &mut Writer<'_>) -> std::fmt::Result {
+        if self.shown { SystemTime.format_time(line) } else { Ok(()) }
     }
 }
 

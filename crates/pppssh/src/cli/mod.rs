@@ -23,7 +23,8 @@ pub use generate::{completions, man};
     name = "pppssh",
     version,
     max_term_width = 100,
-    propagate_version = true,
+    subcommand_value_name = "VERB",
+    subcommand_help_heading = "Verbs",
     disable_help_subcommand = true,
     after_help = "`pppssh VERB -h` explains a verb briefly, `pppssh VERB --help` at length.",
     after_long_help = "\

@@ -17,7 +17,7 @@ pub fn clean_environment(trust: &Trust) -> Result<(), PrivilegeError> {
     if !trust.is_elevated() {
         return Ok(());
     }
-    if thread_ids().len() != 1 {
+    if thread_ids()?.len() != 1 {
         return Err(PrivilegeError::NotAlone);
     }
     let wanted = trust.environment();

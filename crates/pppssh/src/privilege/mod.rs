@@ -90,7 +90,7 @@ impl Privileges {
     pub fn give_up(&self) -> Result<(), PrivilegeError> {
         renounce_thread()?;
         set_no_new_privs(true).map_err(kernel("set no_new_privs"))?;
-        other_holder().map_or(Ok(()), |thread| Err(PrivilegeError::OtherThread(thread)))
+        other_holder()?.map_or(Ok(()), |thread| Err(PrivilegeError::OtherThread(thread)))
     }
 
     /// What is held, or how to get it: for the error that says an operation is not permitted.
@@ -145,18 +145,21 @@ fn hold_exactly(kept: CapabilitySet) -> Result<(), PrivilegeError> {
 }
 
 /// The id of a thread of this process that holds a capability.
-fn other_holder() -> Option<String> {
-    thread_ids().into_iter().find(|id| {
+fn other_holder() -> Result<Option<String>, PrivilegeError> {
+    let holds = |id: &String| {
+        // A thread that has ended meanwhile holds nothing.
         let status = fs::read_to_string(format!("/proc/self/task/{id}/status")).unwrap_or_default();
         let permitted = status.lines().find_map(|line| line.strip_prefix("CapPrm:"));
         permitted.is_some_and(|mask| mask.trim().bytes().any(|digit| digit != b'0'))
-    })
+    };
+    Ok(thread_ids()?.into_iter().find(holds))
 }
 
 /// The threads of this process.
-fn thread_ids() -> Vec<String> {
-    let tasks = fs::read_dir("/proc/self/task").into_iter().flatten().flatten();
-    tasks.filter_map(|task| task.file_name().into_string().ok()).collect()
+fn thread_ids() -> Result<Vec<String>, PrivilegeError> {
+    let failed = |source| PrivilegeError::Kernel { what: "list the threads in /proc/self/task", source };
+    let tasks = fs::read_dir("/proc/self/task").map_err(failed)?;
+    Ok(tasks.flatten().filter_map(|task| task.file_name().into_string().ok()).collect())
 }
 
 #[cfg(test)]
