@@ -1,9 +1,26 @@
-//! The demo.
+//! `pppssh demo`: two hosts that exist only for it, the link between them, and what it can do.
+//!
+//! [`world`] makes the hosts, [`ends`] runs this very program as both ends of the link, [`measure`] sends pings and
+//! data from one network to the other, [`report`] prints what came of it. Everything goes when the process does.
 
-use crate::cli::DemoArgs;
-use crate::exit::ExitCode;
+#[cfg(target_os = "linux")]
+mod ends;
+#[cfg(target_os = "linux")]
+mod measure;
+#[cfg(target_os = "linux")]
+mod ping;
+#[cfg(target_os = "linux")]
+mod report;
+#[cfg(target_os = "linux")]
+mod story;
+#[cfg(target_os = "linux")]
+mod world;
+
+#[cfg(target_os = "linux")]
+pub use story::run;
 
 /// Runs the demo.
-pub fn run(_: &DemoArgs) -> anyhow::Result<ExitCode> {
-    anyhow::bail!("the demo is being built")
+#[cfg(not(target_os = "linux"))]
+pub fn run(_: &crate::cli::DemoArgs) -> anyhow::Result<crate::exit::ExitCode> {
+    anyhow::bail!("the demo's hosts are network namespaces, which only Linux has")
 }
