@@ -1,5 +1,5 @@
-//! pppd 2.4.9 as the peer: its packets with default options over a pipe, written down from its documentation of itself
-//! (`debug` lines) and framed as it frames them.
+//! pppd 2.4.9 as the peer: what it says with default options over a pipe, packet by packet, as its `debug` log shows it
+//! when it meets `examples/echo_host.rs`; the CCP request is that of a kernel with Deflate and BSD-Compress.
 
 use bytes::BytesMut;
 use ppp_proto::{
