@@ -181,7 +181,7 @@ async fn a_port_where_nobody_listens_is_an_error_that_may_pass() {
 async fn aes_gcm_is_used_unless_the_user_chose_ciphers() {
     for kind in BOTH {
         for (line, expected) in [("", "aes128-gcm@openssh.com"), ("Ciphers aes256-ctr", "aes256-ctr")] {
-            let sshd = Sshd::start();
+            let sshd = Sshd::start_with("LogLevel DEBUG1");
             sshd.write_client_config(line);
             sshd.call_to_end(kind, "true").await.1.unwrap();
             let expected = format!("client->server cipher: {expected} ");

@@ -51,7 +51,7 @@ impl Sshd {
         let port = free_port();
         let config = format!(
             "ListenAddress 127.0.0.1:{port}\nHostKey {}\nAuthorizedKeysFile {}\nUsePAM no\nStrictModes no\nPidFile none\n\
-             PasswordAuthentication no\nKbdInteractiveAuthentication no\nPermitRootLogin yes\nLogLevel DEBUG1\n{extra}\n",
+             PasswordAuthentication no\nKbdInteractiveAuthentication no\nPermitRootLogin yes\n{extra}\n",
             at("host"),
             at("authorized_keys")
         );
