@@ -28,6 +28,8 @@ use crate::status::SessionStatus;
 const SESSION: &str = "saturn";
 /// How long an end may take to say goodbye; it sends two Terminate-Requests, 3 s apart (RFC 1661 §4.6), at worst.
 const FAREWELL: Duration = Duration::from_secs(10);
+/// How long after other work has failed an end may turn out to have been the reason.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 /// What is kept of what an end says, in lines, to be shown if it fails.
 const TAIL: usize = 30;
 
@@ -72,15 +74,23 @@ impl Ends {
         Ok(session.status().await?)
     }
 
-    /// `work`, given up when one of the ends comes to its own.
+    /// `work`, given up when one of the ends comes to its own, which is then the reason.
     pub(super) async fn unless_one_ends<T>(
         &mut self,
         work: impl Future<Output = anyhow::Result<T>>,
     ) -> anyhow::Result<T> {
+        let mut one_ends = std::pin::pin!(async {
+            tokio::select! {
+                broken = self.connect.ended() => broken,
+                broken = self.listen.ended() => broken,
+            }
+        });
         tokio::select! {
-            done = work => done,
-            broken = self.connect.ended() => Err(broken),
-            broken = self.listen.ended() => Err(broken),
+            done = work => match done {
+                Ok(done) => Ok(done),
+                Err(error) => Err(tokio::time::timeout(LAST_WORDS, one_ends).await.unwrap_or(error)),
+            },
+            broken = &mut one_ends => Err(broken),
         }
     }
 
