@@ -18,7 +18,8 @@ impl AuthorizedKeys {
     /// Reads a file, which must belong to root or to this process's user and be writable by nobody else (sshd's
     /// `StrictModes`).
     pub fn load(path: &Path) -> Result<Self, CarrierError> {
-        let failed = |source| CarrierError::io(format!("cannot read authorized keys from {}", path.display()), source);
+        let failed =
+            |source| CarrierError::io(format!("cannot read authorized keys from {}", path.display()), source);
         let refuse = |what: String| CarrierError::Config(format!("{}: {what}", path.display()));
         let file = File::open(path).map_err(failed)?;
         let about = file.metadata().map_err(failed)?;
@@ -41,7 +42,10 @@ impl AuthorizedKeys {
         let mut octets = Vec::new();
         file.take(MAX_FILE + 1).read_to_end(&mut octets).map_err(failed)?;
         if octets.len() as u64 > MAX_FILE {
-            return Err(failed(io::Error::new(io::ErrorKind::FileTooLarge, format!("it is larger than {MAX_FILE}"))));
+            return Err(failed(io::Error::new(
+                io::ErrorKind::FileTooLarge,
+                format!("it is larger than {MAX_FILE}"),
+            )));
         }
         Ok(Self::parse(&octets))
     }

@@ -21,7 +21,10 @@ struct Pattern {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum What {
-    Network { address: IpAddr, length: u8 },
+    Network {
+        address: IpAddr,
+        length: u8,
+    },
     /// `*` is any run of characters, `?` is one.
     Wildcard(String),
 }

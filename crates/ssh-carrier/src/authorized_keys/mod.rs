@@ -77,7 +77,9 @@ pub enum LineProblem {
     #[error("expected a public key (such as `ssh-ed25519 AAAA… comment`): {0}; the line is ignored")]
     Key(String),
     /// The key is a certificate, which belongs in no authorized_keys file.
-    #[error("expected a plain key, found a certificate ({0}); certificates are not supported and the line is ignored")]
+    #[error(
+        "expected a plain key, found a certificate ({0}); certificates are not supported and the line is ignored"
+    )]
     Certificate(String),
     /// The RSA key is too small.
     #[error("expected an RSA key of at least {SMALLEST_RSA_BITS} bits, found {0}; the key is refused")]
@@ -95,7 +97,9 @@ pub enum Refusal {
     #[error("the key is in no authorized_keys line")]
     Unknown,
     /// The address does not match `from=`.
-    #[error("line {line} allows the key only from=\"{from}\" (compared with addresses, never with host names)")]
+    #[error(
+        "line {line} allows the key only from=\"{from}\" (compared with addresses, never with host names)"
+    )]
     From {
         /// The line's number.
         line: usize,

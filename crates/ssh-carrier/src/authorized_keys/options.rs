@@ -57,7 +57,8 @@ pub enum OptionError {
 }
 
 /// Flags that change nothing here, each also with `no-` before it.
-const IRRELEVANT_FLAGS: [&str; 5] = ["agent-forwarding", "port-forwarding", "pty", "user-rc", "x11-forwarding"];
+const IRRELEVANT_FLAGS: [&str; 5] =
+    ["agent-forwarding", "port-forwarding", "pty", "user-rc", "x11-forwarding"];
 
 /// Options with a value that change nothing here.
 const IRRELEVANT_VALUES: [&str; 5] = ["environment", "permitlisten", "permitopen", "principals", "tunnel"];

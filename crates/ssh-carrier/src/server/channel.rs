@@ -243,7 +243,11 @@ impl CarrierRx for Rx {
         while let Some(pending) = &mut self.next {
             let Poll::Ready((message, read)) = pending.poll(cx) else {
                 // Russh keeps the far end of a channel that this side closed.
-                return self.lease.session.check().map_or_else(|gone| Poll::Ready(Err(gone)), |()| Poll::Pending);
+                return self
+                    .lease
+                    .session
+                    .check()
+                    .map_or_else(|gone| Poll::Ready(Err(gone)), |()| Poll::Pending);
             };
             match message {
                 Some(ChannelMsg::Data { data }) => {

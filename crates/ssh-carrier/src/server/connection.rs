@@ -83,7 +83,12 @@ impl Connection {
 }
 
 /// Serves one client until it is gone.
-pub(super) async fn serve(stream: TcpStream, peer: SocketAddr, shared: Arc<Shared>, permit: OwnedSemaphorePermit) {
+pub(super) async fn serve(
+    stream: TcpStream,
+    peer: SocketAddr,
+    shared: Arc<Shared>,
+    permit: OwnedSemaphorePermit,
+) {
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%peer, %error, "cannot set TCP_NODELAY");
     }
@@ -95,7 +100,8 @@ pub(super) async fn serve(stream: TcpStream, peer: SocketAddr, shared: Arc<Share
     let connection = Arc::new(Connection { sessions: Mutex::default(), commands, stage });
     let handler = Handler::new(peer, Arc::clone(&shared), Arc::clone(&connection), gate, permit);
     let grace = Instant::now() + shared.config.login_grace;
-    let started = tokio::time::timeout_at(grace, server::run_stream(Arc::clone(&shared.ssh), ring, handler)).await;
+    let started =
+        tokio::time::timeout_at(grace, server::run_stream(Arc::clone(&shared.ssh), ring, handler)).await;
     let session = match started {
         Ok(Ok(session)) => session,
         Ok(Err(error)) => return tracing::debug!(%peer, %error, "no SSH client"),

@@ -69,7 +69,9 @@ impl Handler {
     /// Looks the key up in the files as they are now.
     async fn look_up(&self, user: &str, key: &PublicKey, algorithm: &Algorithm) -> Result<Login, String> {
         if *algorithm == (Algorithm::Rsa { hash: None }) {
-            return Err("ssh-rsa signs with SHA-1; the client needs to use rsa-sha2-256 or rsa-sha2-512".to_owned());
+            return Err(
+                "ssh-rsa signs with SHA-1; the client needs to use rsa-sha2-256 or rsa-sha2-512".to_owned()
+            );
         }
         let users = &self.shared.config.users;
         if !users.is_empty() && !users.iter().any(|known| known == user) {
@@ -164,7 +166,9 @@ impl Handler {
         }
         let permit = match self.shared.incoming.clone().try_reserve_owned() {
             Ok(permit) => permit,
-            Err(TrySendError::Full(_)) => return self.dismiss(id, session, "this server is busy; try again later"),
+            Err(TrySendError::Full(_)) => {
+                return self.dismiss(id, session, "this server is busy; try again later");
+            }
             Err(TrySendError::Closed(_)) => return self.dismiss(id, session, "this server is shutting down"),
         };
         let Some(Waiting { channel, .. }) = self.waiting.remove(&id) else {
@@ -265,7 +269,12 @@ impl server::Handler for Handler {
         self.count(channel)
     }
 
-    async fn exec_request(&mut self, channel: ChannelId, data: &[u8], session: &mut Session) -> Result<(), Error> {
+    async fn exec_request(
+        &mut self,
+        channel: ChannelId,
+        data: &[u8],
+        session: &mut Session,
+    ) -> Result<(), Error> {
         self.exec(channel, data, session)
     }
 
@@ -273,7 +282,8 @@ impl server::Handler for Handler {
         if !self.waiting.contains_key(&channel) {
             return session.channel_failure(channel);
         }
-        let why = "there is no shell here, only `pppssh serve`; call with `pppssh connect`, or name that command";
+        let why =
+            "there is no shell here, only `pppssh serve`; call with `pppssh connect`, or name that command";
         self.dismiss(channel, session, why)
     }
 

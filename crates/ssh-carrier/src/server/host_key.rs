@@ -31,20 +31,25 @@ impl fmt::Debug for HostKey {
 impl HostKey {
     /// Reads an OpenSSH private key without a passphrase, which nobody but its owner may read.
     pub fn load(path: &Path) -> Result<Self, CarrierError> {
-        let failed = |source| CarrierError::io(format!("cannot read the host key {}", path.display()), source);
+        let failed =
+            |source| CarrierError::io(format!("cannot read the host key {}", path.display()), source);
         let refuse = |what: String| CarrierError::Config(format!("the host key {} {what}", path.display()));
         let file = File::open(path).map_err(failed)?;
         let about = file.metadata().map_err(failed)?;
         if about.mode() & OPEN_TO_OTHERS != 0 {
             let mode = about.mode() & 0o7777;
-            return Err(refuse(format!("is open to others (mode {mode:04o}), so it is no secret; chmod it to 0600")));
+            return Err(refuse(format!(
+                "is open to others (mode {mode:04o}), so it is no secret; chmod it to 0600"
+            )));
         }
         let mut text = Zeroizing::new(Vec::new());
         file.take(MAX_FILE).read_to_end(&mut text).map_err(failed)?;
         let key = PrivateKey::from_openssh(&*text)
             .map_err(|error| refuse(format!("is no OpenSSH private key ({error}); ssh-keygen makes one")))?;
         if key.is_encrypted() {
-            return Err(refuse("has a passphrase; a host key needs to be without (ssh-keygen -p removes it)".into()));
+            return Err(refuse(
+                "has a passphrase; a host key needs to be without (ssh-keygen -p removes it)".into(),
+            ));
         }
         Ok(Self(key))
     }
@@ -78,8 +83,9 @@ pub fn generate_host_key(path: &Path) -> Result<HostKey, CarrierError> {
     let key = HostKey::generate()?;
     let text = key.0.to_openssh(LineEnding::LF);
     let text = text.map_err(|error| CarrierError::Config(format!("cannot encode a host key: {error}")))?;
-    write_new(path, text.as_bytes())
-        .map_err(|source| CarrierError::io(format!("cannot write the host key {}", path.display()), source))?;
+    write_new(path, text.as_bytes()).map_err(|source| {
+        CarrierError::io(format!("cannot write the host key {}", path.display()), source)
+    })?;
     Ok(key)
 }
 
@@ -91,10 +97,8 @@ fn write_new(path: &Path, octets: &[u8]) -> io::Result<()> {
     let temporary = PathBuf::from(name);
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary)?;
     // Unlike a rename, a link fails if the name is taken.
-    let written = file
-        .write_all(octets)
-        .and_then(|()| file.sync_all())
-        .and_then(|()| fs::hard_link(&temporary, path));
+    let written =
+        file.write_all(octets).and_then(|()| file.sync_all()).and_then(|()| fs::hard_link(&temporary, path));
     let removed = fs::remove_file(&temporary);
     written?;
     removed?;

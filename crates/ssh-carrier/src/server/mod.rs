@@ -201,12 +201,17 @@ impl Server {
             let loaded = tokio::task::spawn_blocking(move || AuthorizedKeys::load(&path)).await;
             loaded.map_err(|panic| CarrierError::Config(panic.to_string()))??;
         }
-        let sockets =
-            shared.config.listen.iter().map(|&address| listener::listen(address)).collect::<Result<Vec<_>, _>>()?;
+        let sockets = shared
+            .config
+            .listen
+            .iter()
+            .map(|&address| listener::listen(address))
+            .collect::<Result<Vec<_>, _>>()?;
         let mut addresses = Vec::new();
         for socket in &sockets {
             let address = socket.local_addr();
-            addresses.push(address.map_err(|error| CarrierError::io("cannot tell the listening address", error))?);
+            addresses
+                .push(address.map_err(|error| CarrierError::io("cannot tell the listening address", error))?);
         }
         for socket in sockets {
             tokio::spawn(listener::run(socket, Arc::clone(&shared)));

@@ -1,0 +1,6 @@
+//! The embedded server, called by OpenSSH's `ssh`, by russh, and by those who are up to no good.
+
+mod login;
+mod sessions;
+mod strangers;
+mod support;
