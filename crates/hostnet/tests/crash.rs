@@ -10,6 +10,7 @@ use std::{
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     process::Command,
+    time::{Duration, Instant},
 };
 
 use common::{
@@ -59,6 +60,14 @@ fn child() {
                 println!("{error}");
                 assert!(host.undo().await.changes.is_empty());
             }
+            // Over and over, until it is killed in the middle.
+            "churn" => {
+                println!("\nREADY");
+                loop {
+                    whole_session(&mut host).await.unwrap();
+                    assert!(host.undo().await.is_clean());
+                }
+            }
             other => panic!("no such role: {other}"),
         }
         println!("\nREADY");
@@ -105,6 +114,36 @@ fn after_kill_9_cleanup_leaves_the_host_exactly_as_it_was() {
 }
 
 #[test]
+fn killed_in_the_middle_of_any_change_or_undo_it_is_cleaned_up() {
+    in_namespace(async || {
+        let dir = tempfile::tempdir().unwrap();
+        make_ppp0();
+        make_uplink();
+        let before = snapshot();
+        let lines = || {
+            let text = fs::read_to_string(dir.path().join(journals(dir.path()).first()?)).ok()?;
+            Some(text.lines().count())
+        };
+        // A line for itself, two for each change, and one more for its undo.
+        let session = Session::start("whole", dir.path());
+        let full = lines().unwrap();
+        session.end();
+        for wanted in 1..full + (full - 1) / 2 {
+            let session = Session::start("churn", dir.path());
+            let deadline = Instant::now() + Duration::from_secs(60);
+            while lines().is_none_or(|lines| lines < wanted) {
+                assert!(Instant::now() < deadline, "no journal of {wanted} lines came by");
+            }
+            session.kill();
+            let report = clean(dir.path()).await;
+            // None at all if it was killed right after it had removed its journal.
+            assert!(report.journals.iter().all(|journal| journal.verdict == Verdict::Finished), "{report}");
+            assert_same(&before, &snapshot());
+        }
+    });
+}
+
+#[test]
 fn a_journal_cut_at_any_line_still_cleans_up_what_was_made_by_then() {
     in_namespace(async || {
         let dir = tempfile::tempdir().unwrap();
@@ -115,9 +154,9 @@ fn a_journal_cut_at_any_line_still_cleans_up_what_was_made_by_then() {
         let name = journals(dir.path()).remove(0);
         let text = fs::read_to_string(dir.path().join(&name)).unwrap();
         // Marks of "done" are a convenience: the intents alone are enough, and a torn last line is no harm.
-        let intents: String =
-            text.lines().filter(|line| !line.contains("\"mark\"")).map(|line| format!("{line}\n")).collect();
-        fs::write(dir.path().join(&name), intents + "{\"seq\":99,\"chan").unwrap();
+        let mut lines: Vec<&str> = text.lines().filter(|line| !line.contains("\"mark\"")).collect();
+        lines.push("{\"seq\":99,\"chan");
+        fs::write(dir.path().join(&name), lines.join("\n")).unwrap();
         let report = clean(dir.path()).await;
         assert_eq!(report.journals[0].verdict, Verdict::Finished, "{report}");
         assert_same(&before, &snapshot());
@@ -440,9 +479,7 @@ fn a_forged_journal_cannot_write_other_switches_or_take_what_is_not_marked() {
         let path = dir.path().join(journals(dir.path()).remove(0));
         let text = fs::read_to_string(&path).unwrap();
         let header = text.lines().next().unwrap();
-        let eth0: u32 =
-            fs::read_to_string("/sys/class/net/eth0/ifindex").map_or(0, |t| t.trim().parse().unwrap());
-        let index = HostNet::open(dir.path(), "x").await.unwrap().index_of("eth0").await.unwrap_or(eth0);
+        let index = HostNet::open(dir.path(), "x").await.unwrap().index_of("eth0").await.unwrap();
         let device = format!("\"device\":{{\"index\":{index},\"name\":\"eth0\"}}");
         let changes = [
             "{\"kind\":\"sysctl\",\"name\":\"kernel/core_pattern\",\"before\":\"1\",\"after\":\"core\"}"
@@ -454,8 +491,9 @@ fn a_forged_journal_cannot_write_other_switches_or_take_what_is_not_marked() {
                 "{{\"kind\":\"route\",{device},\"dst\":\"0.0.0.0/0\",\"via\":\"192.0.2.1\",\"metric\":0,\"table\":254}}"
             ),
         ];
-        let lines: String =
+        let lines: Vec<String> =
             changes.iter().enumerate().map(|(n, c)| format!("{{\"seq\":{n},\"change\":{c}}}\n")).collect();
+        let lines = lines.concat();
         fs::write(&path, format!("{header}\n{lines}")).unwrap();
         let before = snapshot();
         let panic = get("kernel/panic");

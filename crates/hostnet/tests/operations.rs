@@ -189,7 +189,7 @@ fn addresses_that_cannot_work_are_refused_with_the_reason() {
         let ppp0 = ppp0(&b.host).await;
         make_uplink();
         ip("link set ppp0 up");
-        ip("address add 2001:db8:5::1/64 dev ppp0");
+        ip("address add 2001:db8:5::1/64 dev ppp0 nodad");
         ip("link add ppp1 type veth peer name far1");
         ip("link set ppp1 up");
         ip("address add 192.168.9.1 peer 192.168.9.2/32 dev ppp1");
@@ -211,7 +211,7 @@ fn addresses_that_cannot_work_are_refused_with_the_reason() {
         let off = host.add_address_p2p(ppp0, addr("2001:db8:6::1"), addr("2001:db8:6::2")).await.unwrap_err();
         assert!(matches!(off, Error::Ipv6Off(_)), "{off:?}");
         set("net/ipv6/conf/ppp0/disable_ipv6", "0");
-        ip("address add 2001:db8:5::1/64 dev ppp0");
+        ip("address add 2001:db8:5::1/64 dev ppp0 nodad");
         let missing = host
             .enable_forwarding(Family::Ipv6, Forwarding::Devices(vec!["nope0".into()]))
             .await
@@ -589,7 +589,7 @@ fn the_guard_is_added_late_follows_the_gateway_and_can_be_released() {
         ip("link set eth0 down");
         ip("link set eth0 up");
         ip("route add default via 192.0.2.1 dev eth0");
-        ip("address add 2001:db8:1::2/64 dev eth0");
+        ip("address add 2001:db8:1::2/64 dev eth0 nodad");
         ip("route add default via 2001:db8:1::1 dev eth0");
         b.host.protect_carrier(carrier).await.unwrap();
         assert_eq!(b.host.route_to(carrier).await.unwrap().unwrap().via, Some(addr("192.0.2.1")));

@@ -44,6 +44,8 @@ impl HostNet {
     ///
     /// Writes nothing: the journal comes with the first change, so that a session that finds everything in
     /// place needs neither privilege nor a directory. That directory is made then, for this user alone.
+    // So that it can only be called where the connection it opens can run.
+    #[allow(clippy::unused_async)]
     pub async fn open(journal_dir: &Path, session: &str) -> Result<HostNet, Error> {
         let kernel = Kernel::open()?;
         let session = Session::new(journal_dir, session)?;

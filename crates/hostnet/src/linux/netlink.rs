@@ -145,7 +145,7 @@ impl Kernel {
             .execute()
             .try_collect()
             .await
-            .map_err(|e| refused("reading addresses", e))?;
+            .map_err(|e| refused("reading addresses", &e))?;
         Ok(messages.into_iter().filter_map(parse_address).collect())
     }
 
@@ -160,7 +160,7 @@ impl Kernel {
             .execute()
             .try_collect()
             .await
-            .map_err(|e| refused("reading routes", e))?;
+            .map_err(|e| refused("reading routes", &e))?;
         // Entries the kernel cached for single destinations are nobody's routes.
         let real = messages.into_iter().filter(|m| !m.header.flags.contains(RouteFlags::Cloned));
         Ok(real.filter_map(parse_route).collect())
@@ -191,7 +191,7 @@ impl Kernel {
                     | rustix::io::Errno::ACCESS
                     | rustix::io::Errno::INVAL,
                 ) => Ok(None),
-                _ => Err(refused(&format!("looking up the route to {address}"), error)),
+                _ => Err(refused(&format!("looking up the route to {address}"), &error)),
             },
         }
     }
@@ -338,13 +338,13 @@ impl RouteEntry {
 }
 
 /// The kernel's error, in terms of the change that caused it.
-pub(crate) fn explain(change: &Change, error: rtnetlink::Error) -> Error {
+pub(crate) fn explain(change: &Change, error: &rtnetlink::Error) -> Error {
     let device = || change.device().map(|device| device.name.clone()).unwrap_or_default();
     let is_v6 = matches!(
         change,
         Change::Address { local: IpAddr::V6(_), .. } | Change::Route { dst: IpNet::V6(_), .. }
     );
-    match errno(&error) {
+    match errno(error) {
         Some(rustix::io::Errno::PERM) => {
             Error::NotPermitted { what: format!("`{}`", change.command()), command: change.command() }
         }
@@ -356,8 +356,8 @@ pub(crate) fn explain(change: &Change, error: rtnetlink::Error) -> Error {
 }
 
 /// The kernel's error as it stands.
-pub(crate) fn refused(what: &str, error: rtnetlink::Error) -> Error {
-    let (source, detail) = match &error {
+pub(crate) fn refused(what: &str, error: &rtnetlink::Error) -> Error {
+    let (source, detail) = match error {
         rtnetlink::Error::NetlinkError(message) => (message.to_io(), extended_ack(&message.header)),
         _ => (io::Error::other(error.to_string()), None),
     };
@@ -402,7 +402,7 @@ fn found<T>(result: Result<Option<T>, rtnetlink::Error>, what: &str) -> Result<O
         Err(error) if errno(&error) == Some(rustix::io::Errno::NODEV) => Ok(None),
         // A name that no device can have (too long).
         Err(error) if errno(&error) == Some(rustix::io::Errno::RANGE) => Ok(None),
-        Err(error) => Err(refused(what, error)),
+        Err(error) => Err(refused(what, &error)),
     }
 }
 

@@ -215,7 +215,7 @@ impl Session {
             Change::Route { .. } => kernel.add_route(change).await,
             Change::Sysctl { name, after, .. } => return sysctl::write(name, after),
         }
-        .map_err(|error| explain(change, error))
+        .map_err(|error| explain(change, &error))
     }
 
     /// Undoes one of this session's changes.
@@ -249,12 +249,11 @@ impl Session {
     }
 
     async fn dispose(&mut self, kernel: &Kernel, others: &[Other], seq: u64, change: Change) -> Outcome {
-        let outcome = match claimed(&change, others) {
-            Some(to) => Outcome::HandedOver { to },
-            None => {
-                let ours: Vec<Change> = self.changes().cloned().collect();
-                Undoing { kernel, dry_run: false, only_marked: None, ours: &ours }.undo(&change).await
-            }
+        let outcome = if let Some(to) = claimed(&change, others) {
+            Outcome::HandedOver { to }
+        } else {
+            let ours: Vec<Change> = self.changes().cloned().collect();
+            Undoing { kernel, dry_run: false, only_marked: None, ours: &ours }.undo(&change).await
         };
         tracing::debug!("{change}: {outcome}");
         if let Some((mark, note)) = mark_for(&outcome) {
@@ -332,7 +331,7 @@ fn inherit(change: &mut Change, scene: &Scene) -> bool {
             (Change::AddrGenMode { before, .. }, Change::AddrGenMode { before: first, after, .. })
                 if *before == *after =>
             {
-                *before = *first
+                *before = *first;
             }
             (
                 Change::Sysctl { before, along, .. },

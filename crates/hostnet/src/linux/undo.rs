@@ -64,7 +64,7 @@ impl Undoing<'_> {
         if self.dry_run {
             return Ok(Outcome::WouldUndo);
         }
-        self.kernel.set_up(device.index, false).await.map_err(|e| explain(change, e))?;
+        self.kernel.set_up(device.index, false).await.map_err(|e| explain(change, &e))?;
         Ok(Outcome::Undone)
     }
 
@@ -111,7 +111,7 @@ impl Undoing<'_> {
         if self.dry_run {
             return Ok(Outcome::WouldUndo);
         }
-        self.kernel.set_mtu(device.index, before).await.map_err(|e| explain(change, e))?;
+        self.kernel.set_mtu(device.index, before).await.map_err(|e| explain(change, &e))?;
         Ok(Outcome::Undone)
     }
 
@@ -137,7 +137,7 @@ impl Undoing<'_> {
         if self.dry_run {
             return Ok(Outcome::WouldUndo);
         }
-        self.kernel.set_addr_gen_mode(device.index, before).await.map_err(|e| explain(change, e))?;
+        self.kernel.set_addr_gen_mode(device.index, before).await.map_err(|e| explain(change, &e))?;
         Ok(Outcome::Undone)
     }
 
@@ -171,7 +171,7 @@ impl Undoing<'_> {
     ) -> Result<(), Error> {
         let family = if address.local.is_ipv4() { Family::Ipv4 } else { Family::Ipv6 };
         let routes = self.kernel.routes(family).await?;
-        self.kernel.delete_address(address).await.map_err(|e| explain(change, e))?;
+        self.kernel.delete_address(address).await.map_err(|e| explain(change, &e))?;
         let left = self.kernel.addresses().await?;
         for lost in before.iter().filter(|a| {
             a.index == address.index && !a.same(address) && !left.iter().any(|still| still.same(a))
@@ -218,7 +218,7 @@ impl Undoing<'_> {
             Err(error) if super::netlink::errno(&error) == Some(rustix::io::Errno::SRCH) => {
                 Ok(Outcome::AlreadyGone)
             }
-            Err(error) => Err(explain(change, error)),
+            Err(error) => Err(explain(change, &error)),
         }
     }
 

@@ -82,7 +82,8 @@ pub(crate) fn make_ppp0() {
     ip("link set ppp0 down");
 }
 
-/// Waits until the kernel has noticed which ends of cables (veth pairs) are up: it does so by and by.
+/// Waits for what the kernel does by and by: notice which ends of cables (veth pairs) are up, and make the local
+/// routes of IPv6 addresses.
 fn settle() {
     let deadline = Instant::now() + Duration::from_secs(20);
     loop {
@@ -104,8 +105,17 @@ fn settle() {
             (true, true) => *state != "UP",
             (true, false) => *state != "LOWERLAYERDOWN",
         });
-        let Some((name, ..)) = unsettled else { return };
-        assert!(Instant::now() < deadline, "{name} does not settle:\n{text}");
+        let local = ip("-6 route show table local");
+        // "3: ppp0    inet6 fe80::1 peer fe80::2/128 scope link …"
+        let addresses = ip("-6 -o address show");
+        let routeless = addresses.lines().find(|line| {
+            let words: Vec<&str> = line.split_whitespace().collect();
+            let (device, address) = (words[1], words[3].split('/').next().unwrap());
+            let carries = devices.iter().any(|(name, _, _, state)| *name == device && *state == "UP");
+            carries && !local.contains(&format!("local {address} dev {device} "))
+        });
+        let Some(what) = unsettled.map(|device| device.0).or(routeless) else { return };
+        assert!(Instant::now() < deadline, "{what} does not settle:\n{text}{addresses}{local}");
         std::thread::yield_now();
     }
 }
@@ -119,7 +129,7 @@ pub(crate) fn make_uplink() {
     ip("link set eth0 up");
     ip("address add 192.0.2.2/24 dev eth0");
     ip("route add default via 192.0.2.1 dev eth0");
-    ip("address add 2001:db8:1::2/64 dev eth0");
+    ip("address add 2001:db8:1::2/64 dev eth0 nodad");
     ip("route add default via 2001:db8:1::1 dev eth0");
 }
 
