@@ -1,7 +1,7 @@
 //! `pppssh demo`: two hosts that exist only for it, the link between them, and what it can do.
 //!
-//! [`world`] makes the hosts, [`ends`] runs this very program as both ends of the link, [`measure`] sends data and
-//! [`ping`] pings from one network to the other, [`report`] prints what came of it. Hosts and ends go when the process
+//! `world` makes the hosts, `ends` runs this very program as both ends of the link, `measure` sends data and
+//! `ping` pings from one network to the other, `report` prints what came of it. Hosts and ends go when the process
 //! does, however it ends; only the directory with the keys of that one run stays if it is killed outright.
 
 #[cfg(target_os = "linux")]
