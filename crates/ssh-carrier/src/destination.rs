@@ -17,7 +17,9 @@ pub(crate) fn check_host(host: &str) -> Result<(), CarrierError> {
 pub(crate) fn check_user(user: &str) -> Result<(), CarrierError> {
     let forbidden = |c: char| c.is_control() || "'`\";&<>|(){}$".contains(c);
     if user.is_empty() || user.starts_with('-') || user.ends_with('\\') || user.chars().any(forbidden) {
-        return Err(CarrierError::Config(format!("{user:?} is not a user name that a shell would leave alone")));
+        return Err(CarrierError::Config(format!(
+            "{user:?} is not a user name that a shell would leave alone"
+        )));
     }
     Ok(())
 }

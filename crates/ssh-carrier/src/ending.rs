@@ -36,11 +36,11 @@ pub(crate) enum Ending {
 
 impl Ending {
     /// The clean end, or the error that both halves report.
-    pub(crate) fn into_result(self, stderr: &Stderr, said: Option<String>) -> Result<(), CarrierError> {
+    pub(crate) fn into_result(self, stderr: &Stderr, said: Option<&str>) -> Result<(), CarrierError> {
         let stderr = || {
             let mut text = stderr.text();
-            if let Some(said) = &said {
-                text.push_str(&format!("it printed: {said}\n"));
+            if let Some(said) = said {
+                text.extend(["it printed: ", said, "\n"]);
             }
             text
         };
@@ -129,7 +129,8 @@ impl Opening {
         let is_message = self.total <= Self::MOST
             && !text.is_empty()
             && text.chars().all(|c| !c.is_control() || matches!(c, '\n' | '\r' | '\t'));
-        is_message.then(|| text.lines().map(|line| printable(line.as_bytes())).collect::<Vec<_>>().join(" / "))
+        is_message
+            .then(|| text.lines().map(|line| printable(line.as_bytes())).collect::<Vec<_>>().join(" / "))
     }
 }
 

@@ -242,9 +242,9 @@ impl fmt::Display for HostKeyError {
     }
 }
 
-impl From<HostKeyError> for CarrierError {
-    fn from(error: HostKeyError) -> Self {
-        Self::HostKey(Box::new(error))
+impl From<Box<HostKeyError>> for CarrierError {
+    fn from(error: Box<HostKeyError>) -> Self {
+        Self::HostKey(error)
     }
 }
 
@@ -255,12 +255,16 @@ fn with_stderr(how: String, stderr: &str) -> String {
 
 fn exited(status: Option<u32>, signal: Option<&str>, stderr: &str) -> String {
     let how = match (status, signal) {
-        (Some(127), _) => "the far host did not find the command (status 127); install it there, or give its full \
+        (Some(127), _) => {
+            "the far host did not find the command (status 127); install it there, or give its full \
                            path: sshd's shell may have a short PATH"
-            .to_owned(),
-        (Some(126), _) => "the far host could not execute the command (status 126); check its permissions and that \
+                .to_owned()
+        }
+        (Some(126), _) => {
+            "the far host could not execute the command (status 126); check its permissions and that \
                            it was built for that machine"
-            .to_owned(),
+                .to_owned()
+        }
         (Some(status), _) => format!("the far command exited with status {status}"),
         (None, Some(signal)) => format!("the far command was ended by signal {signal}"),
         (None, None) => "the connection closed before the far command said how it ended".to_owned(),
@@ -300,7 +304,11 @@ mod tests {
 
     #[test]
     fn a_missing_far_command_is_explained_and_not_retried() {
-        let error = CarrierError::Exited { status: Some(127), signal: None, stderr: "sh: pppssh: not found\n".into() };
+        let error = CarrierError::Exited {
+            status: Some(127),
+            signal: None,
+            stderr: "sh: pppssh: not found\n".into(),
+        };
         assert!(error.to_string().contains("did not find the command"), "{error}");
         assert!(error.to_string().ends_with("sh: pppssh: not found"), "{error}");
         assert!(!error.retry_may_help());
@@ -317,6 +325,9 @@ mod tests {
             certificate: None,
         }
         .to_string();
-        assert!(text.contains("SHA256:abc") && text.ends_with("known_hosts:\nsaturn ssh-ed25519 AAAA"), "{text}");
+        assert!(
+            text.contains("SHA256:abc") && text.ends_with("known_hosts:\nsaturn ssh-ed25519 AAAA"),
+            "{text}"
+        );
     }
 }

@@ -90,7 +90,8 @@ impl FdTx {
     /// Ready when nothing is held any more. An error comes back each time.
     pub(crate) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         if let Some(rest) = &mut self.rest {
-            let written = ready!(Pin::new(rest).poll(cx)).unwrap_or_else(|_| Err(io::ErrorKind::BrokenPipe.into()));
+            let written =
+                ready!(Pin::new(rest).poll(cx)).unwrap_or_else(|_| Err(io::ErrorKind::BrokenPipe.into()));
             self.rest = None;
             self.failed = written.err().map(|error| error.kind());
         }
@@ -171,10 +172,15 @@ impl FdRx {
             match self.fd.try_read_buf(&mut self.buffer) {
                 Ok(0) => return Poll::Ready(Ok(None)),
                 Ok(_) => return Poll::Ready(Ok(Some(self.buffer.split().freeze()))),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => ready!(self.fd.poll_read_ready(cx))?,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    ready!(self.fd.poll_read_ready(cx))?;
+                }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 // How Linux says on the slave side that the master of a pty is closed.
-                Err(error) if self.is_terminal && error.raw_os_error() == Some(rustix::io::Errno::IO.raw_os_error()) => {
+                Err(error)
+                    if self.is_terminal
+                        && error.raw_os_error() == Some(rustix::io::Errno::IO.raw_os_error()) =>
+                {
                     return Poll::Ready(Ok(None));
                 }
                 Err(error) if error.kind() == io::ErrorKind::ConnectionReset => return Poll::Ready(Ok(None)),

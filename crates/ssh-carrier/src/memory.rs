@@ -27,7 +27,12 @@ fn end(sender: mpsc::Sender<Bytes>, receiver: mpsc::Receiver<Bytes>) -> Carrier 
     Carrier {
         tx: Box::new(MemoryTx(PollSender::new(sender))),
         rx: Box::new(MemoryRx(receiver)),
-        info: CarrierInfo { kind: CarrierKind::Memory, peer: "this process".to_owned(), address: None, cipher: None },
+        info: CarrierInfo {
+            kind: CarrierKind::Memory,
+            peer: "this process".to_owned(),
+            address: None,
+            cipher: None,
+        },
     }
 }
 

@@ -14,7 +14,10 @@ pub(crate) fn find_program(name: &Path) -> Result<PathBuf, CarrierError> {
         let path = std::env::var_os("PATH").unwrap_or_else(|| "/usr/bin:/bin".into());
         std::env::split_paths(&path).map(|dir| dir.join(name)).find(|candidate| is_program(candidate))
     };
-    found.ok_or_else(|| CarrierError::Spawn { program: name.to_owned(), source: io::ErrorKind::NotFound.into() })
+    found.ok_or_else(|| CarrierError::Spawn {
+        program: name.to_owned(),
+        source: io::ErrorKind::NotFound.into(),
+    })
 }
 
 fn is_program(path: &Path) -> bool {

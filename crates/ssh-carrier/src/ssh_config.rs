@@ -110,7 +110,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_broken_configuration_is_reported_with_ssh_s_words() {
-        let error = SshConfig::ask(Path::new("ssh"), &["-o".into(), "NoSuchOption=1".into()], "localhost").await;
+        let error =
+            SshConfig::ask(Path::new("ssh"), &["-o".into(), "NoSuchOption=1".into()], "localhost").await;
         assert!(error.unwrap_err().to_string().contains("nosuchoption"));
     }
 }

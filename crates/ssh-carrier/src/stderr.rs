@@ -69,7 +69,11 @@ impl Stderr {
 
 /// The text without what a far host could do to our terminal with control characters.
 pub(crate) fn printable(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).trim_end().chars().map(|c| if c.is_control() && c != '\t' { '?' } else { c }).collect()
+    String::from_utf8_lossy(bytes)
+        .trim_end()
+        .chars()
+        .map(|c| if c.is_control() && c != '\t' { '?' } else { c })
+        .collect()
 }
 
 #[cfg(test)]
@@ -91,7 +95,7 @@ mod tests {
         for i in 0..10_000 {
             stderr.push(format!("line {i}\n").as_bytes());
         }
-        stderr.push(&[b'x'; 1_000_000]);
+        stderr.push(&vec![b'x'; 1_000_000]);
         let text = stderr.text();
         assert!(text.len() < KEPT + LINE, "{}", text.len());
         assert!(text.contains("line 9999\n"));

@@ -83,7 +83,10 @@ async fn a_far_command_that_is_killed_is_an_error() {
         let error = end.unwrap_err();
         match kind {
             Kind::Native => {
-                assert!(matches!(&error, CarrierError::Exited { signal: Some(name), .. } if name == "KILL"), "{error:?}");
+                assert!(
+                    matches!(&error, CarrierError::Exited { signal: Some(name), .. } if name == "KILL"),
+                    "{error:?}"
+                );
             }
             // ssh says 255 for a signal over there.
             Kind::Openssh => assert!(matches!(error, CarrierError::SshFailed { .. }), "{error:?}"),

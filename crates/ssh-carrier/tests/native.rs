@@ -127,9 +127,10 @@ async fn a_host_with_a_certificate_of_a_known_authority_is_let_in() {
 
 #[tokio::test]
 async fn a_certificate_for_another_host_or_another_time_is_refused_with_the_reason() {
-    for (principal, validity, reason) in
-        [("venus", "+1h", "for [venus] and not for 127.0.0.1"), ("127.0.0.1", "20200101:20200102", "not valid at this time")]
-    {
+    for (principal, validity, reason) in [
+        ("venus", "+1h", "for [venus] and not for 127.0.0.1"),
+        ("127.0.0.1", "20200101:20200102", "not valid at this time"),
+    ] {
         let (sshd, _dir) = with_host_certificate(principal, validity);
         let error = call(&sshd.client()).await.unwrap_err();
         assert!(matches!(error, CarrierError::HostKey(_)), "{error:?}");
@@ -211,7 +212,8 @@ impl Agent {
         let agent = Self(child, socket.clone());
         until("the agent listens", || std::path::Path::new(&socket).exists()).await;
         for key in keys {
-            let add = Command::new("ssh-add").args(["-q", &sshd.str(key)]).env("SSH_AUTH_SOCK", &socket).status();
+            let add =
+                Command::new("ssh-add").args(["-q", &sshd.str(key)]).env("SSH_AUTH_SOCK", &socket).status();
             assert!(add.unwrap().success());
         }
         agent
@@ -241,7 +243,10 @@ async fn the_agent_s_keys_log_in_and_identities_only_keeps_to_the_named_one() {
     says_hello(&sshd.client()).await;
 
     // The public file names the key; the agent signs.
-    sshd.write_client_config(&settings(&format!("IdentitiesOnly yes\nIdentityFile {}.pub", sshd.str("held"))));
+    sshd.write_client_config(&settings(&format!(
+        "IdentitiesOnly yes\nIdentityFile {}.pub",
+        sshd.str("held")
+    )));
     says_hello(&sshd.client()).await;
 
     sshd.write_client_config(&settings("IdentitiesOnly yes"));
@@ -296,7 +301,9 @@ async fn a_jump_host_and_two_are_passed_with_each_host_verified() {
         says_hello(&config).await;
     }
     // From the configuration, and nested.
-    sshd.write_client_config("Host saturn\n ProxyJump first\nHost first\n ProxyJump zeroth\nHost zeroth\n ProxyJump none");
+    sshd.write_client_config(
+        "Host saturn\n ProxyJump first\nHost first\n ProxyJump zeroth\nHost zeroth\n ProxyJump none",
+    );
     says_hello(&sshd.client()).await;
 
     let other = Sshd::start();
@@ -317,6 +324,8 @@ async fn a_jump_host_that_may_not_forward_says_so() {
     assert!(error.to_string().contains("AllowTcpForwarding"), "{error}");
 }
 
+const TOTAL: usize = 16 << 20;
+
 #[tokio::test]
 async fn megabytes_pass_a_jump_host_unchanged() {
     let sshd = Sshd::start();
@@ -325,7 +334,6 @@ async fn megabytes_pass_a_jump_host_unchanged() {
     let mut carrier = client::connect(&config, "cat", Arc::new(NoPrompt)).await.unwrap();
     let pattern = support::Pattern::new();
     let (tx, rx) = (&mut carrier.tx, &mut carrier.rx);
-    const TOTAL: usize = 16 << 20;
     let send = async {
         for at in (0..TOTAL).step_by(32 * 1024) {
             tx.send(pattern.slice(at, 32 * 1024)).await.unwrap();

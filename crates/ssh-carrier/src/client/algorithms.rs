@@ -31,7 +31,11 @@ const REKEY_TIME: Duration = Duration::from_secs(3600);
 const MAX_PACKET: u32 = 32 * 1024;
 
 /// What russh needs to know for one host.
-pub(super) fn config(target: &Target, verifier: &Verifier, window: u32) -> Result<client::Config, CarrierError> {
+pub(super) fn config(
+    target: &Target,
+    verifier: &Verifier,
+    window: u32,
+) -> Result<client::Config, CarrierError> {
     let (key, host_key_certificates) = verifier.algorithms(&target.host_key_algorithms);
     let default = Preferred::DEFAULT;
     let filter = |name: &str, list: usize| {
@@ -46,7 +50,8 @@ pub(super) fn config(target: &Target, verifier: &Verifier, window: u32) -> Resul
     };
     let is_extension = |name: &str| name.starts_with("ext-info") || name.starts_with("kex-strict");
     let cipher: Vec<_> = CIPHERS.into_iter().filter(|name| target.ciphers.contains(name.as_ref())).collect();
-    let mac: Vec<_> = default.mac.iter().copied().filter(|name| target.macs.contains(name.as_ref())).collect();
+    let mac: Vec<_> =
+        default.mac.iter().copied().filter(|name| target.macs.contains(name.as_ref())).collect();
     let kex: Vec<_> = default
         .kex
         .iter()

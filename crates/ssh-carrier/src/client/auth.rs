@@ -31,8 +31,15 @@ struct Login<'a> {
     tried: Vec<String>,
     /// What the server would take next, once it has said so.
     methods: Option<MethodSet>,
-    /// The hash for RSA keys, once it was asked for.
-    rsa_hash: Option<Option<HashAlg>>,
+    rsa_hash: RsaHash,
+}
+
+/// With which hash an RSA key may sign here.
+#[derive(Clone, Copy)]
+enum RsaHash {
+    NotAsked,
+    Sha2(HashAlg),
+    OnlySha1,
 }
 
 /// Whether the login is done.
@@ -45,7 +52,8 @@ pub(super) async fn log_in(
     prompt: &Arc<dyn Prompt>,
     learnt: &SharedLearnt,
 ) -> Result<(), CarrierError> {
-    let mut login = Login { handle, target, prompt, tried: Vec::new(), methods: None, rsa_hash: None };
+    let mut login =
+        Login { handle, target, prompt, tried: Vec::new(), methods: None, rsa_hash: RsaHash::NotAsked };
     if login.all_methods().await? {
         return Ok(());
     }
@@ -54,7 +62,8 @@ pub(super) async fn log_in(
         let reason = reason.unwrap_or_else(|| "the connection is gone".to_owned());
         login.tried.push(format!("then {reason}"));
     }
-    let methods = login.methods.iter().flat_map(|set| set.iter()).map(<&str>::from).map(str::to_owned).collect();
+    let methods =
+        login.methods.iter().flat_map(|set| set.iter()).map(<&str>::from).map(str::to_owned).collect();
     Err(CarrierError::Auth { user: target.user.clone(), host: target.address(), tried: login.tried, methods })
 }
 
@@ -69,7 +78,8 @@ impl Login<'_> {
         }
         if self.methods.is_none() {
             // Nothing was tried, so the server has not said yet what it takes: RFC 4252 §5.2.
-            let result = self.handle.authenticate_none(&self.target.user).await.map_err(|error| self.gone(&error))?;
+            let result =
+                self.handle.authenticate_none(&self.target.user).await.map_err(|error| self.gone(&error))?;
             if self.note(None, result) {
                 return Ok(true);
             }
@@ -196,13 +206,15 @@ impl Login<'_> {
         };
         let is_plain = own.is_none();
         for certificate in own.into_iter().chain(certificate).map(Some).chain(is_plain.then_some(None)) {
-            if !self.wants(MethodKind::PublicKey) {
+            if !self.wants(MethodKind::PublicKey) || !self.may_offer(&key).await? {
                 return Ok(false);
             }
-            let Some(hash) = self.hash_for(&key).await? else { continue };
+            let hash = self.hash_for(&key);
             let (user, what) = (&self.target.user, with_certificate(&what, certificate.as_ref()));
             let result = match certificate {
-                Some(certificate) => self.handle.authenticate_certificate_with(user, certificate, hash, agent).await,
+                Some(certificate) => {
+                    self.handle.authenticate_certificate_with(user, certificate, hash, agent).await
+                }
                 None => self.handle.authenticate_publickey_with(user, key.clone(), hash, agent).await,
             };
             match result {
@@ -211,7 +223,9 @@ impl Login<'_> {
                         return Ok(true);
                     }
                 }
-                Err(AgentAuthError::Key(error)) => self.tried.push(format!("{what} accepted, but the agent did not sign: {error}")),
+                Err(AgentAuthError::Key(error)) => {
+                    self.tried.push(format!("{what} accepted, but the agent did not sign: {error}"));
+                }
                 Err(AgentAuthError::Send(_)) => return Err(self.gone(&russh::Error::Disconnect)),
             }
         }
@@ -222,10 +236,10 @@ impl Login<'_> {
         let name = file.path.display().to_string();
         let tries = if self.target.auth.batch { 0 } else { self.target.auth.password_prompts };
         for certificate in file.certificate.clone().map(Some).into_iter().chain([None]) {
-            if !self.wants(MethodKind::PublicKey) {
+            if !self.wants(MethodKind::PublicKey) || !self.may_offer(&file.public).await? {
                 return Ok(false);
             }
-            let Some(hash) = self.hash_for(&file.public).await? else { continue };
+            let hash = self.hash_for(&file.public);
             let (user, what) = (&self.target.user, with_certificate(&name, certificate.as_ref()));
             let key = file.public.clone();
             let mut signer = FileSigner { file, prompt: self.prompt, tries };
@@ -248,23 +262,32 @@ impl Login<'_> {
         Ok(false)
     }
 
-    /// The hash to sign with: RSA has several, other keys have their own. `None`: the server takes RSA only with
-    /// SHA-1, which is not done.
-    async fn hash_for(&mut self, key: &PublicKey) -> Result<Option<Option<HashAlg>>, CarrierError> {
+    /// Whether this server can take a signature of this key. RSA is not offered with SHA-1.
+    async fn may_offer(&mut self, key: &PublicKey) -> Result<bool, CarrierError> {
         if !key.algorithm().is_rsa() {
-            return Ok(Some(None));
+            return Ok(true);
         }
-        if self.rsa_hash.is_none() {
-            let best = self.handle.best_supported_rsa_hash().await.map_err(|error| self.gone(&error))?;
-            // A server that does not list its algorithms (RFC 8308) is taken to know RFC 8332.
-            self.rsa_hash = Some(best.unwrap_or(Some(HashAlg::Sha512)));
+        if let RsaHash::NotAsked = self.rsa_hash {
+            self.rsa_hash =
+                match self.handle.best_supported_rsa_hash().await.map_err(|error| self.gone(&error))? {
+                    Some(Some(hash)) => RsaHash::Sha2(hash),
+                    Some(None) => RsaHash::OnlySha1,
+                    // A server that does not list its algorithms (RFC 8308) is taken to know RFC 8332.
+                    None => RsaHash::Sha2(HashAlg::Sha512),
+                };
         }
-        match self.rsa_hash.flatten() {
-            Some(hash) => Ok(Some(Some(hash))),
-            None => {
-                self.tried.push("an RSA key was not offered: the server knows it only with SHA-1".to_owned());
-                Ok(None)
-            }
+        if let RsaHash::OnlySha1 = self.rsa_hash {
+            self.tried.push("an RSA key was not offered: the server knows it only with SHA-1".to_owned());
+            return Ok(false);
+        }
+        Ok(true)
+    }
+
+    /// The hash to sign with: RSA has several, other keys have their own.
+    fn hash_for(&self, key: &PublicKey) -> Option<HashAlg> {
+        match self.rsa_hash {
+            RsaHash::Sha2(hash) if key.algorithm().is_rsa() => Some(hash),
+            _ => None,
         }
     }
 
@@ -278,10 +301,14 @@ impl Login<'_> {
             if !self.wants(MethodKind::KeyboardInteractive) {
                 break;
             }
-            let start = self.handle.authenticate_keyboard_interactive_start(&self.target.user, None::<String>);
+            let start =
+                self.handle.authenticate_keyboard_interactive_start(&self.target.user, None::<String>);
             let mut reply = start.await.map_err(|error| self.gone(&error))?;
             for _ in 0..MOST_ROUNDS {
-                let KeyboardInteractiveAuthResponse::InfoRequest { name, instructions, prompts } = reply else { break };
+                let KeyboardInteractiveAuthResponse::InfoRequest { name, instructions, prompts } = reply
+                else {
+                    break;
+                };
                 for text in [name, instructions].iter().filter(|text| !text.is_empty()) {
                     self.prompt.banner(&printable(text.as_bytes()));
                 }

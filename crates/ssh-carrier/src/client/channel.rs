@@ -23,7 +23,8 @@ const EXTENDED_DATA_STDERR: u32 = 1;
 pub(super) async fn exec(mut way: Way, target: &Target, command: &str) -> Result<Carrier, CarrierError> {
     let host = target.address();
     let address = way.hops.first().and_then(|hop| hop.address).map(|address| address.ip());
-    let hop = way.hops.last_mut().ok_or_else(|| CarrierError::Config("there is no host to call".to_owned()))?;
+    let hop =
+        way.hops.last_mut().ok_or_else(|| CarrierError::Config("there is no host to call".to_owned()))?;
     let failed = |error: russh::Error| match error {
         russh::Error::ChannelOpenFailure(ChannelOpenFailure::AdministrativelyProhibited) => {
             CarrierError::ExecRefused { host: host.clone() }
@@ -72,7 +73,7 @@ impl ClientTx {
     /// waiting too: a window that nobody will ever open must not keep us.
     fn poll_or_reason(
         &mut self,
-        step: Poll<io::Result<()>>,
+        step: &Poll<io::Result<()>>,
         cx: &mut Context<'_>,
     ) -> Poll<Result<(), CarrierError>> {
         if let Poll::Ready(Ok(())) = step {
@@ -89,7 +90,7 @@ impl ClientTx {
 impl CarrierTx for ClientTx {
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), CarrierError>> {
         let step = self.sender.poll_ready(cx);
-        self.poll_or_reason(step, cx)
+        self.poll_or_reason(&step, cx)
     }
 
     fn start_send(&mut self, chunk: Bytes) -> Result<(), CarrierError> {
@@ -99,7 +100,7 @@ impl CarrierTx for ClientTx {
 
     fn poll_finish(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), CarrierError>> {
         let step = self.sender.poll_finish(cx);
-        self.poll_or_reason(step, cx)
+        self.poll_or_reason(&step, cx)
     }
 }
 
@@ -132,6 +133,6 @@ impl CarrierRx for ClientRx {
             host: self.host.clone(),
             reason: "the connection broke".to_owned(),
         });
-        Poll::Ready(ending.into_result(&self.stderr, self.opening.text()).map(|()| None))
+        Poll::Ready(ending.into_result(&self.stderr, self.opening.text().as_deref()).map(|()| None))
     }
 }

@@ -84,7 +84,8 @@ async fn tcp(target: &Target) -> Result<Stream, CarrierError> {
 async fn connect(address: SocketAddr, bind: Option<&str>) -> io::Result<TcpStream> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
     if let Some(bind) = bind {
-        let local: IpAddr = bind.parse().map_err(|_| io::Error::other(format!("BindAddress {bind} is no address")))?;
+        let local: IpAddr =
+            bind.parse().map_err(|_| io::Error::other(format!("BindAddress {bind} is no address")))?;
         socket.bind(SocketAddr::new(local, 0))?;
     }
     let stream = socket.connect(address).await?;
@@ -110,7 +111,9 @@ fn proxy_command(command: &str, target: &Target) -> Result<Stream, CarrierError>
         .kill_on_drop(true)
         .spawn()
         .map_err(|source| CarrierError::Spawn { program: "/bin/sh".into(), source })?;
-    let (Some(write), Some(read), Some(mut pipe)) = (child.stdin.take(), child.stdout.take(), child.stderr.take()) else {
+    let (Some(write), Some(read), Some(mut pipe)) =
+        (child.stdin.take(), child.stdout.take(), child.stderr.take())
+    else {
         return Err(CarrierError::Config("the ProxyCommand started without its pipes".to_owned()));
     };
     tokio::spawn(async move {
@@ -122,7 +125,11 @@ fn proxy_command(command: &str, target: &Target) -> Result<Stream, CarrierError>
             stderr.push(&buffer[..n]);
         }
     });
-    Ok(Stream { read: Box::new(WithChild { inner: read, _child: child }), write: Box::new(write), address: None })
+    Ok(Stream {
+        read: Box::new(WithChild { inner: read, _child: child }),
+        write: Box::new(write),
+        address: None,
+    })
 }
 
 /// A pipe from a child that is killed when the pipe is dropped.
@@ -132,7 +139,11 @@ struct WithChild<T> {
 }
 
 impl<T: AsyncRead + Unpin> AsyncRead for WithChild<T> {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         Pin::new(&mut self.inner).poll_read(cx, buf)
     }
 }

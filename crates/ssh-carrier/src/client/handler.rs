@@ -86,21 +86,35 @@ impl Handler for Events {
         Ok(true)
     }
 
-    async fn kex_done(&mut self, _: Option<&[u8]>, names: &Names, _: &mut Session) -> Result<(), HandlerError> {
-        tracing::debug!(host = self.host, cipher = names.cipher.as_ref(), kex = names.kex.as_ref(), "keys exchanged");
+    async fn kex_done(
+        &mut self,
+        _: Option<&[u8]>,
+        names: &Names,
+        _: &mut Session,
+    ) -> Result<(), HandlerError> {
+        tracing::debug!(
+            host = self.host,
+            cipher = names.cipher.as_ref(),
+            kex = names.kex.as_ref(),
+            "keys exchanged"
+        );
         self.learn(|learnt| learnt.cipher = Some(names.cipher.as_ref().to_owned()));
         Ok(())
     }
 
     async fn auth_banner(&mut self, banner: &str, _: &mut Session) -> Result<(), HandlerError> {
-        let text: Vec<String> = banner.lines().map(|line| crate::stderr::printable(line.as_bytes())).collect();
+        let text: Vec<String> =
+            banner.lines().map(|line| crate::stderr::printable(line.as_bytes())).collect();
         self.prompt.banner(&text.join("\n"));
         Ok(())
     }
 
     async fn exit_status(&mut self, _: ChannelId, status: u32, _: &mut Session) -> Result<(), HandlerError> {
-        self.exit =
-            Some(if status == 0 { Ending::Clean } else { Ending::Exited { status: Some(status), signal: None } });
+        self.exit = Some(if status == 0 {
+            Ending::Clean
+        } else {
+            Ending::Exited { status: Some(status), signal: None }
+        });
         Ok(())
     }
 

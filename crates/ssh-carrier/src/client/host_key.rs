@@ -48,7 +48,9 @@ impl Verifier {
         let policy = &target.host_keys;
         let mut known = KnownHosts::default();
         for file in policy.user_files.iter().chain(&policy.global_files) {
-            known.read(file).map_err(|error| CarrierError::io(format!("reading {}", file.display()), error))?;
+            known
+                .read(file)
+                .map_err(|error| CarrierError::io(format!("reading {}", file.display()), error))?;
         }
         // ssh_config(5), HostKeyAlias: the alias stands alone, without a port.
         let (name, plain_name) = match &policy.alias {
@@ -78,10 +80,15 @@ impl Verifier {
     /// The host key algorithms to ask for, as plain keys and as certificates. Those of recorded keys come first, so
     /// that the host shows a key that can be compared; certificates are asked for only where an authority is known.
     pub(super) fn algorithms(&self, allowed: &Allowed) -> (Vec<Algorithm>, Vec<Algorithm>) {
-        let recorded: Vec<Algorithm> =
-            self.entries().filter(|(marker, _, _)| *marker == Marker::HostKey).map(|(_, key, _)| key.algorithm()).collect();
+        let recorded: Vec<Algorithm> = self
+            .entries()
+            .filter(|(marker, _, _)| *marker == Marker::HostKey)
+            .map(|(_, key, _)| key.algorithm())
+            .collect();
         let is_recorded = |algorithm: &Algorithm| {
-            recorded.iter().any(|known| known == algorithm || (known.clone().is_rsa() && algorithm.clone().is_rsa()))
+            recorded
+                .iter()
+                .any(|known| known == algorithm || (known.clone().is_rsa() && algorithm.clone().is_rsa()))
         };
         let (mut plain, others): (Vec<_>, Vec<_>) = ALGORITHMS.into_iter().partition(is_recorded);
         plain.extend(others);
@@ -95,13 +102,15 @@ impl Verifier {
     }
 
     /// Judges what the host showed. A new key is recorded where the user asked for that.
-    pub(super) fn verify(&self, shown: &PublicKeyOrCertificate) -> Result<(), HostKeyError> {
+    pub(super) fn verify(&self, shown: &PublicKeyOrCertificate) -> Result<(), Box<HostKeyError>> {
         let key = shown.public_key();
         let mut refused = None;
         if let Some(certificate) = shown.certificate() {
             match self.judge_certificate(certificate, now()) {
                 Ok(()) => return Ok(()),
-                Err(CertificateProblem::Revoked(at)) => return Err(self.error(&key, HostKeyProblem::Revoked { at }, None)),
+                Err(CertificateProblem::Revoked(at)) => {
+                    return Err(self.error(&key, HostKeyProblem::Revoked { at }, None));
+                }
                 // As OpenSSH does: the key inside may be known by itself.
                 Err(CertificateProblem::Refused(why)) => refused = Some(why),
             }
@@ -161,7 +170,9 @@ impl Verifier {
     /// Where a different key of the same type is recorded for a name, with this key not being recorded for it.
     fn conflict(&self, name: &str, key: &PublicKey) -> Option<String> {
         let same_type = || {
-            self.known.of(name).filter(|entry| entry.marker == Marker::HostKey && entry.key.algorithm() == key.algorithm())
+            self.known
+                .of(name)
+                .filter(|entry| entry.marker == Marker::HostKey && entry.key.algorithm() == key.algorithm())
         };
         if same_type().any(|entry| entry.key.key_data() == key.key_data()) {
             return None;
@@ -200,7 +211,9 @@ impl Verifier {
             return refuse(format!("it is for [{names}] and not for {}", self.principal));
         }
         if now < certificate.valid_after() || now >= certificate.valid_before() {
-            return refuse("it is not valid at this time; check the clock here, or have it renewed there".to_owned());
+            return refuse(
+                "it is not valid at this time; check the clock here, or have it renewed there".to_owned(),
+            );
         }
         if certificate.validate_at(now, [&fingerprint]).is_err() {
             return refuse("its signature is wrong".to_owned());
@@ -213,22 +226,29 @@ impl Verifier {
         let line = known_hosts::line(name.as_deref().unwrap_or(&self.name), key);
         let fingerprint = key.fingerprint(HashAlg::Sha256);
         match known_hosts::append(&self.file, &line) {
-            Ok(()) => tracing::warn!(host = self.name, %fingerprint, file = %self.file.display(), "recorded a new host key"),
+            Ok(()) => {
+                tracing::warn!(host = self.name, %fingerprint, file = %self.file.display(), "recorded a new host key");
+            }
             Err(error) => {
                 tracing::warn!(host = self.name, %fingerprint, file = %self.file.display(), %error, "cannot record a new host key");
             }
         }
     }
 
-    fn error(&self, key: &PublicKey, problem: HostKeyProblem, certificate: Option<String>) -> HostKeyError {
-        HostKeyError {
+    fn error(
+        &self,
+        key: &PublicKey,
+        problem: HostKeyProblem,
+        certificate: Option<String>,
+    ) -> Box<HostKeyError> {
+        Box::new(HostKeyError {
             host: self.name.clone(),
             problem,
             fingerprint: key.fingerprint(HashAlg::Sha256).to_string(),
             line: known_hosts::line(&self.name, key),
             file: self.file.clone(),
             certificate,
-        }
+        })
     }
 }
 

@@ -41,7 +41,9 @@ impl KeyFile {
     pub(super) fn load(path: &Path, certificates: &[Certificate]) -> Result<Option<Self>, Reason> {
         let text = match read_private(path) {
             Ok(text) => text,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(public_beside(path, certificates)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return Ok(public_beside(path, certificates));
+            }
             Err(error) => return Err(error.to_string()),
         };
         if let Ok(public) = PublicKey::from_openssh(text.lines().next().unwrap_or_default()) {
@@ -57,7 +59,9 @@ impl KeyFile {
             .or_else(|_| load_public_key(with_suffix(path, ".pub")));
         match public {
             Ok(public) => Ok(Some(Self::new(path, public, Secret::Locked(Arc::new(text)), certificates))),
-            Err(_) => Err("cannot be read as a private key; if it is encrypted, put its .pub beside it".to_owned()),
+            Err(_) => {
+                Err("cannot be read as a private key; if it is encrypted, put its .pub beside it".to_owned())
+            }
         }
     }
 
@@ -89,7 +93,9 @@ impl KeyFile {
         let unlocked = tokio::task::spawn_blocking(move || {
             for _ in 0..tries {
                 let Some(passphrase) = prompt.ask(&question) else {
-                    return Err("is encrypted, and nobody can be asked for its passphrase: load it with ssh-add");
+                    return Err(
+                        "is encrypted, and nobody can be asked for its passphrase: load it with ssh-add",
+                    );
                 };
                 if let Ok(key) = decode_secret_key(&text, Some(passphrase.expose())) {
                     return Ok(Arc::new(key));
@@ -180,7 +186,8 @@ mod tests {
 
     fn keygen(dir: &Path, args: &[&str]) -> PathBuf {
         let path = dir.join("key");
-        let status = std::process::Command::new("ssh-keygen").args(["-q", "-f"]).arg(&path).args(args).status();
+        let status =
+            std::process::Command::new("ssh-keygen").args(["-q", "-f"]).arg(&path).args(args).status();
         assert!(status.expect("ssh-keygen must be installed").success());
         path
     }

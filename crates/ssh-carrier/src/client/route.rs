@@ -83,7 +83,11 @@ mod tests {
 
     #[test]
     fn jump_hosts_are_read_as_ssh_writes_them() {
-        let jump = |user: Option<&str>, host: &str, port| Jump { user: user.map(Into::into), host: host.into(), port };
+        let jump = |user: Option<&str>, host: &str, port| Jump {
+            user: user.map(Into::into),
+            host: host.into(),
+            port,
+        };
         for (text, expected) in [
             ("venus", jump(None, "venus", None)),
             ("me@venus:2222", jump(Some("me"), "venus", Some(2222))),

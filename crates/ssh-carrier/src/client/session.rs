@@ -76,14 +76,18 @@ impl Hop {
         let stop = CloseOnDrop(ring.closer());
         let gate = Some(ring.gate());
         let handshake = tokio::time::timeout(limit, connect_stream(config, ring, events));
-        let mut handle = handshake.await.map_err(timeout("the SSH handshake with"))?.map_err(|error| failed(error, target))?;
+        let mut handle = handshake
+            .await
+            .map_err(timeout("the SSH handshake with"))?
+            .map_err(|error| failed(error, target))?;
         auth::log_in(&mut handle, target, prompt, &learnt).await?;
         Ok(Self { handle, learnt, ending, gate, address, stop })
     }
 
     /// A stream to `target` through this host.
     async fn forward(&mut self, target: &Target) -> Result<Stream, CarrierError> {
-        let open = self.handle.channel_open_direct_tcpip(&target.host, u32::from(target.port), "127.0.0.1", 0);
+        let open =
+            self.handle.channel_open_direct_tcpip(&target.host, u32::from(target.port), "127.0.0.1", 0);
         let channel = open.await.map_err(|error| CarrierError::Jump {
             via: self.name(),
             target: target.address(),
@@ -92,12 +96,14 @@ impl Hop {
                 other => explain(&other),
             },
         })?;
-        let gate = self.gate.take().ok_or_else(|| CarrierError::Config("a jump host is used twice".to_owned()))?;
+        let gate =
+            self.gate.take().ok_or_else(|| CarrierError::Config("a jump host is used twice".to_owned()))?;
         Ok(Stream::through(channel, gate))
     }
 
     fn name(&self) -> String {
-        self.address.map_or_else(|| "the jump host".to_owned(), |address| format!("the jump host at {address}"))
+        self.address
+            .map_or_else(|| "the jump host".to_owned(), |address| format!("the jump host at {address}"))
     }
 
     pub(super) fn cipher(&self) -> Option<String> {

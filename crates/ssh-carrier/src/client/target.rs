@@ -140,9 +140,13 @@ impl Target {
             let list = settings.get(key).unwrap_or(default);
             list.split_ascii_whitespace().filter(|file| *file != "none").map(path).collect()
         };
-        let proxy_command = settings.some("proxycommand").map(|command| tokens.expand(command)).transpose()?;
+        let proxy_command =
+            settings.some("proxycommand").map(|command| tokens.expand(command)).transpose()?;
         if settings.some("knownhostscommand").is_some() {
-            tracing::warn!(host, "KnownHostsCommand is not supported and ignored; use the openssh carrier for it");
+            tracing::warn!(
+                host,
+                "KnownHostsCommand is not supported and ignored; use the openssh carrier for it"
+            );
         }
 
         Ok(Self {
@@ -159,9 +163,16 @@ impl Target {
                 hash: settings.switch("hashknownhosts", false),
             },
             auth: auth(config, settings, &tokens)?,
-            jump: config.jump.as_deref().or_else(|| settings.get("proxyjump")).filter(|jump| *jump != "none").map(str::to_owned),
+            jump: config
+                .jump
+                .as_deref()
+                .or_else(|| settings.get("proxyjump"))
+                .filter(|jump| *jump != "none")
+                .map(str::to_owned),
             proxy_command,
-            connect_timeout: settings.number("connecttimeout").map_or(CONNECT_TIMEOUT_DEFAULT, Duration::from_secs),
+            connect_timeout: settings
+                .number("connecttimeout")
+                .map_or(CONNECT_TIMEOUT_DEFAULT, Duration::from_secs),
             family: match settings.get("addressfamily") {
                 Some("inet") => Family::V4,
                 Some("inet6") => Family::V6,
@@ -182,7 +193,11 @@ impl Target {
 
     /// `host:port`, for people.
     pub(super) fn address(&self) -> String {
-        if self.host.contains(':') { format!("[{}]:{}", self.host, self.port) } else { format!("{}:{}", self.host, self.port) }
+        if self.host.contains(':') {
+            format!("[{}]:{}", self.host, self.port)
+        } else {
+            format!("{}:{}", self.host, self.port)
+        }
     }
 }
 
@@ -216,7 +231,10 @@ fn unknown(strict: Option<&str>, host: &str) -> Unknown {
         Some("accept-new") => Unknown::Accept,
         Some("no" | "false" | "off") => {
             // OpenSSH would go on even with a changed key; that is not offered here.
-            tracing::warn!(host, "StrictHostKeyChecking=no is taken as accept-new: a changed host key is still refused");
+            tracing::warn!(
+                host,
+                "StrictHostKeyChecking=no is taken as accept-new: a changed host key is still refused"
+            );
             Unknown::Accept
         }
         // `ask` too: the fingerprint and the line to add are in the error.
@@ -224,7 +242,11 @@ fn unknown(strict: Option<&str>, host: &str) -> Unknown {
     }
 }
 
-fn auth(config: &ClientConfig, settings: &SshConfig, tokens: &Tokens<'_>) -> Result<AuthPolicy, CarrierError> {
+fn auth(
+    config: &ClientConfig,
+    settings: &SshConfig,
+    tokens: &Tokens<'_>,
+) -> Result<AuthPolicy, CarrierError> {
     let mut identities = config.identities.clone();
     let configured: Vec<&str> = settings.all("identityfile").collect();
     let configured = if configured.is_empty() { IDENTITIES_DEFAULT.to_vec() } else { configured };
@@ -235,7 +257,9 @@ fn auth(config: &ClientConfig, settings: &SshConfig, tokens: &Tokens<'_>) -> Res
         }
     }
     let agent = match settings.get("identityagent") {
-        None | Some("SSH_AUTH_SOCK") => std::env::var_os("SSH_AUTH_SOCK").filter(|s| !s.is_empty()).map(Into::into),
+        None | Some("SSH_AUTH_SOCK") => {
+            std::env::var_os("SSH_AUTH_SOCK").filter(|s| !s.is_empty()).map(Into::into)
+        }
         Some("none") => None,
         Some(variable) if variable.starts_with('$') && !variable.starts_with("${") => {
             std::env::var_os(&variable[1..]).map(Into::into)
@@ -244,7 +268,10 @@ fn auth(config: &ClientConfig, settings: &SshConfig, tokens: &Tokens<'_>) -> Res
     };
     Ok(AuthPolicy {
         identities,
-        certificates: settings.all("certificatefile").map(|file| tokens.path(file)).collect::<Result<_, _>>()?,
+        certificates: settings
+            .all("certificatefile")
+            .map(|file| tokens.path(file))
+            .collect::<Result<_, _>>()?,
         identities_only: settings.switch("identitiesonly", false),
         agent,
         publickey: !matches!(settings.get("pubkeyauthentication"), Some("no" | "false")),

@@ -15,7 +15,13 @@ pub(super) struct Tokens<'a> {
 }
 
 impl<'a> Tokens<'a> {
-    pub(super) fn new(given: &'a str, host: &'a str, port: u16, user: &'a str, alias: Option<&'a str>) -> Self {
+    pub(super) fn new(
+        given: &'a str,
+        host: &'a str,
+        port: u16,
+        user: &'a str,
+        alias: Option<&'a str>,
+    ) -> Self {
         Self { given, host, port, user, alias, home: std::env::home_dir() }
     }
 
@@ -29,7 +35,9 @@ impl<'a> Tokens<'a> {
     }
 
     fn home(&self) -> Result<&PathBuf, CarrierError> {
-        self.home.as_ref().ok_or_else(|| CarrierError::Config("the home directory is not known; set HOME".to_owned()))
+        self.home
+            .as_ref()
+            .ok_or_else(|| CarrierError::Config("the home directory is not known; set HOME".to_owned()))
     }
 
     /// Any text, with the tokens replaced.
@@ -85,7 +93,10 @@ mod tests {
     #[test]
     fn each_token_stands_for_its_value_and_unknown_ones_are_errors() {
         let tokens = Tokens::new("saturn", "10.0.0.1", 2222, "vpn", None);
-        assert_eq!(tokens.expand("%n %h %p %r %k 100%% $x").unwrap(), "saturn 10.0.0.1 2222 vpn saturn 100% $x");
+        assert_eq!(
+            tokens.expand("%n %h %p %r %k 100%% $x").unwrap(),
+            "saturn 10.0.0.1 2222 vpn saturn 100% $x"
+        );
         assert!(tokens.expand("%Z").is_err());
         assert!(tokens.expand("%").is_err());
         assert!(tokens.expand("${UNCLOSED").is_err());

@@ -89,7 +89,8 @@ pub(super) fn command_line(
 pub(super) async fn aes_gcm_first(config: &OpensshConfig, program: &Path) -> Option<String> {
     let (args, none) = (destination_args(config), ["-F".into(), "none".into()]);
     let configured = SshConfig::ask(program, &args, &config.host);
-    let (configured, default) = try_join(configured, SshConfig::ask(program, &none, "localhost")).await.ok()?;
+    let (configured, default) =
+        try_join(configured, SshConfig::ask(program, &none, "localhost")).await.ok()?;
     let default = default.get("ciphers")?;
     (configured.get("ciphers") == Some(default)).then(|| reorder(default))
 }

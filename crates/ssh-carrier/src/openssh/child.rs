@@ -34,7 +34,11 @@ const SSH_FAILED: i32 = 255;
 /// carrier must live on to let the caller say goodbye to the other end. `ssh` respects a signal that is ignored.
 const IGNORE_INTERRUPT: &str = r#"trap '' INT; exec "$@""#;
 
-pub(super) fn start(program: PathBuf, args: Vec<OsString>, config: &OpensshConfig) -> Result<Carrier, CarrierError> {
+pub(super) fn start(
+    program: PathBuf,
+    args: Vec<OsString>,
+    config: &OpensshConfig,
+) -> Result<Carrier, CarrierError> {
     let spawn = |source| CarrierError::Spawn { program: program.clone(), source };
     let (child_stdin, our_end) = io::pipe().map_err(spawn)?;
     let tx = FdTx::new(nonblocking(our_end.into()).map_err(spawn)?).map_err(spawn)?;
@@ -62,8 +66,20 @@ pub(super) fn start(program: PathBuf, args: Vec<OsString>, config: &OpensshConfi
 
     let guard = Arc::new(stop.drop_guard());
     Ok(Carrier {
-        tx: Box::new(OpensshTx { fd: tx, ending: ending.clone(), stderr: stderr.clone(), _guard: Arc::clone(&guard) }),
-        rx: Box::new(OpensshRx { fd: rx, ending, stderr, opening: Opening::default(), exited: false, _guard: guard }),
+        tx: Box::new(OpensshTx {
+            fd: tx,
+            ending: ending.clone(),
+            stderr: stderr.clone(),
+            _guard: Arc::clone(&guard),
+        }),
+        rx: Box::new(OpensshRx {
+            fd: rx,
+            ending,
+            stderr,
+            opening: Opening::default(),
+            exited: false,
+            _guard: guard,
+        }),
         info: CarrierInfo { kind: CarrierKind::Openssh, peer, address: None, cipher: None },
     })
 }
@@ -105,7 +121,10 @@ async fn attend(
         Ok(status) if status.code() == Some(SSH_FAILED) => Ending::SshFailed { program },
         Ok(status) if status.success() => Ending::Clean,
         Ok(status) => exited(status),
-        Err(error) => Ending::Ssh { host: program.display().to_string(), reason: format!("cannot wait for it: {error}") },
+        Err(error) => Ending::Ssh {
+            host: program.display().to_string(),
+            reason: format!("cannot wait for it: {error}"),
+        },
     });
 }
 
@@ -123,13 +142,11 @@ async fn terminate(child: &mut Child) -> io::Result<ExitStatus> {
         // Not reaped yet, so the number is still this child's.
         let _ = kill_process(pid, Signal::TERM);
     }
-    match tokio::time::timeout(TERMINATE_PATIENCE, child.wait()).await {
-        Ok(status) => status,
-        Err(_) => {
-            child.start_kill()?;
-            child.wait().await
-        }
+    if let Ok(status) = tokio::time::timeout(TERMINATE_PATIENCE, child.wait()).await {
+        return status;
     }
+    child.start_kill()?;
+    child.wait().await
 }
 
 async fn read_stderr(pipe: Option<ChildStderr>, stderr: Stderr) {
@@ -206,12 +223,16 @@ impl CarrierRx for OpensshRx {
                 // An `ssh` that is gone ends the stream even if something it started holds the pipe open, but only
                 // after one more look at the pipe: it may have written between the last look and its end.
                 Poll::Pending => {}
-                Poll::Ready(Err(error)) => return Poll::Ready(Err(CarrierError::io("reading from ssh", error))),
+                Poll::Ready(Err(error)) => {
+                    return Poll::Ready(Err(CarrierError::io("reading from ssh", error)));
+                }
             }
             let ending = ready!(self.ending.poll(cx));
             if self.exited {
                 let ending = ending.unwrap_or(Ending::Exited { status: None, signal: None });
-                return Poll::Ready(ending.into_result(&self.stderr, self.opening.text()).map(|()| None));
+                return Poll::Ready(
+                    ending.into_result(&self.stderr, self.opening.text().as_deref()).map(|()| None),
+                );
             }
             self.exited = true;
         }

@@ -90,7 +90,8 @@ fn from_fds(input: OwnedFd, output: OwnedFd, config: &StdioConfig) -> Result<Car
     let (output, output_flags) = private(output, OFlags::WRONLY).map_err(prepared)?;
     let rx = StdioRx { fd: FdRx::new(input).map_err(prepared)?, _flags: input_flags, _raw: raw.clone() };
     let tx = StdioTx { fd: FdTx::new(output).map_err(prepared)?, flags: output_flags, raw };
-    let info = CarrierInfo { kind: CarrierKind::Stdio, peer: config.peer.clone(), address: None, cipher: None };
+    let info =
+        CarrierInfo { kind: CarrierKind::Stdio, peer: config.peer.clone(), address: None, cipher: None };
     Ok(Carrier { tx: Box::new(tx), rx: Box::new(rx), info })
 }
 

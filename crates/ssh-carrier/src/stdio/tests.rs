@@ -115,7 +115,10 @@ async fn a_regular_file_is_refused() {
 #[test]
 fn ssh_connection_says_who_calls() {
     let config = StdioConfig::from_ssh_connection(Some("192.0.2.7 50022 192.0.2.1 22"));
-    assert_eq!(config, StdioConfig { allow_pty: true, peer: "192.0.2.7:50022".into(), address: Some([192, 0, 2, 7].into()) });
+    assert_eq!(
+        config,
+        StdioConfig { allow_pty: true, peer: "192.0.2.7:50022".into(), address: Some([192, 0, 2, 7].into()) }
+    );
     let config = StdioConfig::from_ssh_connection(Some("2001:db8::7 50022 2001:db8::1 22"));
     assert_eq!(config.peer, "[2001:db8::7]:50022");
     assert!(!StdioConfig::from_ssh_connection(Some("nonsense")).allow_pty);
