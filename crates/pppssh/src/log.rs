@@ -51,16 +51,16 @@ pub enum LogError {
     #[error(transparent)]
     Refused(#[from] ConfigError),
     /// The file cannot be opened.
-    #[error("cannot append to the log {}: {source}", path.display())]
+    #[error("cannot append to the log {}: {reason}", path.display())]
     Open {
         /// The file.
         path: PathBuf,
         /// The system's reason.
-        source: io::Error,
+        reason: io::Error,
     },
     /// `RUST_LOG` is not a filter.
     #[error("RUST_LOG is not a filter: {0}")]
-    Filter(#[from] tracing_subscriber::filter::ParseError),
+    Filter(tracing_subscriber::filter::ParseError),
 }
 
 impl LogArgs {
@@ -97,7 +97,8 @@ impl LogArgs {
             Trust::Own => std::env::var("RUST_LOG").ok().filter(|filter| !filter.is_empty()),
             Trust::Elevated(_) => None,
         };
-        let filter = EnvFilter::try_new(from_env.as_deref().unwrap_or(self.filter()))?;
+        let filter =
+            EnvFilter::try_new(from_env.as_deref().unwrap_or(self.filter())).map_err(LogError::Filter)?;
         let writer = match &self.log_file {
             Some(path) => BoxMakeWriter::new(Mutex::new(append(path.clone())?)),
             None => BoxMakeWriter::new(io::stderr),
@@ -130,7 +131,7 @@ impl FormatTime for Clock {
 
 fn append(path: PathBuf) -> Result<File, LogError> {
     let opened = OpenOptions::new().append(true).create(true).mode(0o600).open(&path);
-    opened.map_err(|source| LogError::Open { path, source })
+    opened.map_err(|reason| LogError::Open { path, reason })
 }
 
 #[cfg(test)]

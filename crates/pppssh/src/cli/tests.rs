@@ -89,8 +89,7 @@ fn the_manual_lists_verbs_exit_codes_and_files() {
     let mut page = Vec::new();
     man(&ManArgs { verb: None, dir: None }, &mut page).unwrap();
     let page = String::from_utf8(page).unwrap();
-    for word in ["EXIT STATUS", "the peer no longer answers echo requests", "FILES", "pppssh\\-connect(1)"]
-    {
+    for word in ["EXIT STATUS", "the peer no longer answers echo requests", "FILES", "pppssh\\-connect(1)"] {
         assert!(page.contains(word), "{word} in {page}");
     }
     let mut connect = Vec::new();

@@ -37,9 +37,14 @@ impl Class {
             Self::Lowers => "only lower it",
             Self::OnlyOff => "only switch it off",
             Self::OnlyOn => "only switch it on",
-            Self::UnderRuntimeDir => "only choose a path below his own runtime directory",
+            Self::UnderRuntimeDir => "only put it below his own runtime directory",
             Self::Widens => "not change it",
         }
+    }
+
+    /// The same, naming the key.
+    pub(super) fn permission_on(self, key: &str) -> String {
+        self.permission().replacen(" it", &format!(" `{key}`"), 1)
     }
 
     /// Whether a caller may replace `profile`'s value by `wanted`. `runtime_dirs` are the caller's own.
@@ -78,6 +83,22 @@ mod tests {
             &wanted.into(),
             &["/tmp/pppssh-7".into(), "/run/user/7/pppssh".into()],
         )
+    }
+
+    #[test]
+    fn a_permission_names_its_key() {
+        let texts = Class::ALL.map(|class| class.permission_on("k"));
+        assert_eq!(
+            texts,
+            [
+                "set `k` freely",
+                "only lower `k`",
+                "only switch `k` off",
+                "only switch `k` on",
+                "only put `k` below his own runtime directory",
+                "not change `k`"
+            ]
+        );
     }
 
     #[test]

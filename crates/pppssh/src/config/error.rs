@@ -11,12 +11,12 @@ use super::{Class, ProfileName};
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// A file could not be read.
-    #[error("cannot read {}: {source}", path.display())]
+    #[error("cannot read {}: {reason}", path.display())]
     Read {
         /// The file.
         path: PathBuf,
         /// The system's reason.
-        source: io::Error,
+        reason: io::Error,
     },
     /// A file is not good TOML, has an unknown key, or a key has a bad value.
     #[error("{}:{line}: {message}", path.display())]
@@ -56,14 +56,14 @@ pub enum ConfigError {
     },
     /// The binary has rights its caller has not, and there is no profile for him to use.
     #[error(
-        "pppssh has capabilities from its file and does only what a profile in {} allows: {source}",
+        "pppssh has capabilities from its file and does only what a profile in {} allows: {reason}",
         dir.display()
     )]
     Untrusted {
         /// The directory of the profiles.
         dir: PathBuf,
         /// What is wrong with the file.
-        source: TrustError,
+        reason: TrustError,
     },
     /// The profile does not name the caller.
     #[error(
@@ -80,8 +80,8 @@ pub enum ConfigError {
     },
     /// A flag would change what root laid down.
     #[error(
-        "{flag} is refused: pppssh has capabilities from its file, and the caller may {permission} where `{key}` is \
-         concerned; root may set `{key}` in {file}", permission = class.permission(), file = path.display()
+        "{flag} is refused: pppssh has capabilities from its file, and the caller may {permission}; root may set \
+         `{key}` in {file}", permission = class.permission_on(key), file = path.display()
     )]
     Refused {
         /// The flag.

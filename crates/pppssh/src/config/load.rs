@@ -150,9 +150,9 @@ impl Builder {
 
     /// For a privileged process: the file must be root's, and name the caller.
     fn read_trusted(&mut self, name: &ProfileName, path: &Path, caller: &Caller) -> Result<(), ConfigError> {
-        let untrusted = |source: TrustError| ConfigError::Untrusted {
+        let untrusted = |reason: TrustError| ConfigError::Untrusted {
             dir: path.parent().unwrap_or(Path::new("/")).to_owned(),
-            source,
+            reason,
         };
         let file = open_trusted(path).map_err(untrusted)?;
         self.add(path, &read_text(path, file)?)?;
@@ -183,9 +183,9 @@ impl Builder {
         let file = match File::open(path) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-            Err(source) => return Err(ConfigError::Read { path: path.to_owned(), source }),
+            Err(reason) => return Err(ConfigError::Read { path: path.to_owned(), reason }),
         };
-        let meta = file.metadata().map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
+        let meta = file.metadata().map_err(|reason| ConfigError::Read { path: path.to_owned(), reason })?;
         let me = geteuid().as_raw();
         let why = if meta.uid() != 0 && meta.uid() != me {
             Some(format!("it belongs to user id {}; `chown` it to yourself or to root", meta.uid()))
@@ -240,11 +240,11 @@ fn read_text(path: &Path, file: File) -> Result<String, ConfigError> {
     let mut text = String::new();
     match file.take(MAX_FILE + 1).read_to_string(&mut text) {
         Ok(octets) if octets as u64 > MAX_FILE => {
-            let source = io::Error::other("longer than 1 MiB: that is not a profile");
-            Err(ConfigError::Read { path: path.to_owned(), source })
+            let reason = io::Error::other("longer than 1 MiB: that is not a profile");
+            Err(ConfigError::Read { path: path.to_owned(), reason })
         }
         Ok(_) => Ok(text),
-        Err(source) => Err(ConfigError::Read { path: path.to_owned(), source }),
+        Err(reason) => Err(ConfigError::Read { path: path.to_owned(), reason }),
     }
 }
 

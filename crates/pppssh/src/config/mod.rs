@@ -4,6 +4,8 @@
 //! `~/.config/pppssh/NAME.toml` and the command line, in this order; [`Effective`] also knows where each value came
 //! from. [`Trust`] says whether the caller may decide all that by himself: a binary that has capabilities from its
 //! file reads only files that root alone can write, and its caller may narrow a profile but not widen it.
+//!
+//! The text of each error is complete in itself: it holds the system's reason, and has no `source` to print after it.
 
 mod addresses;
 mod check;
@@ -31,7 +33,7 @@ pub use load::{Effective, Places, SYSTEM_DIR, Wanted, load};
 pub use name::{BadName, ProfileName};
 pub use print::example;
 pub use profile::{KEYS, Key, Profile};
-pub use request::{Target, for_client, for_connect, for_listen, for_serve, requested};
+pub use request::{Target, for_client, for_connect, for_listen, for_serve, for_show, requested};
 pub use route::{BadRoute, Route};
 pub use sources::{Source, Sources};
 pub use trust::{Caller, Trust, TrustError};

@@ -88,6 +88,15 @@ pub fn for_serve(trust: &Trust, link: &LinkFlags, original: Option<&str>) -> Res
     }
 }
 
+/// The profile NAME, for whoever wants to read it; `config_dir` as for `--config-dir`.
+pub fn for_show(
+    trust: &Trust,
+    name: ProfileName,
+    config_dir: Option<&Path>,
+) -> Result<Effective, ConfigError> {
+    load(trust, &Places::detect(trust, config_dir)?, &Wanted::Named(name), &[])
+}
+
 /// The profile for a caller who said `command`: `base`, unless that command names one that `selectable` lists.
 pub fn for_client(
     trust: &Trust,

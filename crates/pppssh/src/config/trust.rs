@@ -50,17 +50,17 @@ pub enum TrustError {
     SetId,
     /// The system did not answer.
     #[error("cannot tell who is calling: {0}")]
-    Caller(#[source] io::Error),
+    Caller(io::Error),
     /// Not absolute, or with `..` in it.
     #[error("{} is not an absolute path without `..`", .0.display())]
     NotPlain(PathBuf),
     /// Cannot be opened.
-    #[error("{}: {source}{}", path.display(), advice(source))]
+    #[error("{}: {reason}{}", path.display(), advice(reason))]
     Open {
         /// The file or directory.
         path: PathBuf,
         /// The system's reason.
-        source: io::Error,
+        reason: io::Error,
     },
     /// A symbolic link, which somebody may point elsewhere.
     #[error("{} is a symbolic link: name the file itself", .0.display())]

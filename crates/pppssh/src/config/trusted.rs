@@ -17,7 +17,7 @@ const OTHERS_WRITE: u32 = 0o022;
 
 /// Opens `path` for reading if it and every directory above it belong to root and can be written by root alone.
 pub fn open_trusted(path: &Path) -> Result<File, TrustError> {
-    let open = |source: rustix::io::Errno| TrustError::Open { path: "/".into(), source: source.into() };
+    let open = |reason: rustix::io::Errno| TrustError::Open { path: "/".into(), reason: reason.into() };
     let root = openat(CWD, "/", DIRECTORY, Mode::empty()).map_err(open)?;
     let relative = path.strip_prefix("/").map_err(|_| TrustError::NotPlain(path.to_owned()))?;
     Walk { owner: 0, base: PathBuf::from("/") }.open(root, relative)
@@ -65,7 +65,7 @@ impl Walk {
 
     fn check(&self, fd: impl AsFd, path: &Path, kind: FileType) -> Result<(), TrustError> {
         let stat =
-            fstat(fd).map_err(|errno| TrustError::Open { path: path.to_owned(), source: errno.into() })?;
+            fstat(fd).map_err(|errno| TrustError::Open { path: path.to_owned(), reason: errno.into() })?;
         let mode = stat.st_mode;
         match FileType::from_raw_mode(mode) {
             FileType::Symlink => return Err(TrustError::Symlink(path.to_owned())),
@@ -87,7 +87,7 @@ impl Walk {
 
 fn step(dir: &OwnedFd, name: &Path, flags: OFlags, path: &Path) -> Result<OwnedFd, TrustError> {
     openat(dir, name, flags, Mode::empty())
-        .map_err(|errno| TrustError::Open { path: path.to_owned(), source: io::Error::from(errno) })
+        .map_err(|errno| TrustError::Open { path: path.to_owned(), reason: io::Error::from(errno) })
 }
 
 #[cfg(test)]

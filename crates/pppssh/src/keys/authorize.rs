@@ -45,10 +45,10 @@ pub fn authorize(args: &AuthorizeArgs, home: Option<&Path>, out: &mut impl Write
     let key = read_key(&args.key)?;
     let program = match &args.program {
         Some(program) => program.clone(),
-        None => env::current_exe().map_err(|source| KeyError::File {
+        None => env::current_exe().map_err(|reason| KeyError::File {
             what: "find the path of",
             path: "pppssh".into(),
-            source,
+            reason,
         })?,
     };
     let line = authorized_line(&key, &program, args.profile.as_ref(), &args.from)?;
@@ -64,7 +64,7 @@ pub fn authorize(args: &AuthorizeArgs, home: Option<&Path>, out: &mut impl Write
     } else {
         writeln!(out, "{line}")
     };
-    said.map_err(|source| KeyError::File { what: "write to", path: "standard output".into(), source })
+    said.map_err(|reason| KeyError::File { what: "write to", path: "standard output".into(), reason })
 }
 
 fn read_key(key: &str) -> Result<PublicKey, KeyError> {
@@ -75,7 +75,7 @@ fn read_key(key: &str) -> Result<PublicKey, KeyError> {
     } else {
         (fs::read_to_string(key), key.to_owned())
     };
-    let text = text.map_err(|source| KeyError::File { what: "read", path: from.clone().into(), source })?;
+    let text = text.map_err(|reason| KeyError::File { what: "read", path: from.clone().into(), reason })?;
     let line = text.lines().map(str::trim).find(|line| !line.is_empty() && !line.starts_with('#'));
     let line =
         line.ok_or_else(|| KeyError::NotPublic { from: from.clone(), why: "it is empty".to_owned() })?;

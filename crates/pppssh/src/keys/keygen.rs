@@ -47,7 +47,7 @@ pub fn keygen(args: &KeygenArgs, home: Option<&Path>, out: &mut impl Write) -> R
 
     if let Some(dir) = file.parent().filter(|dir| !dir.as_os_str().is_empty()) {
         let made = DirBuilder::new().recursive(true).mode(0o700).create(dir);
-        made.map_err(|source| KeyError::File { what: "make the directory", path: dir.to_owned(), source })?;
+        made.map_err(|reason| KeyError::File { what: "make the directory", path: dir.to_owned(), reason })?;
     }
     write_new(&file, private.as_bytes(), 0o600)?;
     write_new(&public_file, format!("{public}\n").as_bytes(), 0o644)?;
@@ -63,7 +63,7 @@ pub fn keygen(args: &KeygenArgs, home: Option<&Path>, out: &mut impl Write) -> R
         key.fingerprint(russh::keys::HashAlg::Sha256),
         file.display(),
     );
-    said.map_err(|source| KeyError::File { what: "write to", path: "standard output".into(), source })
+    said.map_err(|reason| KeyError::File { what: "write to", path: "standard output".into(), reason })
 }
 
 fn make(comment: &str) -> Result<PrivateKey, KeyError> {
@@ -82,9 +82,9 @@ fn with_pub(file: &Path) -> PathBuf {
 fn write_new(path: &Path, text: &[u8], mode: u32) -> Result<(), KeyError> {
     let open = OpenOptions::new().write(true).create_new(true).mode(mode).open(path);
     let written = open.and_then(|mut file| file.write_all(text).and_then(|()| file.sync_all()));
-    written.map_err(|source| match source.kind() {
+    written.map_err(|reason| match reason.kind() {
         io::ErrorKind::AlreadyExists => KeyError::Exists(path.to_owned()),
-        _ => KeyError::File { what: "write", path: path.to_owned(), source },
+        _ => KeyError::File { what: "write", path: path.to_owned(), reason },
     })
 }
 

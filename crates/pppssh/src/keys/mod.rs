@@ -19,14 +19,14 @@ pub enum KeyError {
     #[error("{} is there already: name another file, or remove it if no link uses it", .0.display())]
     Exists(PathBuf),
     /// A file or directory could not be read or written.
-    #[error("cannot {what} {}: {source}", path.display())]
+    #[error("cannot {what} {}: {reason}", path.display())]
     File {
         /// What was to be done.
         what: &'static str,
         /// The file.
         path: PathBuf,
         /// The system's reason.
-        source: io::Error,
+        reason: io::Error,
     },
     /// There is no home directory to look in.
     #[error("the home directory is not known: name the file")]

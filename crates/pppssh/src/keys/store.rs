@@ -29,7 +29,7 @@ pub(super) fn add_line(file: &Path, key: &PublicKey, line: &str) -> Result<Added
     let dir = file.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let failed = |what: &'static str, path: &Path| {
         let path = path.to_owned();
-        move |source: io::Error| KeyError::File { what, path, source }
+        move |reason: io::Error| KeyError::File { what, path, reason }
     };
     if !dir.exists() {
         DirBuilder::new().mode(0o700).create(dir).map_err(failed("make the directory", dir))?;
@@ -47,7 +47,7 @@ pub(super) fn add_line(file: &Path, key: &PublicKey, line: &str) -> Result<Added
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             (String::new(), (dir_meta.uid(), dir_meta.gid()))
         }
-        Err(source) => return Err(failed("look at", &file)(source)),
+        Err(reason) => return Err(failed("look at", &file)(reason)),
     };
     match lets_in(&text, key) {
         Some((_, there)) if there == line => return Ok(Added::WasThere),

@@ -34,12 +34,12 @@ const ROOT_KEEPS: CapabilitySet = CapabilitySet::DAC_OVERRIDE.union(CapabilitySe
 #[derive(Debug, thiserror::Error)]
 pub enum PrivilegeError {
     /// capset(2) or prctl(2) failed.
-    #[error("cannot {what}: {source}")]
+    #[error("cannot {what}: {reason}")]
     Kernel {
         /// What was to be done.
         what: &'static str,
         /// The system's reason.
-        source: io::Error,
+        reason: io::Error,
     },
     /// Another thread still has capabilities, which no other thread can take from it.
     #[error("thread {0} of this process still holds capabilities: it was started without `renounce_thread`")]
@@ -50,7 +50,7 @@ pub enum PrivilegeError {
 }
 
 fn kernel(what: &'static str) -> impl FnOnce(rustix::io::Errno) -> PrivilegeError {
-    move |errno| PrivilegeError::Kernel { what, source: errno.into() }
+    move |errno| PrivilegeError::Kernel { what, reason: errno.into() }
 }
 
 /// What this process may do to the network, and how it gets rid of it.
@@ -157,7 +157,7 @@ fn other_holder() -> Result<Option<String>, PrivilegeError> {
 
 /// The threads of this process.
 fn thread_ids() -> Result<Vec<String>, PrivilegeError> {
-    let failed = |source| PrivilegeError::Kernel { what: "list the threads in /proc/self/task", source };
+    let failed = |reason| PrivilegeError::Kernel { what: "list the threads in /proc/self/task", reason };
     let tasks = fs::read_dir("/proc/self/task").map_err(failed)?;
     Ok(tasks.flatten().filter_map(|task| task.file_name().into_string().ok()).collect())
 }
