@@ -19,17 +19,14 @@ pub enum Error {
         command: String,
     },
     /// Another route holds the same place in the table.
-    #[error(
-        "the route {wanted} cannot be added: there is already `{existing}`; remove that one \
-         (`ip route del {existing}`), or give the new route another metric{hint}"
-    )]
+    #[error("the route {wanted} cannot be added: there is already `{existing}`; {advice}")]
     RouteConflict {
         /// The route asked for, as ip-route(8) writes it.
         wanted: String,
         /// The one that is there.
         existing: String,
-        /// Where it may come from.
-        hint: &'static str,
+        /// The way out.
+        advice: &'static str,
     },
     /// The address is in use in a way that excludes this one.
     #[error("the address {wanted} cannot be added: {existing}; {advice}")]

@@ -44,6 +44,22 @@ impl Bench {
 }
 
 #[test]
+fn a_session_may_move_between_threads() {
+    fn is_send<T: Send>(_: &T) {}
+    let work = async {
+        let mut host = HostNet::open(std::path::Path::new("/nonexistent"), "x").await?;
+        host.protect_carrier(addr("192.0.2.1")).await?;
+        host.add_route(route("10.0.0.0/8", 1)).await?;
+        host.replace_address(1, addr("10.0.0.1"), addr("10.0.0.2"), addr("10.0.0.3")).await?;
+        host.enable_forwarding(Family::Ipv6, Forwarding::Everywhere).await?;
+        host.reapply().await?;
+        host.undo().await;
+        hostnet::cleanup(std::path::Path::new("/nonexistent"), hostnet::CleanupOptions::default()).await
+    };
+    is_send(&work);
+}
+
+#[test]
 fn a_whole_session_leaves_addresses_routes_and_rules_as_they_were() {
     in_namespace(async || {
         let mut b = bench().await;
@@ -99,6 +115,27 @@ fn a_whole_session_leaves_addresses_routes_and_rules_as_they_were() {
         assert_all_undone(&report);
         assert_same(&before, &snapshot());
         assert!(b.journals().is_empty());
+    });
+}
+
+#[test]
+fn a_persistent_tun_that_nobody_has_opened_yet_can_be_prepared_and_put_back() {
+    in_namespace(async || {
+        let mut b = bench().await;
+        ip("tuntap add dev ppp0 mode tun");
+        // Once up, so that the qdisc is what it will be.
+        set("net/ipv6/conf/ppp0/addr_gen_mode", "1");
+        ip("link set ppp0 up");
+        ip("link set ppp0 down");
+        let before = snapshot();
+        let ppp0 = b.host.index_of("ppp0").await.unwrap();
+        b.host.link_up(ppp0, Some(1400)).await.unwrap();
+        b.host.add_address_p2p(ppp0, addr("192.168.1.1"), addr("192.168.2.1")).await.unwrap();
+        b.host.add_address_p2p(ppp0, addr("fe80::1"), addr("fe80::2")).await.unwrap();
+        b.host.add_route(route("10.0.0.0/8", ppp0)).await.unwrap();
+        b.host.add_route(route("2001:db8:8::/48", ppp0)).await.unwrap();
+        assert_all_undone(&b.host.undo().await);
+        assert_same(&before, &snapshot());
     });
 }
 
@@ -172,9 +209,11 @@ fn a_route_to_the_same_place_through_another_device_is_a_conflict_that_names_it(
         let before = snapshot();
         let error = b.host.add_route(route("10.0.0.0/8", ppp0)).await.unwrap_err();
         assert!(matches!(error, Error::RouteConflict { .. }), "{error:?}");
-        assert!(error.to_string().contains("`ip route del 10.0.0.0/8 via 192.0.2.7 dev eth0`"), "{error}");
+        assert!(error.to_string().contains("`10.0.0.0/8 via 192.0.2.7 dev eth0`"), "{error}");
         let error = b.host.add_route(route("10.1.0.0/16", ppp0)).await.unwrap_err();
-        assert!(error.to_string().contains("ip route del unreachable 10.1.0.0/16"), "{error}");
+        assert!(error.to_string().contains("`unreachable 10.1.0.0/16"), "{error}");
+        let error = b.host.add_route(route("192.0.2.0/24", ppp0)).await.unwrap_err();
+        assert!(error.to_string().contains("renumbered"), "{error}");
         // Another metric is another route.
         b.host.add_route(Route { metric: Some(7), ..route("10.0.0.0/8", ppp0) }).await.unwrap();
         assert_all_undone(&b.host.undo().await);

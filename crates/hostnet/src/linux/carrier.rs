@@ -14,7 +14,7 @@ use netlink_packet_route::route::RouteType;
 
 use super::{
     HostNet,
-    netlink::{RouteEntry, family_of_net},
+    entries::{RouteEntry, family_of_net},
     route_change,
     session::Scene,
 };

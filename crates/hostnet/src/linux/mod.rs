@@ -2,10 +2,12 @@
 
 mod carrier;
 pub(crate) mod cleanup;
+mod entries;
 mod journal;
 pub(crate) mod lookup;
 mod netlink;
 mod owner;
+mod refusal;
 mod session;
 mod sysctl;
 mod undo;
@@ -20,7 +22,8 @@ use ipnet::IpNet;
 use netlink_packet_route::route::RouteType;
 
 use self::{
-    netlink::{Kernel, family_of_net},
+    entries::{BY_ADVERTISEMENT, BY_KERNEL, RouteEntry, family_of_net},
+    netlink::Kernel,
     session::{Scene, Session},
 };
 use crate::{
@@ -311,8 +314,6 @@ impl HostNet {
     }
 
     async fn keep_router_advertisements(&mut self, scene: &mut Scene) -> Result<(), Error> {
-        /// `RTPROT_RA`, linux/rtnetlink.h.
-        const BY_ADVERTISEMENT: u8 = 9;
         let mut indices: Vec<u32> = Vec::new();
         for route in self.kernel.routes(Family::Ipv6).await? {
             indices.extend(route.oif.filter(|_| route.protocol == BY_ADVERTISEMENT));
@@ -413,17 +414,21 @@ impl HostNet {
             return Err(Error::RouteConflict {
                 wanted: change.command().trim_start_matches("ip route add ").to_owned(),
                 existing: self.words(rival).await,
-                hint: if rival.is_marked() {
-                    " (a pppssh session made it: end that session, or `pppssh cleanup` if it is dead)"
+                advice: if rival.is_marked() {
+                    "a pppssh session made it: end that session, or run `pppssh cleanup` if it is dead"
+                } else if rival.protocol == BY_KERNEL {
+                    "that is the network of one of this host's own addresses; if the far network has the same \
+                     numbers, one of the two has to be renumbered, or only a part of it routed"
                 } else {
-                    ""
+                    "remove that one with `ip route del` and these words, or give the new route a metric of its own \
+                     (the lowest wins)"
                 },
             });
         }
         self.session.ensure(&self.kernel, scene, change, there).await
     }
 
-    async fn words(&self, route: &netlink::RouteEntry) -> String {
+    async fn words(&self, route: &RouteEntry) -> String {
         let device = match route.oif {
             Some(oif) => self.kernel.link(oif).await.ok().flatten().map(|link| link.name),
             None => None,

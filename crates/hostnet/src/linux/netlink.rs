@@ -1,26 +1,25 @@
 //! rtnetlink(7), down to what this crate asks of it.
 
-use std::{fmt, io, net::IpAddr};
+use std::net::IpAddr;
 
 use futures_util::{StreamExt, TryStreamExt};
 use ipnet::IpNet;
 use netlink_packet_route::{
     AddressFamily,
-    address::{
-        AddressAttribute, AddressFlags, AddressHeaderFlags, AddressMessage, AddressProtocol, AddressScope,
-    },
+    address::{AddressAttribute, AddressFlags, AddressHeaderFlags, AddressProtocol, AddressScope},
     link::{AfSpecInet6, AfSpecUnspec, LinkAttribute, LinkFlags, LinkMessage},
     route::{
-        RouteAddress, RouteAttribute, RouteFlags, RouteHeader, RouteMessage, RouteMetric, RouteProtocol,
-        RouteScope, RouteType, RouteVia,
+        RouteAttribute, RouteFlags, RouteHeader, RouteMessage, RouteMetric, RouteProtocol, RouteScope,
+        RouteType, RouteVia,
     },
 };
 use rtnetlink::{Handle, sys::AsyncSocket};
 
-use crate::{
-    Error, Family, TABLE_MAIN,
-    change::{Change, default_metric},
+use super::{
+    entries::{Address, Link, RouteEntry, family_of, family_of_net},
+    refusal::{errno, refused},
 };
+use crate::{Change, Error, Family};
 
 /// pppssh's mark on what it makes: `rtm_protocol` of a route, `IFA_PROTO` of an address.
 ///
@@ -34,49 +33,6 @@ pub(crate) struct Kernel {
     handle: Handle,
     /// `IFA_PROTO` is from Linux 5.18; earlier ones forget the mark.
     pub(crate) marks_addresses: bool,
-}
-
-/// A device.
-#[derive(Clone, Debug)]
-pub(crate) struct Link {
-    pub(crate) name: String,
-    pub(crate) up: bool,
-    pub(crate) mtu: u32,
-    /// `IFLA_INET6_ADDR_GEN_MODE`; `None` without IPv6.
-    pub(crate) addr_gen_mode: Option<u8>,
-}
-
-/// An address on a device.
-#[derive(Clone, Debug)]
-pub(crate) struct Address {
-    pub(crate) index: u32,
-    pub(crate) local: IpAddr,
-    pub(crate) peer: Option<IpAddr>,
-    pub(crate) prefix: u8,
-    pub(crate) protocol: u8,
-    /// Neither from a router nor with a lifetime.
-    pub(crate) permanent: bool,
-    message: AddressMessage,
-}
-
-/// A route.
-#[derive(Clone, Debug)]
-pub(crate) struct RouteEntry {
-    pub(crate) dst: IpNet,
-    pub(crate) oif: Option<u32>,
-    pub(crate) via: Option<IpAddr>,
-    pub(crate) metric: u32,
-    pub(crate) src: Option<IpAddr>,
-    pub(crate) mtu: Option<u32>,
-    pub(crate) table: u32,
-    pub(crate) protocol: u8,
-    pub(crate) kind: RouteType,
-    pub(crate) onlink: bool,
-    /// Its device is down or has no carrier.
-    pub(crate) dead: bool,
-    /// Several next hops; `oif` and `via` are the first one's.
-    pub(crate) multipath: bool,
-    message: RouteMessage,
 }
 
 impl Kernel {
@@ -96,7 +52,7 @@ impl Kernel {
 
     pub(crate) async fn link(&self, index: u32) -> Result<Option<Link>, Error> {
         let result = self.handle.link().get().match_index(index).execute().try_next().await;
-        found(result, "reading a device").map(|message| message.map(|m| parse_link(&m)))
+        found(result, "reading a device").map(|message| message.map(|m| Link::parse(&m)))
     }
 
     pub(crate) async fn index_of(&self, name: &str) -> Result<u32, Error> {
@@ -146,7 +102,7 @@ impl Kernel {
             .try_collect()
             .await
             .map_err(|e| refused("reading addresses", &e))?;
-        Ok(messages.into_iter().filter_map(parse_address).collect())
+        Ok(messages.into_iter().filter_map(Address::parse).collect())
     }
 
     /// Every route in the namespace, of all tables and kinds.
@@ -163,7 +119,7 @@ impl Kernel {
             .map_err(|e| refused("reading routes", &e))?;
         // Entries the kernel cached for single destinations are nobody's routes.
         let real = messages.into_iter().filter(|m| !m.header.flags.contains(RouteFlags::Cloned));
-        Ok(real.filter_map(parse_route).collect())
+        Ok(real.filter_map(RouteEntry::parse).collect())
     }
 
     /// `ip route get`: resolved to one next hop, or (`entry`) the table's entry that matches. `None` if there
@@ -181,7 +137,7 @@ impl Kernel {
         message.attributes.push(RouteAttribute::Destination(address.into()));
         let mut stream = Box::pin(self.handle.route().get(message).execute());
         match stream.next().await {
-            Some(Ok(message)) => Ok(parse_route(message)),
+            Some(Ok(message)) => Ok(RouteEntry::parse(message)),
             None => Ok(None),
             Some(Err(error)) => match errno(&error) {
                 // fib_lookup(): nothing matches; or an unreachable, prohibit or blackhole route does.
@@ -267,135 +223,6 @@ impl Kernel {
     }
 }
 
-impl Address {
-    pub(crate) fn is(&self, change: &Change) -> bool {
-        matches!(change, Change::Address { device, local, peer, prefix }
-            if device.index == self.index && *local == self.local && *peer == self.peer && *prefix == self.prefix)
-    }
-
-    pub(crate) fn same(&self, other: &Address) -> bool {
-        self.index == other.index
-            && self.local == other.local
-            && self.peer == other.peer
-            && self.prefix == other.prefix
-    }
-}
-
-impl fmt::Display for Address {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.peer {
-            Some(peer) => write!(f, "{} peer {peer}/{}", self.local, self.prefix),
-            None => write!(f, "{}/{}", self.local, self.prefix),
-        }
-    }
-}
-
-impl RouteEntry {
-    /// Has the same place in a table, so that the kernel would not take the other one too.
-    pub(crate) fn rivals(&self, change: &Change) -> bool {
-        matches!(change, Change::Route { dst, metric, table, .. }
-            if *dst == self.dst && *metric == self.metric && *table == self.table && self.message.header.tos == 0)
-    }
-
-    /// Is that very route.
-    pub(crate) fn is(&self, change: &Change) -> bool {
-        let Change::Route { device, via, src, .. } = change else { return false };
-        self.rivals(change)
-            && self.kind == RouteType::Unicast
-            && !self.multipath
-            && self.oif == Some(device.index)
-            && self.via == *via
-            && (src.is_none() || self.src == *src)
-    }
-
-    pub(crate) fn is_marked(&self) -> bool {
-        self.protocol == MARK
-    }
-
-    pub(crate) fn same(&self, other: &RouteEntry) -> bool {
-        self.dst == other.dst
-            && self.oif == other.oif
-            && self.via == other.via
-            && self.metric == other.metric
-            && self.table == other.table
-            && self.kind == other.kind
-            && self.message.header.tos == other.message.header.tos
-    }
-
-    /// As ip-route(8) writes it, given the device's name.
-    pub(crate) fn words(&self, device: Option<&str>) -> String {
-        let mut words = Vec::new();
-        if self.kind != RouteType::Unicast {
-            words.push(format!("{:?}", self.kind).to_lowercase());
-        }
-        words.push(self.dst.to_string());
-        words.extend(self.via.map(|via| format!("via {via}")));
-        words.extend(device.map(|device| format!("dev {device}")));
-        words.extend((self.metric != default_metric(&self.dst)).then(|| format!("metric {}", self.metric)));
-        words.extend((self.table != TABLE_MAIN).then(|| format!("table {}", self.table)));
-        words.join(" ")
-    }
-}
-
-/// The kernel's error, in terms of the change that caused it.
-pub(crate) fn explain(change: &Change, error: &rtnetlink::Error) -> Error {
-    let device = || change.device().map(|device| device.name.clone()).unwrap_or_default();
-    let is_v6 = matches!(
-        change,
-        Change::Address { local: IpAddr::V6(_), .. } | Change::Route { dst: IpNet::V6(_), .. }
-    );
-    match errno(error) {
-        Some(rustix::io::Errno::PERM) => {
-            Error::NotPermitted { what: format!("`{}`", change.command()), command: change.command() }
-        }
-        // inet6_addr_add() and ip6_route_info_create() with disable_ipv6 set, or with an MTU below 1280.
-        Some(rustix::io::Errno::ACCESS | rustix::io::Errno::OPNOTSUPP) if is_v6 => Error::Ipv6Off(device()),
-        Some(rustix::io::Errno::NODEV | rustix::io::Errno::NXIO) => Error::NoSuchDevice(device()),
-        _ => refused(&format!("`{}`", change.command()), error),
-    }
-}
-
-/// The kernel's error as it stands.
-pub(crate) fn refused(what: &str, error: &rtnetlink::Error) -> Error {
-    let (source, detail) = match error {
-        rtnetlink::Error::NetlinkError(message) => (message.to_io(), extended_ack(&message.header)),
-        _ => (io::Error::other(error.to_string()), None),
-    };
-    Error::Netlink { what: what.to_owned(), source, detail }
-}
-
-pub(crate) fn errno(error: &rtnetlink::Error) -> Option<rustix::io::Errno> {
-    match error {
-        rtnetlink::Error::NetlinkError(message) => {
-            Some(rustix::io::Errno::from_raw_os_error(message.raw_code().abs()))
-        }
-        _ => None,
-    }
-}
-
-/// The kernel's own words, which follow the request that an error message repeats.
-///
-/// ```text
-///  | nlmsghdr of the request (16) | its payload, to nlmsg_len | len(2) type(2) value … | …
-/// ```
-fn extended_ack(message: &[u8]) -> Option<String> {
-    /// `NLMSGERR_ATTR_MSG`, linux/netlink.h.
-    const MSG: u16 = 1;
-    let align = |n: usize| n.next_multiple_of(4);
-    let request = u32::from_ne_bytes(message.get(..4)?.try_into().ok()?) as usize;
-    let mut rest = message.get(align(request)..)?;
-    loop {
-        let len = u16::from_ne_bytes(rest.get(..2)?.try_into().ok()?) as usize;
-        let kind = u16::from_ne_bytes(rest.get(2..4)?.try_into().ok()?);
-        let value = rest.get(4..len)?;
-        if kind == MSG {
-            let text = value.split(|&b| b == 0).next()?;
-            return Some(String::from_utf8_lossy(text).into_owned());
-        }
-        rest = rest.get(align(len)..)?;
-    }
-}
-
 fn found<T>(result: Result<Option<T>, rtnetlink::Error>, what: &str) -> Result<Option<T>, Error> {
     match result {
         Ok(value) => Ok(value),
@@ -403,130 +230,6 @@ fn found<T>(result: Result<Option<T>, rtnetlink::Error>, what: &str) -> Result<O
         // A name that no device can have (too long).
         Err(error) if errno(&error) == Some(rustix::io::Errno::RANGE) => Ok(None),
         Err(error) => Err(refused(what, &error)),
-    }
-}
-
-pub(crate) fn family_of(family: Family) -> AddressFamily {
-    match family {
-        Family::Ipv4 => AddressFamily::Inet,
-        Family::Ipv6 => AddressFamily::Inet6,
-    }
-}
-
-pub(crate) fn family_of_net(net: &IpNet) -> Family {
-    match net {
-        IpNet::V4(_) => Family::Ipv4,
-        IpNet::V6(_) => Family::Ipv6,
-    }
-}
-
-fn parse_link(message: &LinkMessage) -> Link {
-    let up = message.header.flags.contains(LinkFlags::Up);
-    let mut link = Link { name: String::new(), up, mtu: 0, addr_gen_mode: None };
-    for attribute in &message.attributes {
-        match attribute {
-            LinkAttribute::IfName(name) => link.name.clone_from(name),
-            LinkAttribute::Mtu(mtu) => link.mtu = *mtu,
-            LinkAttribute::AfSpecUnspec(families) => {
-                link.addr_gen_mode = families.iter().find_map(|family| match family {
-                    AfSpecUnspec::Inet6(settings) => settings.iter().find_map(|setting| match setting {
-                        AfSpecInet6::AddrGenMode(mode) => Some(mode.into()),
-                        _ => None,
-                    }),
-                    _ => None,
-                });
-            }
-            _ => {}
-        }
-    }
-    link
-}
-
-fn parse_address(message: AddressMessage) -> Option<Address> {
-    let mut local = None;
-    let mut address = None;
-    let mut protocol = 0;
-    let mut permanent = message.header.flags.contains(AddressHeaderFlags::Permanent);
-    for attribute in &message.attributes {
-        match attribute {
-            AddressAttribute::Local(ip) => local = Some(*ip),
-            AddressAttribute::Address(ip) => address = Some(*ip),
-            AddressAttribute::Protocol(value) => protocol = u8::from(*value),
-            AddressAttribute::Flags(flags) => permanent = flags.contains(AddressFlags::Permanent),
-            _ => {}
-        }
-    }
-    // IPv6 gives IFA_LOCAL only where there is a peer.
-    let local = local.or(address)?;
-    let peer = address.filter(|peer| *peer != local);
-    let (index, prefix) = (message.header.index, message.header.prefix_len);
-    Some(Address { index, local, peer, prefix, protocol, permanent, message })
-}
-
-fn parse_route(message: RouteMessage) -> Option<RouteEntry> {
-    let any: IpAddr = match message.header.address_family {
-        AddressFamily::Inet => std::net::Ipv4Addr::UNSPECIFIED.into(),
-        AddressFamily::Inet6 => std::net::Ipv6Addr::UNSPECIFIED.into(),
-        _ => return None,
-    };
-    let mut dst = any;
-    let mut entry = RouteEntry {
-        dst: IpNet::from(any),
-        oif: None,
-        via: None,
-        metric: 0,
-        src: None,
-        mtu: None,
-        table: u32::from(message.header.table),
-        protocol: message.header.protocol.into(),
-        kind: message.header.kind,
-        onlink: message.header.flags.contains(RouteFlags::Onlink),
-        dead: message.header.flags.intersects(RouteFlags::Dead | RouteFlags::Linkdown),
-        multipath: false,
-        message: RouteMessage::default(),
-    };
-    for attribute in &message.attributes {
-        match attribute {
-            RouteAttribute::Destination(address) => dst = ip_of(address)?,
-            RouteAttribute::PrefSource(address) => entry.src = ip_of(address),
-            RouteAttribute::Priority(metric) => entry.metric = *metric,
-            RouteAttribute::Table(table) => entry.table = *table,
-            RouteAttribute::MultiPath(hops) => {
-                entry.multipath = true;
-                if let Some(hop) = hops.first() {
-                    entry.oif = Some(hop.interface_index);
-                    entry.via = hop.attributes.iter().find_map(gateway);
-                }
-            }
-            RouteAttribute::Oif(oif) => entry.oif = Some(*oif),
-            RouteAttribute::Metrics(metrics) => {
-                entry.mtu = metrics.iter().find_map(|metric| match metric {
-                    RouteMetric::Mtu(mtu) if *mtu > 0 => Some(*mtu),
-                    _ => None,
-                });
-            }
-            other => entry.via = gateway(other).or(entry.via),
-        }
-    }
-    entry.dst = IpNet::new(dst, message.header.destination_prefix_length).ok()?;
-    entry.message = message;
-    Some(entry)
-}
-
-fn gateway(attribute: &RouteAttribute) -> Option<IpAddr> {
-    match attribute {
-        RouteAttribute::Gateway(address) => ip_of(address),
-        RouteAttribute::Via(RouteVia::Inet(address)) => Some((*address).into()),
-        RouteAttribute::Via(RouteVia::Inet6(address)) => Some((*address).into()),
-        _ => None,
-    }
-}
-
-fn ip_of(address: &RouteAddress) -> Option<IpAddr> {
-    match address {
-        RouteAddress::Inet(v4) => Some((*v4).into()),
-        RouteAddress::Inet6(v6) => Some((*v6).into()),
-        _ => None,
     }
 }
 
@@ -588,22 +291,5 @@ mod tests {
         assert!(!at_least("5.9.16-generic", (5, 18)));
         assert!(!at_least("5", (5, 18)));
         assert!(!at_least("", (5, 18)));
-    }
-
-    #[test]
-    fn the_kernels_words_are_found_behind_the_request_it_repeats() {
-        // A request of 18 octets (padded to 20), then an offset attribute, then the text.
-        let mut message = vec![0; 20];
-        message[..4].copy_from_slice(&18_u32.to_ne_bytes());
-        message.extend([8, 0, 2, 0, 1, 2, 3, 4].map(u8::to_ne_bytes).concat());
-        message.extend(9_u16.to_ne_bytes());
-        message.extend(1_u16.to_ne_bytes());
-        message.extend(b"nope\0\0\0\0");
-        // The lengths above are little endian as written.
-        #[cfg(target_endian = "little")]
-        assert_eq!(extended_ack(&message), Some("nope".to_owned()));
-        assert_eq!(extended_ack(&message[..20]), None);
-        assert_eq!(extended_ack(&[]), None);
-        assert_eq!(extended_ack(&[0xff; 40]), None);
     }
 }

@@ -7,7 +7,8 @@ use std::{
 
 use super::{
     journal::{Directory, Header, Locked, Mark, Writer},
-    netlink::{Kernel, explain},
+    netlink::Kernel,
+    refusal::explain,
     sysctl,
     undo::Undoing,
 };
@@ -84,7 +85,8 @@ impl Session {
     /// Takes the lock and reads the other journals.
     pub(crate) async fn begin(&mut self) -> Result<Scene, Error> {
         if self.directory.is_none() {
-            self.directory = Directory::open(&self.path)?.map(Arc::new);
+            // One that will not do is an error once there is something to write into it, and not before.
+            self.directory = Directory::open(&self.path).unwrap_or(None).map(Arc::new);
         }
         match self.directory.clone() {
             Some(directory) => self.scene(&directory).await,

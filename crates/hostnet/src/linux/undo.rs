@@ -5,13 +5,13 @@ use std::net::IpAddr;
 use netlink_packet_route::route::RouteType;
 
 use super::{
-    netlink::{Address, Kernel, explain},
+    entries::{Address, BY_ADVERTISEMENT, BY_KERNEL, family_of_net},
+    netlink::Kernel,
+    refusal::{errno, explain},
     sysctl,
 };
 use crate::{Change, Device, Error, Family, Outcome};
 
-/// `RTPROT_KERNEL` and `RTPROT_RA` (linux/rtnetlink.h): routes the kernel makes by itself.
-const BY_KERNEL: [u8; 2] = [2, 9];
 /// `IFAPROT_KERNEL_LL` (linux/if_addr.h): the link-local address the kernel makes when a device goes up.
 const LINK_LOCAL_BY_KERNEL: u8 = 3;
 
@@ -74,7 +74,7 @@ impl Undoing<'_> {
             for route in self.kernel.routes(family).await? {
                 if route.oif == Some(index)
                     && route.kind == RouteType::Unicast
-                    && !BY_KERNEL.contains(&route.protocol)
+                    && ![BY_KERNEL, BY_ADVERTISEMENT].contains(&route.protocol)
                     && !route.is_marked()
                 {
                     return Ok(Some(format!("the route {}", route.words(None))));
@@ -186,7 +186,7 @@ impl Undoing<'_> {
         for lost in routes.iter().filter(|r| {
             r.oif == Some(address.index)
                 && r.kind == RouteType::Unicast
-                && !BY_KERNEL.contains(&r.protocol)
+                && ![BY_KERNEL, BY_ADVERTISEMENT].contains(&r.protocol)
                 && r.src != Some(address.local)
                 && !left.iter().any(|still| still.same(r))
         }) {
@@ -202,7 +202,7 @@ impl Undoing<'_> {
 
     async fn route(&self, change: &Change) -> Result<Outcome, Error> {
         let Change::Route { dst, .. } = change else { return Ok(Outcome::AlreadyGone) };
-        let routes = self.kernel.routes(super::netlink::family_of_net(dst)).await?;
+        let routes = self.kernel.routes(family_of_net(dst)).await?;
         let Some(route) = routes.iter().find(|route| route.is(change)) else {
             return Ok(Outcome::AlreadyGone);
         };
@@ -215,9 +215,7 @@ impl Undoing<'_> {
         match self.kernel.delete_route(route).await {
             Ok(()) => Ok(Outcome::Undone),
             // It went away in between, or got another maker.
-            Err(error) if super::netlink::errno(&error) == Some(rustix::io::Errno::SRCH) => {
-                Ok(Outcome::AlreadyGone)
-            }
+            Err(error) if errno(&error) == Some(rustix::io::Errno::SRCH) => Ok(Outcome::AlreadyGone),
             Err(error) => Err(explain(change, &error)),
         }
     }
