@@ -11,7 +11,7 @@ const WIDENING: [&[&str]; 16] = [
     &["--tun", "eth0"],
     &["--forward"],
     &["--mtu", "9001"],
-    &["--control", "/etc/cron.d/pppssh"],
+    &["--runtime-dir", "/etc/cron.d"],
     &["-o", "ssh-program=/home/vpn/evil"],
     &["-o", "ssh-args=[\"-oProxyCommand=/home/vpn/evil\"]"],
     &["-o", "ssh-config=/home/vpn/evil"],
@@ -115,7 +115,7 @@ fn what_the_caller_asks_of_the_forced_command_can_pick_a_listed_profile_and_noth
     let call = |command: &str| {
         let profile = format!(
             "host = \"saturn\"\nallow = [\"vpn\"]\ncarrier = \"openssh\"\nremote-command = \"{command}\"\n\
-             addresses = \"192.168.1.1:\"\n"
+             addresses = \"192.168.1.1:\"\nremote-range = [\"192.168.0.0/16\"]\n"
         );
         world.profile(&world.venus, "saturn", &profile);
     };

@@ -130,10 +130,31 @@ impl Link {
     /// # }
     /// ```
     pub fn receive<'s, 'i: 's>(&'s mut self, now: Instant, chunk: &mut &'i [u8]) -> Option<Packet<'s>> {
+        self.receive_while(now, chunk, |_| true)
+    }
+
+    /// Does the same, but returns `None` also when there is an event, before it looks at what follows in the chunk.
+    ///
+    /// For an owner who must set the host's addresses before it can pass on the packets behind them: drain
+    /// [`poll_event`](Link::poll_event), then call again with the rest of the chunk.
+    pub fn receive_to_event<'s, 'i: 's>(
+        &'s mut self,
+        now: Instant,
+        chunk: &mut &'i [u8],
+    ) -> Option<Packet<'s>> {
+        self.receive_while(now, chunk, |core| core.events.is_empty())
+    }
+
+    fn receive_while<'s, 'i: 's>(
+        &'s mut self,
+        now: Instant,
+        chunk: &mut &'i [u8],
+        go_on: impl Fn(&Core) -> bool,
+    ) -> Option<Packet<'s>> {
         if !self.core.lower_up {
             *chunk = &[];
         }
-        loop {
+        while go_on(&self.core) {
             self.follow_framing();
             let rest = *chunk;
             let frame = self.decoder.next_frame(chunk)?;
@@ -155,6 +176,7 @@ impl Link {
                 Kind::Control => self.core.receive_control(now, frame.protocol, frame.payload),
             }
         }
+        None
     }
 
     /// Sets the decoder to what LCP agreed on, or no longer does.

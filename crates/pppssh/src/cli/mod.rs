@@ -177,9 +177,9 @@ pub struct StatusArgs {
     #[arg(long, value_name = "STATE")]
     pub wait: Option<Condition>,
 
-    /// The control socket, if the session was given one.
-    #[arg(long, value_name = "PATH", value_hint = ValueHint::FilePath)]
-    pub control: Option<PathBuf>,
+    /// Look for sessions in DIR only.
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub runtime_dir: Option<PathBuf>,
 }
 
 /// Arguments of `disconnect`.
@@ -189,9 +189,9 @@ pub struct DisconnectArgs {
     #[arg(value_name = "NAME")]
     pub name: Option<String>,
 
-    /// The control socket, if the session was given one.
-    #[arg(long, value_name = "PATH", value_hint = ValueHint::FilePath)]
-    pub control: Option<PathBuf>,
+    /// Look for sessions in DIR only.
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub runtime_dir: Option<PathBuf>,
 }
 
 /// Arguments of `cleanup`.
@@ -203,7 +203,7 @@ pub struct CleanupArgs {
 
     /// Look for journals in DIR only.
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
-    pub journal_dir: Option<PathBuf>,
+    pub runtime_dir: Option<PathBuf>,
 
     /// Believe the journals of other users too; for root, who has looked at them.
     #[arg(long)]

@@ -126,7 +126,7 @@ impl Client {
     async fn serve(self, incoming: Incoming) {
         info!(key = %incoming.key_fingerprint, comment = %incoming.key_comment, "logged in");
         let Incoming { carrier, command, reply, .. } = incoming;
-        let code = match self.run(carrier, &command).await {
+        let code = match Box::pin(self.run(carrier, &command)).await {
             Ok(code) => code,
             Err(failure) => {
                 let text = format!("{:#}", failure.error);

@@ -52,8 +52,10 @@ fn start(cli: Cli) -> Result<ExitCode, Failure> {
     let local = LocalSet::new();
     let done = local.block_on(&runtime, async {
         match cli.verb {
-            Verb::Connect(args) => connect::connect(&context, &args.target, &args.call, &args.link).await,
-            Verb::Serve(args) => serve::serve(&context, &args.link).await,
+            Verb::Connect(args) => {
+                Box::pin(connect::connect(&context, &args.target, &args.call, &args.link)).await
+            }
+            Verb::Serve(args) => Box::pin(serve::serve(&context, &args.link)).await,
             Verb::Listen(args) => listen::listen(Rc::new(context), &args.server, &args.link).await,
             Verb::Cleanup(args) => simple::cleanup(&context, &args).await,
             other => unreachable!("{other:?} needs no rights"),
@@ -88,6 +90,8 @@ fn config_failure(error: ConfigError) -> Failure {
     let code = match &error {
         ConfigError::Untrusted { .. }
         | ConfigError::NotAllowed { .. }
+        | ConfigError::TooOpen { .. }
+        | ConfigError::Unsafe { .. }
         | ConfigError::Refused { .. }
         | ConfigError::RefusedOption { .. }
         | ConfigError::NotSelectable { .. } => ExitCode::NotAllowed,

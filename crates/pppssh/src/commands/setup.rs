@@ -53,12 +53,17 @@ pub(super) struct Context {
 }
 
 impl Context {
-    /// The directories for control sockets and journals; a profile's `control` names its own.
-    pub(super) fn runtime_dirs(&self, control: Option<&Path>) -> RuntimeDirs {
-        match control.and_then(Path::parent) {
-            Some(dir) => RuntimeDirs::at(dir),
-            None => RuntimeDirs::of_caller(!self.trust.is_elevated()),
-        }
+    /// The directories for control sockets and journals: `dir` if it is given.
+    pub(super) fn runtime_dirs(&self, dir: Option<&Path>) -> RuntimeDirs {
+        runtime_dirs(&self.trust, dir)
+    }
+}
+
+/// The directories for control sockets and journals: `dir` if it is given, else the caller's usual ones.
+pub(super) fn runtime_dirs(trust: &Trust, dir: Option<&Path>) -> RuntimeDirs {
+    match dir {
+        Some(dir) => RuntimeDirs::at(dir),
+        None => RuntimeDirs::of_caller(!trust.is_elevated()),
     }
 }
 
@@ -82,7 +87,7 @@ pub(super) async fn open_with(
     signals: Signals,
     adjust: impl FnOnce(&mut LinkConfig),
 ) -> Result<Session<Tun>, Failure> {
-    let dirs = context.runtime_dirs(profile.control.as_deref());
+    let dirs = context.runtime_dirs(profile.runtime_dir.as_deref());
     let control = ControlServer::bind(&dirs, SessionStatus::new(name, role)).map_err(|error| {
         let code = match &error {
             ControlError::AlreadyRunning { .. } => ExitCode::LockFailed,
@@ -121,7 +126,7 @@ pub(super) async fn open_with(
     let mut session = Session::new(pump, device, network, control, signals);
     if profile.drop_privileges {
         let privileges = context.privileges.clone();
-        session.on_first_up(move || match privileges.give_up() {
+        session.on_settled(move || match privileges.give_up() {
             Ok(()) => tracing::info!("gave all capabilities up"),
             Err(error) => tracing::error!(%error, "could not give the capabilities up"),
         });

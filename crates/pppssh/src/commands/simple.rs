@@ -5,13 +5,13 @@ use std::io::{self, Write};
 use anyhow::Context as _;
 
 use crate::cli::{self, CleanupArgs, ConfigArgs, DisconnectArgs, StatusArgs, Verb};
-use crate::config::{self, LinkFlags, Trust};
+use crate::config::{self, Trust};
+use crate::control::ControlError;
 use crate::control::client::{self, Format};
-use crate::control::{ControlError, RuntimeDirs};
 use crate::exit::ExitCode;
 use crate::keys;
 
-use super::setup::{Context, Failure, OrExit as _};
+use super::setup::{Context, Failure, OrExit as _, runtime_dirs};
 
 /// Runs a verb that needs no more rights than its caller's.
 pub(super) fn run(verb: Verb, trust: &Trust) -> Result<ExitCode, Failure> {
@@ -52,36 +52,19 @@ fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Fail
     runtime.block_on(work)
 }
 
-/// Where to look for a session: its control socket's directory, if it was given one.
-fn dirs(control: Option<&std::path::Path>, trust: &Trust) -> RuntimeDirs {
-    match control.and_then(std::path::Path::parent) {
-        Some(dir) => RuntimeDirs::at(dir),
-        None => RuntimeDirs::of_caller(!trust.is_elevated()),
-    }
-}
-
-/// The session's name: as given, or as its socket is called.
-fn name<'a>(name: Option<&'a str>, control: Option<&'a std::path::Path>) -> Option<&'a str> {
-    name.or_else(|| control?.file_stem()?.to_str())
-}
-
 async fn status(args: &StatusArgs, trust: &Trust) -> Result<String, Failure> {
     let format = match (args.json, args.explain) {
         (true, _) => Format::Json,
         (_, true) => Format::Sentences,
         _ => Format::Table,
     };
-    let control = args.control.as_deref();
-    client::report(&dirs(control, trust), name(args.name.as_deref(), control), format, args.wait)
-        .await
-        .map_err(control_failure)
+    let dirs = runtime_dirs(trust, args.runtime_dir.as_deref());
+    client::report(&dirs, args.name.as_deref(), format, args.wait).await.map_err(control_failure)
 }
 
 async fn disconnect(args: &DisconnectArgs, trust: &Trust) -> Result<ExitCode, Failure> {
-    let control = args.control.as_deref();
-    let session = client::find(&dirs(control, trust), name(args.name.as_deref(), control))
-        .await
-        .map_err(control_failure)?;
+    let dirs = runtime_dirs(trust, args.runtime_dir.as_deref());
+    let session = client::find(&dirs, args.name.as_deref()).await.map_err(control_failure)?;
     session.disconnect().await.map_err(control_failure)?;
     Ok(ExitCode::Ok)
 }
@@ -96,12 +79,9 @@ fn control_failure(error: ControlError) -> Failure {
 
 fn show(args: &ConfigArgs, trust: &Trust) -> Result<String, Failure> {
     let Some(name) = &args.show else { return Ok(config::example()) };
-    let link = LinkFlags {
-        config_dir: args.config_dir.clone(),
-        profile: Some(name.clone()),
-        ..LinkFlags::default()
-    };
-    config::for_serve(trust, &link, None).map(|effective| effective.show()).map_err(super::config_failure)
+    config::for_show(trust, name.clone(), args.config_dir.as_deref())
+        .map(|effective| effective.show())
+        .map_err(super::config_failure)
 }
 
 /// `pppssh cleanup`: undoes what killed sessions left.
@@ -112,19 +92,17 @@ pub(super) async fn cleanup(context: &Context, args: &CleanupArgs) -> Result<Exi
         only_marked: context.trust.is_elevated(),
         any_owner: args.any_owner,
     };
-    let dirs = match &args.journal_dir {
-        Some(dir) => vec![dir.clone()],
-        None => context.runtime_dirs(None).existing().into_iter().map(|(dir, _)| dir).collect(),
-    };
+    let dirs = context.runtime_dirs(args.runtime_dir.as_deref()).existing();
     let mut code = ExitCode::Ok;
     let mut out = String::new();
-    for dir in dirs {
+    for (dir, _) in dirs {
         let report = hostnet::cleanup(&dir, options).await.or_exit(ExitCode::FatalError)?;
         if !report.is_clean() {
             code = ExitCode::FatalError;
         }
         if !report.journals.is_empty() {
-            out.push_str(&format!("{report}\n"));
+            out.push_str(&report.to_string());
+            out.push('\n');
         }
     }
     if out.is_empty() {

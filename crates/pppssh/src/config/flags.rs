@@ -177,9 +177,9 @@ pub struct LinkFlags {
     #[arg(long, value_name = "TEXT", help_heading = "Hooks and control")]
     pub ipparam: Option<String>,
 
-    /// Control socket for `status` and `disconnect`.
-    #[arg(long, value_name = "PATH", value_hint = clap::ValueHint::FilePath, help_heading = "Hooks and control")]
-    pub control: Option<PathBuf>,
+    /// Directory for the control socket and the journal.
+    #[arg(long, value_name = "DIR", value_hint = clap::ValueHint::DirPath, help_heading = "Hooks and control")]
+    pub runtime_dir: Option<PathBuf>,
 
     /// Give all capabilities up for good once the link is up.
     #[arg(long, help_heading = "Hooks and control")]
@@ -219,7 +219,7 @@ impl LinkFlags {
             hooks,
             no_hooks,
             ipparam,
-            control,
+            runtime_dir,
             drop_privileges,
         } = self;
         let mut all = Collector(option.iter().map(KeyValue::given).collect());
@@ -247,7 +247,7 @@ impl LinkFlags {
         all.one("--hooks", "hooks", hooks.as_ref());
         all.one("--no-hooks", "hooks", no_hooks.then_some(Path::new("")).as_ref());
         all.one("--ipparam", "ipparam", ipparam.as_ref());
-        all.one("--control", "control", control.as_ref());
+        all.one("--runtime-dir", "runtime-dir", runtime_dir.as_ref());
         all.switch("--drop-privileges", "drop-privileges", *drop_privileges, true);
         all.0
     }

@@ -259,8 +259,8 @@ pub(super) fn to_table(profile: &Profile) -> Table {
 /// Replaces a leading `~/` of every path by the home directory.
 fn expand_home(profile: &mut Profile, home: Option<&Path>) {
     let Some(home) = home else { return };
-    let Profile { identity, known_hosts, ssh_config, control, host_key, authorized_keys, .. } = profile;
-    let paths = identity.iter_mut().chain(known_hosts).chain(ssh_config).chain(control);
+    let Profile { identity, known_hosts, ssh_config, runtime_dir, host_key, authorized_keys, .. } = profile;
+    let paths = identity.iter_mut().chain(known_hosts).chain(ssh_config).chain(runtime_dir);
     for path in paths.chain(host_key.iter_mut()).chain([authorized_keys]) {
         if let Ok(rest) = path.strip_prefix("~") {
             *path = home.join(rest);

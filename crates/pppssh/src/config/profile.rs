@@ -176,8 +176,8 @@ profile! {
         hooks: PathBuf = "/etc/pppssh/hooks".into(), Widens, r#""/etc/pppssh/hooks""#;
         /// Sixth argument of the hooks.
         ipparam: Option<String> = None, Widens, r#""saturn""#;
-        /// Control socket for `status` and `disconnect`. Without it, NAME.sock in the user's runtime directory.
-        control: Option<PathBuf> = None, UnderRuntimeDir, r#""/run/pppssh/saturn.sock""#;
+        /// Directory for the control socket NAME.sock and the journal. Without it, the user's runtime directory.
+        runtime_dir: Option<PathBuf> = None, UnderRuntimeDir, r#""/run/pppssh""#;
     }
 
     "Rights" {

@@ -145,7 +145,7 @@ impl Paths {
             .told("--listen", format!("{}:22", world::SATURN))
             .hidden("--host-key", &self.host_key)
             .hidden("--authorized-keys", &self.authorized_keys)
-            .hidden("--control", self.control_saturn.join("listen.sock"))
+            .hidden("--runtime-dir", &self.control_saturn)
             .hidden("--config-dir", &self.profiles)
             .flag("--no-hooks")
     }
@@ -166,7 +166,7 @@ impl Paths {
             .hidden("--identity", &self.client_key)
             .hidden("--known-hosts", &self.known_hosts)
             .hidden("--ssh-config", "none")
-            .hidden("--control", self.control_venus.join(format!("{SESSION}.sock")))
+            .hidden("--runtime-dir", &self.control_venus)
             .hidden("--config-dir", &self.profiles)
             .flag("--no-hooks")
             .flag("--no-persist")

@@ -13,7 +13,7 @@ mod traffic;
 
 use std::time::{Duration, Instant};
 
-use ppp_proto::link::{CloseReason, Event, Phase};
+use ppp_proto::link::{CloseReason, Event, Phase, ProtocolStatus};
 use ssh_carrier::Carrier;
 use tokio::time::timeout;
 use tracing::{debug, error, info, warn};
@@ -73,6 +73,8 @@ impl std::fmt::Display for Why {
 struct Up {
     ipv4: bool,
     ipv6: bool,
+    /// The peer agreed to IPv6, but this host has none.
+    without_ipv6: bool,
     since: Option<(Instant, Traffic)>,
 }
 
@@ -92,8 +94,8 @@ pub struct Session<D> {
     /// Answers on the control socket as long as it lives.
     _control: ControlServer,
     up: Up,
-    /// Called once, when packets can pass for the first time.
-    on_first_up: Option<Box<dyn FnOnce() + Send>>,
+    /// Called once, when the host's network is set up for the first time.
+    on_settled: Option<Box<dyn FnOnce() + Send>>,
 }
 
 impl<D: Device> Session<D> {
@@ -111,13 +113,13 @@ impl<D: Device> Session<D> {
             status,
             _control: server,
             up: Up::default(),
-            on_first_up: None,
+            on_settled: None,
         }
     }
 
-    /// Calls `action` when packets can pass for the first time; giving up privileges, for instance.
-    pub fn on_first_up(&mut self, action: impl FnOnce() + Send + 'static) {
-        self.on_first_up = Some(Box::new(action));
+    /// Calls `action` when the host's network is set up for the first time; giving up privileges, for instance.
+    pub fn on_settled(&mut self, action: impl FnOnce() + Send + 'static) {
+        self.on_settled = Some(Box::new(action));
     }
 
     /// Requests, for the time without a carrier.
@@ -146,7 +148,13 @@ impl<D: Device> Session<D> {
             tokio::select! {
                 step = self.pump.run(&mut carrier, &mut self.device) => match step {
                     Ok(Step::Event(event)) => match self.handle(event, &carrier).await {
-                        Ok(None) => was_up |= self.up.any(),
+                        Ok(None) => {
+                            was_up |= self.up.any();
+                            let settled = self.settled();
+                            if let Some(action) = self.on_settled.take_if(|_| settled) {
+                                action();
+                            }
+                        }
                         Ok(Some(reason)) => break Why::Closed(reason),
                         Err(error) => {
                             // The peer should not wait for packets that this host cannot take.
@@ -154,6 +162,10 @@ impl<D: Device> Session<D> {
                             break Why::Network(error);
                         }
                     },
+                    // Having taken leave, the peer need not wait for us.
+                    Ok(Step::CarrierEnded) | Err(PumpError::Carrier(_)) if self.closing().is_some() => {
+                        break Why::Closed(self.closing().unwrap_or(CloseReason::LowerDown));
+                    }
                     Ok(Step::CarrierEnded) => break Why::CarrierEnded,
                     Err(error) => break Why::Carrier(error),
                 },
@@ -191,9 +203,17 @@ impl<D: Device> Session<D> {
     }
 
     /// Ends the session: hooks, then every change to the host undone, then the device.
-    pub async fn shutdown(self) {
+    pub async fn shutdown(mut self) {
         let usage = self.usage();
-        self.network.shutdown(usage).await;
+        self.network.end_hooks(usage).await;
+        // With the device goes what is on it, also where the rights to remove it were given up.
+        drop(self.device);
+        self.network.undo().await;
+    }
+
+    /// Why PPP is ending or has ended, if it is.
+    fn closing(&self) -> Option<CloseReason> {
+        self.pump.link().status().close_reason
     }
 
     /// Does what an event calls for; the reason if it was the last one.
@@ -220,8 +240,9 @@ impl<D: Device> Session<D> {
             }
             Event::Ipv6Up { local, remote } => {
                 let id = |id: ppp_proto::InterfaceId| hostnet::InterfaceId(id.0);
-                if self.network.ipv6_up(id(local), id(remote)).await? {
-                    self.up.ipv6 = true;
+                self.up.ipv6 = self.network.ipv6_up(id(local), id(remote)).await?;
+                self.up.without_ipv6 = !self.up.ipv6;
+                if self.up.ipv6 {
                     self.came_up();
                 }
             }
@@ -238,7 +259,7 @@ impl<D: Device> Session<D> {
             Event::EchoReply { rtt } => debug!(?rtt, "echo reply"),
             Event::PeerIdentification(text) => info!("the peer says that it is {text}"),
             Event::TimeRemaining { seconds, message } => {
-                info!("the peer gives the link {seconds} s: {message}")
+                info!("the peer gives the link {seconds} s: {message}");
             }
             Event::Closed(reason) => return Ok(Some(reason)),
         }
@@ -248,9 +269,17 @@ impl<D: Device> Session<D> {
     fn came_up(&mut self) {
         self.up.since.get_or_insert_with(|| (Instant::now(), self.pump.traffic()));
         self.publish();
-        if let Some(action) = self.on_first_up.take() {
-            action();
-        }
+    }
+
+    /// Whether every family that is wanted is up on this host, or will not come up.
+    fn settled(&self) -> bool {
+        let link = self.pump.link().status();
+        let family = |protocol: Option<ProtocolStatus>, opened: bool, up: bool| {
+            protocol.is_none_or(|status| if opened { up } else { status.failure.is_some() })
+        };
+        self.up.any()
+            && family(link.ipcp, link.ipv4.is_some(), self.up.ipv4)
+            && family(link.ipv6cp, link.ipv6.is_some(), self.up.ipv6 || self.up.without_ipv6)
     }
 
     fn ipv4_down(&mut self) {

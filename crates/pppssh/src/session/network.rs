@@ -15,7 +15,8 @@ use crate::hooks::{Ends, HookFacts, Hooks, SHUTDOWN_PATIENCE, Usage};
 #[derive(Debug)]
 pub struct Network {
     net: HostNet,
-    hooks: Hooks,
+    /// Until they are ended.
+    hooks: Option<Hooks>,
     facts: HookFacts,
     index: u32,
     wanted: Wanted,
@@ -63,7 +64,7 @@ impl Network {
             forward: profile.forward,
             local_range: profile.local_range.clone(),
         };
-        Ok(Self { net, hooks, facts, index, wanted, carrier: None, ipv4: None, ipv6: None })
+        Ok(Self { net, hooks: Some(hooks), facts, index, wanted, carrier: None, ipv4: None, ipv6: None })
     }
 
     /// The carrier goes to this address: packets to it keep the way that they take now.
@@ -114,7 +115,7 @@ impl Network {
         }
         self.ipv4 = Some((local, remote));
         let dns = params.dns.into_iter().flatten().collect();
-        self.hooks.up(&self.facts, Ends::V4 { local, remote, dns });
+        self.run_up(Ends::V4 { local, remote, dns });
         Ok(())
     }
 
@@ -136,8 +137,14 @@ impl Network {
         self.ipv6 = Some((local, remote));
         info!("local  LL address {}", local.link_local());
         info!("remote LL address {}", remote.link_local());
-        self.hooks.up(&self.facts, Ends::V6 { local: local.link_local(), remote: remote.link_local() });
+        self.run_up(Ends::V6 { local: local.link_local(), remote: remote.link_local() });
         Ok(true)
+    }
+
+    fn run_up(&mut self, ends: Ends) {
+        if let Some(hooks) = &mut self.hooks {
+            hooks.up(&self.facts, ends);
+        }
     }
 
     async fn add_routes(&mut self, family: Family) -> Result<(), Error> {
@@ -161,12 +168,16 @@ impl Network {
 
     /// IPv4 packets no longer pass. Addresses and routes stay until the next link or the end.
     pub fn ipv4_down(&mut self, usage: Usage) {
-        self.hooks.ipv4_down(usage);
+        if let Some(hooks) = &mut self.hooks {
+            hooks.ipv4_down(usage);
+        }
     }
 
     /// IPv6 packets no longer pass. Addresses and routes stay until the next link or the end.
     pub fn ipv6_down(&mut self, usage: Usage) {
-        self.hooks.ipv6_down(usage);
+        if let Some(hooks) = &mut self.hooks {
+            hooks.ipv6_down(usage);
+        }
     }
 
     /// The destinations of the routes that the profile asks for.
@@ -174,9 +185,15 @@ impl Network {
         self.wanted.routes.iter().map(|route| route.to.to_string()).collect()
     }
 
-    /// Lets the hooks end, and undoes every change.
-    pub async fn shutdown(mut self, usage: Usage) {
-        self.hooks.shutdown(usage, SHUTDOWN_PATIENCE).await;
+    /// Runs what `-down` hooks are still due, and waits for all of them.
+    pub async fn end_hooks(&mut self, usage: Usage) {
+        if let Some(hooks) = self.hooks.take() {
+            hooks.shutdown(usage, SHUTDOWN_PATIENCE).await;
+        }
+    }
+
+    /// Undoes every change to the host.
+    pub async fn undo(mut self) {
         let report = self.net.undo().await;
         for change in &report.changes {
             info!("{change}");

@@ -190,7 +190,7 @@ impl Pump {
     fn deliver<D: Device + ?Sized>(&mut self, device: &mut D) {
         let now = Instant::now();
         let mut rest = &self.inbox[..];
-        while let Some(packet) = self.link.receive(now, &mut rest) {
+        while let Some(packet) = self.link.receive_to_event(now, &mut rest) {
             match device.send(packet.payload) {
                 Ok(()) => self.traffic.received(packet.payload.len()),
                 Err(error) => {
@@ -222,7 +222,7 @@ impl Pump {
     }
 
     fn encode_batch(&mut self) {
-        for packet in self.batch.iter() {
+        for packet in &self.batch {
             match self.link.encode(packet, &mut self.outbox) {
                 Ok(()) => self.traffic.sent(packet.len()),
                 Err(SendError::TooBig { .. }) => self.traffic.dropped_too_big += 1,

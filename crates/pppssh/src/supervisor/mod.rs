@@ -85,9 +85,9 @@ pub async fn keep_up<D: Device>(
             Call::Ended(end) => {
                 ever_up |= end.was_up;
                 if end.was_up {
-                    backoff.succeeded()
+                    backoff.succeeded();
                 } else {
-                    backoff.failed()
+                    backoff.failed();
                 }
                 match end.asked {
                     Some(Request::End(_)) => return ExitCode::UserRequest,
@@ -214,8 +214,9 @@ fn verdict(end: &End) -> Verdict {
         Why::Closed(reason) => match reason {
             CloseReason::Local { .. } => (ExitCode::UserRequest, MayMend),
             CloseReason::PeerTerminated { .. } if end.was_up => (ExitCode::Ok, MayMend),
-            CloseReason::PeerTerminated { .. } => (ExitCode::NegotiationFailed, NeedsHands),
-            CloseReason::NegotiationFailed { .. } => (ExitCode::NegotiationFailed, NeedsHands),
+            CloseReason::PeerTerminated { .. } | CloseReason::NegotiationFailed { .. } => {
+                (ExitCode::NegotiationFailed, NeedsHands)
+            }
             CloseReason::LoopDetected => (ExitCode::Loopback, NeedsHands),
             CloseReason::PeerDead => (ExitCode::PeerDead, MayMend),
             CloseReason::AuthRequired { .. } => (ExitCode::AuthToPeerFailed, NeedsHands),

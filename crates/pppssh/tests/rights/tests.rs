@@ -259,8 +259,8 @@ fn every_flag_that_widens_is_refused_with_the_key_to_set() {
         ("--hooks /tmp", "hooks"),
         ("--no-hooks", "hooks"),
         ("--ipparam x", "ipparam"),
-        ("--control /etc/cron.d/x", "control"),
-        ("--control /tmp/pppssh-64990/../x", "control"),
+        ("--runtime-dir /etc/cron.d", "runtime-dir"),
+        ("--runtime-dir /tmp/pppssh-64990/../x", "runtime-dir"),
         ("--host evil", "host"),
         ("-l root", "user"),
         ("-p 2222", "port"),
@@ -307,7 +307,7 @@ fn every_key_that_widens_is_refused_as_an_option() {
 }
 
 fn flags_that_narrow_are_taken() {
-    let runtime = format!("--control /tmp/pppssh-{VPN}/x.sock");
+    let runtime = format!("--runtime-dir /tmp/pppssh-{VPN}/x");
     for flags in [
         "--no-persist",
         "--maxfail 3 --holdoff 2 --max-holdoff 9",
