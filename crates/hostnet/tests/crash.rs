@@ -399,6 +399,48 @@ fn a_directory_that_others_can_write_to_is_refused() {
     });
 }
 
+#[test]
+fn without_room_for_the_journal_no_change_is_made_and_no_half_line_stays() {
+    in_namespace(async || {
+        // SAFETY: a new mount namespace concerns this thread alone and takes no descriptor from any other.
+        unsafe { rustix::thread::unshare_unsafe(rustix::thread::UnshareFlags::NEWNS) }.unwrap();
+        run("mount", "--make-rprivate /");
+        let dir = tempfile::tempdir().unwrap();
+        // Two pages: one for the ballast, one for the journal.
+        run("mount", &format!("-t tmpfs -o size=8k,mode=700 tmpfs {}", dir.path().display()));
+        let ballast = dir.path().join("ballast");
+        fs::write(&ballast, [0; 4096]).unwrap();
+        make_ppp0();
+        let before = snapshot();
+        let mut host = HostNet::open(dir.path(), "saturn").await.unwrap();
+        let ppp0 = host.index_of("ppp0").await.unwrap();
+        let mut mtu = 1300;
+        let error = loop {
+            let made = snapshot();
+            match host.set_mtu(ppp0, mtu).await {
+                Ok(()) => mtu += 1,
+                Err(error) => {
+                    assert_same(&made, &snapshot());
+                    break error;
+                }
+            }
+        };
+        assert!(matches!(error, Error::Journal { .. }), "{error:?}");
+        let text = fs::read_to_string(host.journal_path().unwrap()).unwrap();
+        assert!(text.ends_with('\n'), "{text}");
+        fs::remove_file(ballast).unwrap();
+        host.set_mtu(ppp0, mtu).await.unwrap();
+        let text = fs::read_to_string(host.journal_path().unwrap()).unwrap();
+        for line in text.lines() {
+            serde_json::from_str::<serde_json::Value>(line).unwrap_or_else(|e| panic!("{e}: {line}"));
+        }
+        assert!(host.undo().await.is_clean());
+        assert_same(&before, &snapshot());
+        drop(host);
+        run("umount", &dir.path().display().to_string());
+    });
+}
+
 /// User and group nobody, who owns nothing.
 const NOBODY: u32 = 65534;
 

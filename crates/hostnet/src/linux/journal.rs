@@ -371,9 +371,12 @@ impl Writer {
     fn line(&mut self, line: &impl Serialize) -> io::Result<()> {
         let mut bytes = serde_json::to_vec(line)?;
         bytes.push(b'\n');
+        let before = self.file.metadata()?.len();
         // One write, so that a kill leaves all of the line or none.
-        self.file.write_all(&bytes)?;
-        self.file.sync_data()
+        self.file.write_all(&bytes).and_then(|()| self.file.sync_data()).inspect_err(|_| {
+            // A full disk may leave half a line, and the next one must not continue it.
+            let _ = self.file.set_len(before);
+        })
     }
 }
 
