@@ -108,7 +108,13 @@ impl LogArgs {
         // systemd sets JOURNAL_STREAM, and its journal has the time of each line already.
         let journal = self.log_file.is_none() && std::env::var_os("JOURNAL_STREAM").is_some();
         let clock = Clock { shown: !(journal || terminal && self.verbose == 0) };
-        let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer).with_ansi(colour);
+        // Where nobody reads standard error any more (the caller of `serve` is gone), the undoing must go on: by default a
+        // line that cannot be written is reported with `eprintln!`, which panics then.
+        let lines = tracing_subscriber::fmt()
+            .with_env_filter(filter)
+            .with_writer(writer)
+            .with_ansi(colour)
+            .log_internal_errors(false);
         // An error here means that logging is set up already, as in tests: then that set-up stands.
         let _ = match self.log_format {
             LogFormat::Text => lines.with_timer(clock).with_target(self.verbose > 0).try_init(),
