@@ -4,7 +4,8 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
-/// The program: `$PPPSSH_BIN`, or built now; optimised if `$PPPSSH_TEST_RELEASE` is set.
+/// The program: `$PPPSSH_BIN`, or built now, optimised if its caller is or
+/// `$PPPSSH_TEST_RELEASE` is set.
 pub(crate) fn path() -> &'static PathBuf {
     static PATH: OnceLock<PathBuf> = OnceLock::new();
     PATH.get_or_init(|| std::env::var_os("PPPSSH_BIN").map_or_else(build, PathBuf::from))
@@ -22,7 +23,7 @@ fn build() -> PathBuf {
         "pppssh",
         "--message-format=json-render-diagnostics",
     ]);
-    if std::env::var_os("PPPSSH_TEST_RELEASE").is_some() {
+    if cfg!(not(debug_assertions)) || std::env::var_os("PPPSSH_TEST_RELEASE").is_some() {
         command.arg("--release");
     }
     let output = command.stderr(Stdio::inherit()).output().expect("cargo can be run");

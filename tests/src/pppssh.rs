@@ -4,6 +4,8 @@ use std::io::{BufRead, BufReader, Write};
 use std::os::unix::net::UnixStream;
 use std::process::Command;
 
+use rustix::process::Signal;
+
 use serde_json::Value;
 
 use crate::process::{Finished, NEVER, Running, finish};
@@ -91,14 +93,13 @@ impl Session<'_> {
     }
 
     fn report(&self, arguments: &[&str]) -> Value {
-        let output = self.world.pppssh(arguments).output().expect("pppssh status can be run");
-        let said = String::from_utf8_lossy(&output.stdout);
-        assert!(
-            output.status.success(),
-            "pppssh status failed: {}\nthe session said:\n{}",
-            String::from_utf8_lossy(&output.stderr),
-            self.process.log()
-        );
-        serde_json::from_str(&said).unwrap_or_else(|error| panic!("{error} in {said}"))
+        let mut status = Running::start("pppssh status", self.world.pppssh(arguments));
+        if !status.ends_before(&self.process) {
+            status.signal(Signal::KILL);
+            panic!("the session ended before that; it said:\n{}", self.process.log());
+        }
+        let answer = status.end();
+        answer.well();
+        serde_json::from_str(&answer.said).unwrap_or_else(|error| panic!("{error} in {}", answer.said))
     }
 }

@@ -5,7 +5,8 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open};
 
 /// After this long without the event that a test waits for, it never comes. Far more than anything takes here.
 pub(crate) const NEVER: Duration = Duration::from_mins(3);
@@ -31,9 +32,9 @@ struct LogState {
 }
 
 impl Running {
-    /// Starts `command` and listens to what it says on both outputs.
+    /// Starts `command` and listens to what it says on both outputs. Its input is a pipe in which nothing comes.
     pub fn start(name: &str, mut command: Command) -> Running {
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap_or_else(|error| panic!("cannot start {name}: {error}"));
         let log = Arc::new(Log::default());
         log.state.lock().unwrap().open_pipes = 2;
@@ -68,9 +69,20 @@ impl Running {
         self.child.id()
     }
 
-    /// Whether it has not ended yet.
-    pub fn is_alive(&mut self) -> bool {
-        self.child.try_wait().expect("a child can be asked after").is_none()
+    /// Waits until it ends or `other` does; whether it was this one.
+    pub(crate) fn ends_before(&self, other: &Running) -> bool {
+        let [this, other] = [self, other].map(|running| {
+            pidfd_open(running.id(), PidfdFlags::empty()).expect("an unwaited child is there, dead or alive")
+        });
+        let mut ends = [PollFd::new(&this, PollFlags::IN), PollFd::new(&other, PollFlags::IN)];
+        let patience = Timespec { tv_sec: NEVER.as_secs().cast_signed(), tv_nsec: 0 };
+        let ended = poll(&mut ends, Some(&patience)).expect("children can be waited for");
+        assert!(ended > 0, "{} and {:?} go on and on", self.name, ends);
+        !ends[0].revents().is_empty()
+    }
+
+    fn id(&self) -> Pid {
+        i32::try_from(self.child.id()).ok().and_then(Pid::from_raw).expect("a pid")
     }
 
     /// Sends it a signal.

@@ -40,6 +40,11 @@ impl Process {
         line.unwrap_or_else(|| panic!("{field} is not in {status}"))[prefix.len()..].trim().to_owned()
     }
 
+    /// /proc/PID/stat.
+    pub fn stat(&self) -> String {
+        fs::read_to_string(self.directory.join("stat")).expect("the process is alive")
+    }
+
     /// Real, effective, saved and file system user id.
     pub fn uids(&self) -> Vec<u32> {
         self.status("Uid").split_whitespace().map(|id| id.parse().expect("a user id")).collect()

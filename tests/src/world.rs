@@ -172,6 +172,29 @@ impl World {
         self.profile(&self.saturn, "serve", &format!("allow = [\"vpn\"]\n{saturn}\n"));
     }
 
+    /// Addresses, routes, rules and forwarding of venus and saturn, to be held against [`World::is_as`] later.
+    pub fn snapshot(&self) -> [String; 2] {
+        [&self.venus, &self.saturn].map(|host| host.snapshot().unwrap())
+    }
+
+    /// Venus and saturn must be as they were, once no pppssh runs on them any more.
+    #[track_caller]
+    pub fn is_as(&self, before: &[String; 2]) {
+        for (host, before) in [&self.venus, &self.saturn].into_iter().zip(before) {
+            self.until_gone(host, "pppssh");
+            let after = host.snapshot().unwrap();
+            let more: Vec<&str> =
+                after.lines().filter(|line| !before.lines().any(|other| other == *line)).collect();
+            let less: Vec<&str> =
+                before.lines().filter(|line| !after.lines().any(|other| other == *line)).collect();
+            assert!(
+                more.is_empty() && less.is_empty(),
+                "{} is not as it was: new is {more:#?}, gone is {less:#?}",
+                host.name()
+            );
+        }
+    }
+
     /// Waits until no process of this name is left on a host.
     pub fn until_gone(&self, host: &Host, name: &str) {
         for process in processes(host, name) {
@@ -199,6 +222,28 @@ impl World {
     /// A program run by the user `vpn`, with his environment and nothing of ours.
     pub fn as_vpn(&self, host: &Host, program: &str) -> Command {
         as_user(host, VPN, "vpn", program)
+    }
+
+    /// `pppssh …` as a service manager starts it for vpn: the capability comes from outside, not from the file.
+    pub fn as_service(&self, host: &Host, arguments: &[&str]) -> Command {
+        let mut command = as_user(host, 0, "vpn", "/usr/bin/setpriv");
+        command.args(["--reuid=vpn", "--regid=vpn", "--clear-groups"]);
+        command.args(["--inh-caps=+net_admin", "--ambient-caps=+net_admin", PPPSSH]).args(arguments);
+        command
+    }
+
+    /// A program on `host` that gives what it runs the capability to administer the network, and is like it there.
+    pub fn ambient_wrapper(&self, host: &Host) -> &'static str {
+        const WRAPPER: &str = "/usr/local/bin/with-net-admin";
+        let copied = host.run(|| {
+            fs::copy("/usr/bin/setpriv", WRAPPER)?;
+            fs::set_permissions(WRAPPER, fs::Permissions::from_mode(0o755))
+        });
+        copied.unwrap().unwrap_or_else(|error| panic!("cannot copy setpriv: {error}"));
+        let mut setcap = host.command("/usr/sbin/setcap");
+        setcap.args(["cap_net_admin+eip", WRAPPER]);
+        finish("setcap", setcap).well();
+        "/usr/local/bin/with-net-admin --inh-caps=+net_admin --ambient-caps=+net_admin"
     }
 
     /// The same by the user `eve`.

@@ -28,7 +28,11 @@ const EVIL: &str = "#!/bin/sh\ntouch /tmp/evil-ran\nexec sleep 1000\n";
 fn world_with_evil() -> World {
     let world = World::new();
     world.install();
-    world.profiles(Carrier::Native, "addresses = \"192.168.1.1:192.168.2.1\"", "");
+    world.profiles(
+        Carrier::Native,
+        "addresses = \"192.168.1.1:192.168.2.1\"",
+        "addresses = \"192.168.2.1:192.168.1.1\"",
+    );
     for host in [&world.venus, &world.saturn] {
         for name in ["evil", "ssh", "hooks/ip-up", "bin/ssh", "bin/ip"] {
             world.write_as_root(host, &format!("/home/vpn/{name}"), EVIL, 0o755);

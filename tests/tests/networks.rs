@@ -25,7 +25,7 @@ fn hosts_in_the_lans_reach_each_other(carrier: Carrier) {
     );
     let mars = lan(&world, &world.venus, "192.168.1");
     let titan = lan(&world, &world.saturn, "192.168.2");
-    let before = (world.venus.snapshot().unwrap(), world.saturn.snapshot().unwrap());
+    let before = world.snapshot();
 
     let session = world.connect(&[]);
     let status = session.wait("ipv4-up");
@@ -36,9 +36,7 @@ fn hosts_in_the_lans_reach_each_other(carrier: Carrier) {
     exchange(&ends, 4 * MIB);
 
     session.disconnect().with_code(5);
-    world.until_gone(&world.saturn, "pppssh");
-    assert_eq!(world.venus.snapshot().unwrap(), before.0, "venus is as it was");
-    assert_eq!(world.saturn.snapshot().unwrap(), before.1, "saturn is as it was");
+    world.is_as(&before);
 }
 
 #[test]

@@ -52,13 +52,12 @@ fn sighup_hangs_up_and_calls_again() {
 #[test]
 fn sigterm_takes_leave_of_the_peer_and_ends_with_code_5() {
     let (world, _sshd) = World::ready(Carrier::Native, "", "");
-    let before = world.venus.snapshot().unwrap();
+    let before = world.snapshot();
     let mut session = world.connect(&[]);
     session.wait("ipv4-up");
     session.process.signal(Signal::TERM);
     session.process.end().with_code(5);
-    world.until_gone(&world.saturn, "pppssh");
-    assert_eq!(world.venus.snapshot().unwrap(), before);
+    world.is_as(&before);
 }
 
 #[test]
