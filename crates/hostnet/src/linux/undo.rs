@@ -28,15 +28,25 @@ pub(crate) struct Undoing<'a> {
 impl Undoing<'_> {
     pub(crate) async fn undo(&self, change: &Change) -> Outcome {
         match (self.only_marked, change) {
-            (None, _) | (_, Change::Address { .. } | Change::Route { .. }) => {}
+            (None, _) | (_, Change::Address { .. } | Change::Route { .. }) => self.act(change).await,
             (
                 Some(why),
                 Change::LinkUp { .. }
                 | Change::Mtu { .. }
                 | Change::AddrGenMode { .. }
                 | Change::Sysctl { .. },
-            ) => return Outcome::Failed { why: why.to_owned() },
+            ) => {
+                // To see that it is gone, with its device for instance, takes nobody's word.
+                let look = Undoing { dry_run: true, ..*self };
+                match look.act(change).await {
+                    Outcome::WouldUndo => Outcome::Failed { why: why.to_owned() },
+                    seen => seen,
+                }
+            }
         }
+    }
+
+    async fn act(&self, change: &Change) -> Outcome {
         let result = match change {
             Change::LinkUp { device } => self.link_up(change, device).await,
             Change::Mtu { device, before, after } => self.mtu(change, device, *before, *after).await,
