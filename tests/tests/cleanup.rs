@@ -16,9 +16,16 @@ fn kill_all(world: &World) {
 }
 
 fn make_tun(host: &Host) {
-    let mut ip = host.command("/sbin/ip");
-    ip.args(["tuntap", "add", "dev", "vpn0", "mode", "tun", "user", "vpn"]);
-    finish("ip tuntap", ip).well();
+    for arguments in [
+        &["tuntap", "add", "dev", "vpn0", "mode", "tun", "user", "vpn"][..],
+        // A device gets its queueing discipline when it is first set up, and keeps it.
+        &["link", "set", "vpn0", "addrgenmode", "none", "up"],
+        &["link", "set", "vpn0", "addrgenmode", "eui64", "down"],
+    ] {
+        let mut ip = host.command("/sbin/ip");
+        ip.args(arguments);
+        finish("ip", ip).well();
+    }
 }
 
 /// A link on a device that outlives it, with routes and forwarding on both ends, whose ends have been killed.
@@ -79,7 +86,7 @@ fn after_kill_9_under_a_file_capability_vpn_cleans_what_is_marked_and_root_the_r
         show.args(["-o", "addr", "show", "dev", "vpn0"]);
         assert_eq!(finish("ip addr", show).well().said, "", "addresses are marked");
         let mut show = host.command("/sbin/ip");
-        show.args(["route", "show", "table", "all", "dev", "vpn0"]);
+        show.args(["-4", "route", "show", "table", "all", "dev", "vpn0"]);
         assert_eq!(finish("ip route", show).well().said, "", "routes are marked");
 
         let mut cleanup = host.command(PPPSSH);
