@@ -189,6 +189,13 @@ fn a_recycled_process_number_does_not_keep_a_journal_alive() {
         fs::write(&path, &alive).unwrap();
         assert_eq!(clean(dir.path()).await.journals[0].verdict, Verdict::Live);
 
+        // A lock that is held says so too, where the number means nothing (another PID namespace, a fork since).
+        let holder = fs::File::open(&path).unwrap();
+        holder.lock().unwrap();
+        fs::write(&path, text.replacen(&format!("\"pid\":{dead}"), "\"pid\":4194305", 1)).unwrap();
+        assert_eq!(clean(dir.path()).await.journals[0].verdict, Verdict::Live);
+        drop(holder);
+
         // The same number, started at another time: dead.
         let recycled = text.replacen(&format!("\"pid\":{dead}"), &format!("\"pid\":{me}"), 1);
         fs::write(&path, recycled).unwrap();
@@ -253,7 +260,7 @@ fn damaged_journals_are_reported_and_kept_and_do_what_they_can() {
         let text = fs::read_to_string(&path).unwrap();
         let (header, rest) = text.split_once('\n').unwrap();
         let later = "{\"seq\":77,\"change\":{\"kind\":\"resolver\",\"file\":\"/etc/resolv.conf\"}}";
-        fs::write(&path, format!("{header}\n{rest}\u{0}\u{1}garbage\n{later}\n")).unwrap();
+        fs::write(&path, format!("{header}\n{rest}\u{0}\u{1}garbage\n{later}\n{{\"seq\":78,\"chan")).unwrap();
         for (name, content) in [
             ("empty.journal", &b""[..]),
             ("noise.journal", &[0xff; 4096][..]),
@@ -284,6 +291,8 @@ fn damaged_journals_are_reported_and_kept_and_do_what_they_can() {
         // What was undone is so marked: a second run has nothing left to undo.
         let report = clean(dir.path()).await;
         assert!(report.journals.iter().all(|journal| journal.changes.is_empty()), "{report}");
+        // And the torn line did not run into the first of those marks.
+        assert!(report.journals.iter().all(|journal| journal.problems.len() <= 2), "{report}");
     });
 }
 
