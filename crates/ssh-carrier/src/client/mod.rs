@@ -10,6 +10,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+mod account;
 mod algorithms;
 mod auth;
 mod channel;
@@ -47,7 +48,8 @@ pub struct ClientConfig {
     pub config_file: Option<PathBuf>,
     /// Further ssh_config options, each as `Key=value` (`-o`).
     pub options: Vec<String>,
-    /// The `ssh` that is asked for its configuration with `-G`; `None` to ask no one.
+    /// The `ssh` that is asked for its configuration with `-G`, looked up in `PATH` if it is a mere name. `None`, or
+    /// one that is not there: only the settings given here count, and OpenSSH's defaults.
     pub ssh_program: Option<PathBuf>,
     /// The channel window: how much the server may send ahead, in bytes.
     pub window: u32,

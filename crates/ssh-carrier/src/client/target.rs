@@ -2,10 +2,11 @@
 
 use std::collections::HashSet;
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::ClientConfig;
+use super::account::Account;
 use super::tokens::Tokens;
 use crate::CarrierError;
 use crate::destination::{check_host, check_user};
@@ -126,15 +127,19 @@ impl Target {
         settings: &SshConfig,
         defaults: &SshConfig,
     ) -> Result<Self, CarrierError> {
+        let account = Account::own();
         let host = settings.get("hostname").unwrap_or(&config.host).to_owned();
         check_host(&host)?;
         let port = config.port.or_else(|| settings.number("port")).unwrap_or(PORT_DEFAULT);
         let user = match config.user.as_deref().or_else(|| settings.get("user")) {
             Some(user) => user.to_owned(),
-            None => local_user()?,
+            None => account.name.clone().ok_or_else(|| {
+                CarrierError::Config("whom to log in as is not known; give a user name".to_owned())
+            })?,
         };
         check_user(&user)?;
-        let tokens = Tokens::new(&config.host, &host, port, &user, settings.some("hostkeyalias"));
+        let tokens =
+            Tokens::new(&config.host, &host, port, &user, settings.some("hostkeyalias"), account.home);
         let path = |text: &str| tokens.path(text);
         let paths = |key: &str, default: &str| -> Result<Vec<PathBuf>, CarrierError> {
             let list = settings.get(key).unwrap_or(default);
@@ -280,21 +285,6 @@ fn auth(
         batch: settings.switch("batchmode", false),
         password_prompts: settings.number("numberofpasswordprompts").unwrap_or(3),
     })
-}
-
-/// The name of the user who runs this process.
-fn local_user() -> Result<String, CarrierError> {
-    let uid = rustix::process::geteuid().as_raw().to_string();
-    let accounts = std::fs::read_to_string(Path::new("/etc/passwd")).unwrap_or_default();
-    let by_uid = accounts.lines().find_map(|line| {
-        // name:password:uid:…, passwd(5)
-        let mut fields = line.split(':');
-        let name = fields.next()?;
-        (fields.nth(1)? == uid).then(|| name.to_owned())
-    });
-    by_uid
-        .or_else(|| std::env::var("USER").ok())
-        .ok_or_else(|| CarrierError::Config("whom to log in as is not known; give a user name".to_owned()))
 }
 
 #[cfg(test)]

@@ -21,8 +21,9 @@ impl<'a> Tokens<'a> {
         port: u16,
         user: &'a str,
         alias: Option<&'a str>,
+        home: Option<PathBuf>,
     ) -> Self {
-        Self { given, host, port, user, alias, home: std::env::home_dir() }
+        Self { given, host, port, user, alias, home }
     }
 
     /// A file name, with `~` for the home directory.
@@ -92,7 +93,7 @@ mod tests {
 
     #[test]
     fn each_token_stands_for_its_value_and_unknown_ones_are_errors() {
-        let tokens = Tokens::new("saturn", "10.0.0.1", 2222, "vpn", None);
+        let tokens = Tokens::new("saturn", "10.0.0.1", 2222, "vpn", None, Some("/home/me".into()));
         assert_eq!(
             tokens.expand("%n %h %p %r %k 100%% $x").unwrap(),
             "saturn 10.0.0.1 2222 vpn saturn 100% $x"
@@ -100,8 +101,7 @@ mod tests {
         assert!(tokens.expand("%Z").is_err());
         assert!(tokens.expand("%").is_err());
         assert!(tokens.expand("${UNCLOSED").is_err());
-        let home = std::env::home_dir().unwrap();
-        assert_eq!(tokens.path("~/.ssh/%r").unwrap(), home.join(".ssh/vpn"));
+        assert_eq!(tokens.path("~/.ssh/%r").unwrap(), PathBuf::from("/home/me/.ssh/vpn"));
         assert_eq!(tokens.path("/abs/~/x").unwrap(), PathBuf::from("/abs/~/x"));
     }
 }

@@ -1,9 +1,11 @@
 //! The command line for `ssh`.
 
 use std::ffi::OsString;
+use std::net::IpAddr;
 use std::path::Path;
 
 use futures_util::future::try_join;
+use tokio::net::lookup_host;
 
 use super::OpensshConfig;
 use crate::CarrierError;
@@ -84,15 +86,42 @@ pub(super) fn command_line(
     args
 }
 
-/// The ciphers to ask for: OpenSSH's own list with AES-GCM moved to its head, several times as fast on most
-/// machines. `None` if the user configured ciphers, or `ssh` cannot say.
-pub(super) async fn aes_gcm_first(config: &OpensshConfig, program: &Path) -> Option<String> {
-    let (args, none) = (destination_args(config), ["-F".into(), "none".into()]);
-    let configured = SshConfig::ask(program, &args, &config.host);
-    let (configured, default) =
-        try_join(configured, SshConfig::ask(program, &none, "localhost")).await.ok()?;
-    let default = default.get("ciphers")?;
-    (configured.get("ciphers") == Some(default)).then(|| reorder(default))
+/// What `ssh` says of the host and of itself, before it is started for good.
+#[derive(Debug, Default)]
+pub(super) struct Outlook {
+    /// The ciphers to ask for: OpenSSH's own list with AES-GCM moved to its head, several times as fast on most
+    /// machines. `None` if the user configured ciphers.
+    pub(super) ciphers: Option<String>,
+    /// The address that it will connect to, as far as can be foreseen.
+    pub(super) address: Option<IpAddr>,
+}
+
+impl Outlook {
+    /// Nothing is known if it does not say: it may be a wrapper that has no `-G`, and what is wrong with a
+    /// configuration it will report when it is started.
+    pub(super) async fn ask(config: &OpensshConfig, program: &Path) -> Self {
+        let (args, none) = (destination_args(config), ["-F".into(), "none".into()]);
+        let configured = SshConfig::ask(program, &args, &config.host);
+        let default = SshConfig::ask(program, &none, "localhost");
+        let (configured, default) = match try_join(configured, default).await {
+            Ok(answers) => answers,
+            Err(error) => {
+                tracing::debug!(%error, "ssh does not tell its configuration");
+                return Self::default();
+            }
+        };
+        let ciphers = default.get("ciphers").filter(|default| configured.get("ciphers") == Some(default));
+        Self { ciphers: ciphers.map(reorder), address: address(&configured).await }
+    }
+}
+
+/// The first address of the host, unless the way there leads over something else.
+async fn address(configured: &SshConfig) -> Option<IpAddr> {
+    if configured.some("proxycommand").is_some() || configured.some("proxyjump").is_some() {
+        return None;
+    }
+    let mut addresses = lookup_host((configured.get("hostname")?, configured.number("port")?)).await.ok()?;
+    addresses.next().map(|address| address.ip())
 }
 
 fn reorder(ciphers: &str) -> String {

@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::io;
+use std::net::IpAddr;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
@@ -38,6 +39,7 @@ pub(super) fn start(
     program: PathBuf,
     args: Vec<OsString>,
     config: &OpensshConfig,
+    address: Option<IpAddr>,
 ) -> Result<Carrier, CarrierError> {
     let spawn = |source| CarrierError::Spawn { program: program.clone(), source };
     let (child_stdin, our_end) = io::pipe().map_err(spawn)?;
@@ -80,7 +82,7 @@ pub(super) fn start(
             exited: false,
             _guard: guard,
         }),
-        info: CarrierInfo { kind: CarrierKind::Openssh, peer, address: None, cipher: None },
+        info: CarrierInfo { kind: CarrierKind::Openssh, peer, address, cipher: None },
     })
 }
 

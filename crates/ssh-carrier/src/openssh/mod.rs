@@ -7,6 +7,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use self::args::Outlook;
 use crate::program::find_program;
 use crate::{Carrier, CarrierError};
 
@@ -30,7 +31,7 @@ pub struct OpensshConfig {
     pub config_file: Option<PathBuf>,
     /// Further ssh_config options, each as `Key=value` (`-o`). They win over those that this module sets.
     pub options: Vec<String>,
-    /// The program.
+    /// The program, looked up in `PATH` if it is a mere name.
     pub program: PathBuf,
     /// Further arguments for the program, put before all others.
     pub args: Vec<OsString>,
@@ -69,10 +70,10 @@ impl OpensshConfig {
 pub async fn connect(config: &OpensshConfig, command: &str) -> Result<Carrier, CarrierError> {
     args::check(config)?;
     let program = find_program(&config.program)?;
-    let ciphers = args::aes_gcm_first(config, &program).await;
+    let outlook = Outlook::ask(config, &program).await;
     let may_prompt = config.may_prompt.unwrap_or_else(has_terminal);
-    let args = args::command_line(config, command, ciphers.as_deref(), may_prompt);
-    child::start(program, args, config)
+    let args = args::command_line(config, command, outlook.ciphers.as_deref(), may_prompt);
+    child::start(program, args, config, outlook.address)
 }
 
 /// Whether `ssh` could ask for a passphrase: it opens `/dev/tty` for that.
