@@ -70,9 +70,11 @@ pub async fn keep_up<D: Device>(
 ) -> ExitCode {
     let mut backoff = Backoff::new(policy.holdoff, policy.max_holdoff);
     let mut ever_up = false;
+    let mut redials = 0..;
     loop {
         session.status().update(|status| {
             status.enter(Phase::Connecting);
+            status.redial.count = redials.next().unwrap_or(u64::MAX);
             status.redial.next_at = None;
         });
         let verdict = match call(session, &mut dial).await {
@@ -123,7 +125,6 @@ pub async fn keep_up<D: Device>(
         let pause = backoff.pause(random());
         warn!("{reason}; calling again in {:.1} s", pause.as_secs_f32());
         session.status().update(|status| {
-            status.redial.count += 1;
             status.redial.next_at = Some(unix_seconds(SystemTime::now() + pause));
         });
         if let Request::End(_) = wait(session, pause).await {
