@@ -11,6 +11,11 @@ pub(crate) fn path() -> &'static PathBuf {
     PATH.get_or_init(|| std::env::var_os("PPPSSH_BIN").map_or_else(build, PathBuf::from))
 }
 
+/// Whether the program under test is an optimised one.
+pub fn is_optimised() -> bool {
+    path().components().any(|part| part.as_os_str() == "release")
+}
+
 fn build() -> PathBuf {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);

@@ -14,6 +14,7 @@ mod sshd;
 pub mod traffic;
 mod world;
 
+pub use binary::is_optimised;
 pub use pppssh::Session;
 pub use process::{Finished, Running, finish};
 pub use procfs::{Process, processes};

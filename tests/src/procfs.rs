@@ -55,9 +55,9 @@ impl Process {
         u64::from_str_radix(&self.status(set), 16).expect("a capability set")
     }
 
-    /// Resident memory, in KiB.
-    pub fn resident_kib(&self) -> u64 {
-        self.status("VmRSS").split_whitespace().next().and_then(|kib| kib.parse().ok()).expect("a size")
+    /// Memory of one kind, in KiB: `VmRSS`, `RssAnon` …
+    pub fn memory_kib(&self, kind: &str) -> u64 {
+        self.status(kind).split_whitespace().next().and_then(|kib| kib.parse().ok()).expect("a size")
     }
 
     /// Waits for its end. Does not take its exit status from its parent.

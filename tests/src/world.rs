@@ -111,8 +111,10 @@ impl World {
 
     /// Installs pppssh on one host, with these capabilities or none.
     pub fn install_on(&self, host: &Host, capabilities: Option<&str>) {
+        // Here, not there: cargo may have to build it first.
+        let program = binary::path();
         host.run(|| {
-            fs::copy(binary::path(), PPPSSH)?;
+            fs::copy(program, PPPSSH)?;
             fs::set_permissions(PPPSSH, fs::Permissions::from_mode(0o755))
         })
         .unwrap()

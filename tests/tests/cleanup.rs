@@ -2,15 +2,17 @@
 
 use netlab::Host;
 use pppssh_tests::traffic::ping;
-use pppssh_tests::{Carrier, PPPSSH, Sshd, World, finish, processes};
+use pppssh_tests::{Carrier, PPPSSH, Session, Sshd, World, finish, processes};
 
 const ROUTES: &str = "routes = [\"192.168.2.0/24\", { to = \"10.77.0.0/16\", table = 77 }]";
 
+/// Kills both ends. Saturn's first: it would notice that venus is gone, and take its leave in order.
 fn kill_all(world: &World) {
-    for host in [&world.venus, &world.saturn] {
-        for process in processes(host, "pppssh") {
-            process.kill();
-        }
+    let hosts = [&world.saturn, &world.venus];
+    for process in hosts.into_iter().flat_map(|host| processes(host, "pppssh")) {
+        process.kill();
+    }
+    for host in hosts {
         world.until_gone(host, "pppssh");
     }
 }
@@ -29,7 +31,10 @@ fn make_tun(host: &Host) {
 }
 
 /// A link on a device that outlives it, with routes and forwarding on both ends, whose ends have been killed.
-fn a_link_killed_on_lasting_devices(world: &World, connect: impl FnOnce()) -> [String; 2] {
+fn a_link_killed_on_lasting_devices<'w>(
+    world: &'w World,
+    connect: impl FnOnce() -> Session<'w>,
+) -> [String; 2] {
     for host in [&world.venus, &world.saturn] {
         make_tun(host);
     }
@@ -39,7 +44,10 @@ fn a_link_killed_on_lasting_devices(world: &World, connect: impl FnOnce()) -> [S
         "addresses = \"192.168.2.1:192.168.1.1\"\ntun = \"vpn0\"\nforward = true\nroutes = [\"192.168.1.0/24\"]",
     );
     let before = world.snapshot();
-    connect();
+    let session = connect();
+    session.wait("ipv4-up");
+    session.wait("ipv6-up");
+    ping(&world.venus, "192.168.2.1");
     kill_all(world);
     before
 }
@@ -54,10 +62,7 @@ fn after_kill_9_one_cleanup_by_vpn_leaves_both_hosts_as_they_were_where_a_servic
     // What systemd's AmbientCapabilities= does for a unit, sshd cannot do for a login: here a wrapper does.
     world.authorize(&sshd, &format!("{} {PPPSSH} serve", world.ambient_wrapper(&world.saturn)));
     let before = a_link_killed_on_lasting_devices(&world, || {
-        let session = world.session(world.as_service(&world.venus, &["connect", "saturn"]));
-        session.wait("ipv4-up");
-        session.wait("ipv6-up");
-        ping(&world.venus, "192.168.2.1");
+        world.session(world.as_service(&world.venus, &["connect", "saturn"]))
     });
     for (host, before) in [&world.venus, &world.saturn].into_iter().zip(&before) {
         assert_ne!(&host.snapshot().unwrap(), before, "something is left to clean up");
@@ -71,12 +76,7 @@ fn after_kill_9_one_cleanup_by_vpn_leaves_both_hosts_as_they_were_where_a_servic
 #[test]
 fn after_kill_9_under_a_file_capability_vpn_cleans_what_is_marked_and_root_the_rest() {
     let (world, _sshd) = World::ready(Carrier::Native, "", "");
-    let before = a_link_killed_on_lasting_devices(&world, || {
-        let session = world.connect(&[]);
-        session.wait("ipv4-up");
-        session.wait("ipv6-up");
-        ping(&world.venus, "192.168.2.1");
-    });
+    let before = a_link_killed_on_lasting_devices(&world, || world.connect(&[]));
     for host in [&world.venus, &world.saturn] {
         let mut cleanup = world.as_vpn(host, PPPSSH);
         cleanup.arg("cleanup");
