@@ -12,6 +12,9 @@ use crate::process::finish;
 /// One mebibyte.
 pub const MIB: u64 = 1 << 20;
 
+/// How much is hashed at a time: the hash depends on how its input is cut.
+const BLOCK: usize = 64 * 1024;
+
 /// Pings until an answer comes, or fails after twenty pings without one.
 #[track_caller]
 pub fn ping(from: &Host, to: &str) {
@@ -61,7 +64,7 @@ pub fn exchange(ends: &(TcpStream, TcpStream), octets: u64) {
 pub fn send(mut stream: &TcpStream, octets: u64, seed: u64) -> u64 {
     let mut noise = Noise(seed);
     let mut hasher = DefaultHasher::new();
-    let mut block = vec![0; 64 * 1024];
+    let mut block = vec![0; BLOCK];
     let mut left = octets;
     while left > 0 {
         noise.fill(&mut block);
@@ -74,18 +77,33 @@ pub fn send(mut stream: &TcpStream, octets: u64, seed: u64) -> u64 {
 }
 
 /// Receives this many octets; returns their hash.
-pub fn receive(mut stream: &TcpStream, octets: u64) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    let mut block = vec![0; 64 * 1024];
-    let mut left = octets;
-    while left > 0 {
-        // In blocks of the sender's size: the hash depends on how its input is cut.
-        let length = usize::try_from(left).unwrap_or(usize::MAX).min(block.len());
-        stream.read_exact(&mut block[..length]).expect("the stream gives what was sent");
-        hasher.write(&block[..length]);
-        left -= length as u64;
+pub fn receive(stream: &TcpStream, octets: u64) -> u64 {
+    let mut arrived = Arrived::default();
+    arrived.more(stream, octets);
+    arrived.hash()
+}
+
+/// What has arrived so far, for a stream that is watched while it runs.
+#[derive(Debug, Default)]
+pub struct Arrived(DefaultHasher);
+
+impl Arrived {
+    /// Receives this many octets more: a multiple of 64 KiB, unless they are the last.
+    pub fn more(&mut self, mut stream: &TcpStream, octets: u64) {
+        let mut block = vec![0; BLOCK];
+        let mut left = octets;
+        while left > 0 {
+            let length = usize::try_from(left).unwrap_or(usize::MAX).min(block.len());
+            stream.read_exact(&mut block[..length]).expect("the stream gives what was sent");
+            self.0.write(&block[..length]);
+            left -= length as u64;
+        }
     }
-    hasher.finish()
+
+    /// The hash of it all, to be compared with what [`send`] returned.
+    pub fn hash(&self) -> u64 {
+        self.0.finish()
+    }
 }
 
 /// Octets without pattern (splitmix64), flags and escapes of PPP among them.

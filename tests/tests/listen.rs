@@ -1,0 +1,64 @@
+//! Saturn without an sshd: `pppssh listen`.
+
+use pppssh_tests::traffic::{MIB, connection, exchange, ping};
+use pppssh_tests::{Carrier, PPPSSH, Running, SATURN, World};
+
+const PORT: u16 = 2222;
+
+/// Saturn's end, run by vpn there, and the key of it known on venus.
+fn listener(world: &World, carrier: Carrier) -> Running {
+    world.install();
+    world.make_key("id_ed25519");
+    let key = world.read(&world.venus, "/home/vpn/.ssh/id_ed25519.pub");
+    world.write_as_vpn(&world.saturn, "/home/vpn/.ssh/authorized_keys", &format!("restrict {key}"));
+    let mut keygen = world.as_vpn(&world.saturn, "/usr/bin/ssh-keygen");
+    keygen.args(["-q", "-t", "ed25519", "-N", "", "-f", "/home/vpn/.ssh/host_key"]);
+    pppssh_tests::finish("ssh-keygen", keygen).well();
+    let host_key = world.read(&world.saturn, "/home/vpn/.ssh/host_key.pub");
+    world.write_as_vpn(
+        &world.venus,
+        "/home/vpn/.ssh/known_hosts",
+        &format!("[saturn]:{PORT},[{SATURN}]:{PORT} {host_key}"),
+    );
+    world.profiles(carrier, &format!("addresses = \"192.168.1.1:192.168.2.1\"\nport = {PORT}"), "");
+    world.profile(
+        &world.saturn,
+        "listen",
+        &format!(
+            "allow = [\"vpn\"]\naddresses = \"192.168.2.1:192.168.1.1\"\nlisten = [\"{SATURN}:{PORT}\"]\n\
+             host-key = [\"/home/vpn/.ssh/host_key\"]\n"
+        ),
+    );
+    let mut listen = world.as_vpn(&world.saturn, PPPSSH);
+    listen.args(["-v", "listen"]);
+    let listening = Running::start("pppssh listen", listen);
+    listening.says("istening");
+    listening
+}
+
+fn venus_calls_a_saturn_without_sshd(carrier: Carrier) {
+    let world = World::new();
+    let before = world.snapshot();
+    let mut listening = listener(&world, carrier);
+    let session = world.connect(&[]);
+    session.wait("ipv4-up");
+    ping(&world.venus, "192.168.2.1");
+    ping(&world.saturn, "192.168.1.1");
+    let ends = connection(&world.venus, &world.saturn, [192, 168, 2, 1].into());
+    exchange(&ends, 4 * MIB);
+    drop(ends);
+    session.disconnect().with_code(5);
+    listening.signal(rustix::process::Signal::TERM);
+    listening.end().with_code(5);
+    world.is_as(&before);
+}
+
+#[test]
+fn venus_calls_a_saturn_without_sshd_over_the_native_carrier() {
+    venus_calls_a_saturn_without_sshd(Carrier::Native);
+}
+
+#[test]
+fn venus_calls_a_saturn_without_sshd_over_the_systems_ssh() {
+    venus_calls_a_saturn_without_sshd(Carrier::Openssh);
+}
