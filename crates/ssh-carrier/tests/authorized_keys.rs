@@ -10,7 +10,8 @@ use ssh_carrier::authorized_keys::{AuthorizedKeys, LineProblem, MAX_LINE, Option
 
 // Made for these tests with `ssh-keygen -t …`; the private halves are gone.
 const ED25519: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAMGNpmQoN6O3ilNkMev6CE659J+6aCZqsLe0LzdEYpf";
-const ED25519_OTHER: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAID2rvvmN1+A/CHvesBiZijaGZTMLz1tNkS+BMpYmRtZN";
+const ED25519_OTHER: &str =
+    "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAID2rvvmN1+A/CHvesBiZijaGZTMLz1tNkS+BMpYmRtZN";
 const ECDSA: &str = "ecdsa-sha2-nistp256 AAAAE2VjZHNhLXNoYTItbmlzdHAyNTYAAAAIbmlzdHAyNTYAAABBBGoE1NaxQvMspk6Ld8WZxX2B97pCL5iI4B2+MH/y3+yZT5zyzUU9xAvEKV4e7IVN22OacEtDuaagazIdDF9Lc20=";
 const RSA: &str = "ssh-rsa AAAAB3NzaC1yc2EAAAADAQABAAABAQC1EsUKFfOZPmfkuK35oNAqiCKr10SRHBQbVsCPizxy2tZK4WqH1uIgnDd7hmZeH4gbO+3PiMP5jd31QAN1ZtwVjd/FvDhkNDjyt/OQZf6VxS0ISuZtCdjtI9KmQeSrfGUD2LP2CmrMncdkrrU18AsGpV2ySZaRbG43++1dwFrGJRdNT/4NFByzZlWvbnz4s82MlgeOOIFwpifwyeC43iOOrGmAxfqWSN3bUUW+4KvCNlNwWamNEOaUsVX2v4QkCLeqHnswNUNzp8gVo/RFzY1wvKPmAYVrl96VIMPA5BsVMUbQAsRL8aU2gTGEIxcvxEP8qQzL6YQHnCyZdZfvHUCx";
 const RSA_1024: &str = "ssh-rsa AAAAB3NzaC1yc2EAAAADAQABAAAAgQD3gZcz0X2KSLI04TfI2IXJ1gl09/tX/sv4+CT8A66YglPiTGY95Q5nEH4cpso0NtD8hm0Qnt4HZ+EAcTKZ/u8SXE0MQT2LB46ZYhHnwbpy7UaJhMNy66uoQQRJnMGIRBAcquMxhc0JFhDEB0MIvdZWYFGHEx7P4VspChls1dWLqw==";
@@ -42,7 +43,9 @@ fn only_problem(file: &str) -> LineProblem {
 
 #[test]
 fn keys_of_every_kind_are_found_among_comments_blank_lines_and_carriage_returns() {
-    let file = format!("# who\r\n\r\n  \t# indented\n{ED25519} a b  c\r\n\n\t {ECDSA}\n{RSA}\tuser@host\n{SK_ED25519}\n");
+    let file = format!(
+        "# who\r\n\r\n  \t# indented\n{ED25519} a b  c\r\n\n\t {ECDSA}\n{RSA}\tuser@host\n{SK_ED25519}\n"
+    );
     let keys = AuthorizedKeys::parse(file.as_bytes());
     assert!(keys.warnings.is_empty(), "{:?}", keys.warnings);
     let lines: Vec<_> = keys.entries.iter().map(|entry| (entry.line, &*entry.comment)).collect();
@@ -106,7 +109,9 @@ fn options_that_are_unknown_or_malformed_refuse_the_key_and_name_the_line() {
         assert_eq!(only_problem(&file), LineProblem::Options(expected), "{options}");
         assert_eq!(AuthorizedKeys::parse(file.as_bytes()).warnings[0].line, 2);
     }
-    for options in ["from=\"10.0.0.1/8\"", "from=\"\"", "expiry-time=\"tomorrow\"", "expiry-time=\"20261301\""] {
+    for options in
+        ["from=\"10.0.0.1/8\"", "from=\"\"", "expiry-time=\"tomorrow\"", "expiry-time=\"20261301\""]
+    {
         let problem = only_problem(&format!("{options} {ED25519}"));
         assert!(matches!(problem, LineProblem::Options(_)), "{options}: {problem}");
     }

@@ -113,7 +113,11 @@ async fn closing_from_elsewhere_ends_reads_and_writes() {
 struct Dying(Option<&'static [u8]>);
 
 impl AsyncRead for Dying {
-    fn poll_read(mut self: Pin<&mut Self>, _: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         match self.0.take() {
             Some(words) => {
                 buf.put_slice(words);
@@ -159,7 +163,10 @@ async fn the_gate_shuts_while_much_waits_for_the_socket() {
     tokio::task::yield_now().await;
     tokio::time::timeout(NEVER, poll_fn(|cx| gate.poll_ready(cx))).await.expect("shut at its mark").unwrap();
     ring.write_all(&pattern(1000)).await.unwrap();
-    assert!(tokio::time::timeout(NEVER, poll_fn(|cx| gate.poll_ready(cx))).await.is_err(), "open above its mark");
+    assert!(
+        tokio::time::timeout(NEVER, poll_fn(|cx| gate.poll_ready(cx))).await.is_err(),
+        "open above its mark"
+    );
     far.read_exact(&mut [0; 1000]).await.unwrap();
     tokio::time::timeout(NEVER, poll_fn(|cx| gate.poll_ready(cx))).await.expect("still shut").unwrap();
 }

@@ -113,7 +113,8 @@ where
         inactivity_timeout: None,
         ..server::Config::default()
     };
-    let client = client::Config { preferred: preferred(), inactivity_timeout: None, ..client::Config::default() };
+    let client =
+        client::Config { preferred: preferred(), inactivity_timeout: None, ..client::Config::default() };
     let (opened, channel) = oneshot::channel();
     let called = tokio::spawn(async move {
         let _session = server::run_stream(Arc::new(server), called, Called(Some(opened))).await.unwrap();
@@ -139,7 +140,10 @@ fn tiny_pipe() -> (DuplexStream, DuplexStream) {
 #[tokio::test(start_paused = true)]
 async fn without_rings_two_russh_ends_that_both_send_wait_for_each_other_for_ever() {
     let (calling, called) = tiny_pipe();
-    assert!(both_send(calling, called).await.is_none(), "russh reads while it writes now: is the ring still needed?");
+    assert!(
+        both_send(calling, called).await.is_none(),
+        "russh reads while it writes now: is the ring still needed?"
+    );
 }
 
 #[tokio::test(start_paused = true)]

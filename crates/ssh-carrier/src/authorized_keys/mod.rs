@@ -11,6 +11,7 @@ mod options;
 
 use std::fmt;
 use std::net::IpAddr;
+use std::path::Path;
 use std::time::SystemTime;
 
 use russh::keys::ssh_key::public::KeyData;
@@ -144,6 +145,11 @@ impl AuthorizedKeys {
             }
         }
         keys
+    }
+
+    /// The warnings, each with the file's name.
+    pub(crate) fn warnings_of(&self, path: &Path) -> impl Iterator<Item = String> {
+        self.warnings.iter().map(move |warning| format!("{}: {warning}", path.display()))
     }
 
     /// The first line that lets `key` in from `address` at `now`; else why the last line that holds it does not.

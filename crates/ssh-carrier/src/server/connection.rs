@@ -17,7 +17,11 @@ use super::handler::Handler;
 use super::{Phase, Shared};
 use crate::ring::{RingCloser, RingConfig, RingStream};
 
-/// How long a client that was asked to go, or has nothing left to do here, may take to go.
+/// How long a client may take to receive the last octets of a session and its status: a window of 2 MiB may be
+/// under way, which takes 17 s at 1 Mb/s.
+const LAST_WORDS: Duration = Duration::from_secs(30);
+
+/// How long a client that was asked to go may take to go.
 const GOODBYE: Duration = Duration::from_secs(5);
 
 /// The sessions of one connection, which its handler opens and its task closes.
@@ -158,7 +162,7 @@ impl Client {
                     Stage::Login => deadline,
                     Stage::Idle => Some(Instant::now() + self.shared.config.login_grace),
                     Stage::Serving => None,
-                    Stage::Ended => Some(Instant::now() + GOODBYE),
+                    Stage::Ended => Some(Instant::now() + LAST_WORDS),
                 },
                 () = until(deadline) => match *stage.borrow() {
                     Stage::Login => break "login took too long",
@@ -224,7 +228,7 @@ impl Client {
                 }
             }
         };
-        tokio::time::timeout(GOODBYE, doing).await.is_ok()
+        tokio::time::timeout(LAST_WORDS, doing).await.is_ok()
     }
 }
 

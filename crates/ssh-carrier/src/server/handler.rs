@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use russh::keys::{Algorithm, HashAlg, PublicKey};
@@ -17,6 +17,9 @@ use super::{Phase, Shared};
 use crate::authorized_keys::{AuthorizedKeys, KeyOptions, Refusal};
 use crate::ring::SendGate;
 use crate::{Carrier, CarrierInfo, CarrierKind};
+
+/// A longer user name is refused (LOGIN_NAME_MAX of Linux).
+const MAX_USER: usize = 256;
 
 /// A longer command is refused.
 const MAX_COMMAND: usize = 4 * 1024;
@@ -73,6 +76,9 @@ impl Handler {
                 "ssh-rsa signs with SHA-1; the client needs to use rsa-sha2-256 or rsa-sha2-512".to_owned()
             );
         }
+        if user.len() > MAX_USER {
+            return Err(format!("expected a user name of at most {MAX_USER} octets, found {}", user.len()));
+        }
         let users = &self.shared.config.users;
         if !users.is_empty() && !users.iter().any(|known| known == user) {
             return Err("no such user".to_owned());
@@ -90,7 +96,7 @@ impl Handler {
                         continue;
                     }
                 };
-                warnings.extend(keys.warnings.iter().map(|warning| format!("{}: {warning}", path.display())));
+                warnings.extend(keys.warnings_of(&path));
                 match keys.authorize(&key, address, now) {
                     Ok(entry) => {
                         found = Ok((entry.comment.clone(), entry.options.clone()));
@@ -103,23 +109,14 @@ impl Handler {
             (found, warnings, key.fingerprint(HashAlg::Sha256).to_string())
         });
         let (found, warnings, fingerprint) = looked.await.map_err(|panic| panic.to_string())?;
-        self.warn(warnings);
+        self.shared.warn(warnings);
         let (comment, options) = found?;
         Ok(Login { user: user.to_owned(), fingerprint, comment, options })
     }
 
-    fn warn(&self, warnings: Vec<String>) {
-        let mut warned = self.shared.warned.lock().unwrap_or_else(PoisonError::into_inner);
-        for warning in &warnings {
-            if !warned.contains(warning) {
-                tracing::warn!("{warning}");
-            }
-        }
-        *warned = warnings;
-    }
-
     fn refuse(&self, user: &str, key: &PublicKey, why: &str) -> Auth {
         let key = key.fingerprint(HashAlg::Sha256);
+        let user: String = user.chars().take(MAX_USER).collect();
         tracing::info!(peer = %self.peer, user, %key, "login refused: {why}");
         Auth::reject()
     }

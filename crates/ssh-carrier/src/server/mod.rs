@@ -17,7 +17,7 @@ mod listener;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use russh::keys::{Algorithm, EcdsaCurve, HashAlg};
@@ -160,6 +160,19 @@ struct Shared {
     warned: Mutex<Vec<String>>,
 }
 
+impl Shared {
+    /// Logs the warnings about authorized_keys as they are now, but for those that were there before.
+    fn warn(&self, warnings: Vec<String>) {
+        let mut warned = self.warned.lock().unwrap_or_else(PoisonError::into_inner);
+        for warning in &warnings {
+            if !warned.contains(warning) {
+                tracing::warn!("{warning}");
+            }
+        }
+        *warned = warnings;
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
     Open,
@@ -196,11 +209,13 @@ impl Server {
             config,
         });
         // A login would fail with no more than a line in the log; say it while somebody looks.
-        for path in &shared.config.authorized_keys {
-            let path = path.clone();
-            let loaded = tokio::task::spawn_blocking(move || AuthorizedKeys::load(&path)).await;
-            loaded.map_err(|panic| CarrierError::Config(panic.to_string()))??;
+        let mut warnings = Vec::new();
+        for path in shared.config.authorized_keys.clone() {
+            let loaded = tokio::task::spawn_blocking(move || (AuthorizedKeys::load(&path), path)).await;
+            let (keys, path) = loaded.map_err(|panic| CarrierError::Config(panic.to_string()))?;
+            warnings.extend(keys?.warnings_of(&path));
         }
+        shared.warn(warnings);
         let sockets = shared
             .config
             .listen

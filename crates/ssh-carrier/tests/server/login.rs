@@ -154,7 +154,7 @@ fn a_host_key_that_others_can_read_or_that_has_a_passphrase_is_refused() {
     }
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
     let mut keygen = std::process::Command::new("ssh-keygen");
-    assert!(keygen.args(["-q", "-p", "-N", "secret", "-f"]).arg(&path).status().unwrap().success());
+    assert!(keygen.args(["-q", "-p", "-P", "", "-N", "secret", "-f"]).arg(&path).status().unwrap().success());
     let text = HostKey::load(&path).unwrap_err().to_string();
     assert!(text.contains("passphrase"), "{text}");
     std::fs::write(&path, "no key").unwrap();

@@ -51,7 +51,7 @@ async fn clients_are_limited() {
     let place = Place::new();
     let mut config = place.config();
     config.max_clients = 1;
-    let mut server = place.serve(config).await;
+    let server = place.serve(config).await;
     let address = server.addresses()[0];
     let first = TcpStream::connect(address).await.unwrap();
     first.readable().await.unwrap();
@@ -67,7 +67,7 @@ async fn clients_are_limited() {
             break;
         }
     }
-    drop(server.shutdown().await);
+    server.shutdown().await;
 }
 
 #[tokio::test]
