@@ -122,8 +122,13 @@ impl Network {
     /// IPV6CP is Opened. A host without IPv6 is told so; the link goes on without it.
     pub async fn ipv6_up(&mut self, local: InterfaceId, remote: InterfaceId) -> Result<bool, NetworkError> {
         if self.wanted.configure {
-            if let Some((old, _)) = self.ipv6.take_if(|ends| *ends != (local, remote)) {
-                self.net.remove_address(self.index, old.link_local().into()).await?;
+            if let Some((old, _)) = self.ipv6.filter(|ends| *ends != (local, remote)) {
+                if let Err(error) = self.net.remove_address(self.index, old.link_local().into()).await {
+                    // Where rights were given up, say. IPv4 is as it was, and goes on.
+                    warn!(%error, "no IPv6 on this link: an identifier changed; `ipv6-ids` can fix both");
+                    return Ok(false);
+                }
+                self.ipv6 = None;
             }
             match self.net.add_link_local(self.index, local, remote).await {
                 Err(error @ Error::Ipv6Off(_)) => {
