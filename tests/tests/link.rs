@@ -57,6 +57,7 @@ fn a_hundred_mebibytes_each_way_at_once_arrive_as_they_were_sent(carrier: Carrie
         assert!(counters[counter].as_u64().unwrap() > 100 * MIB, "{counters}");
     }
     assert_eq!(counters["frames_bad_fcs"], 0);
+    assert!(session.status()["keepalive"]["last_heard"].is_u64());
 }
 
 #[test]

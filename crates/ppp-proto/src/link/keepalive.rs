@@ -88,6 +88,10 @@ impl Keepalive {
         self.last_rtt
     }
 
+    pub(super) fn last_heard(&self) -> Option<Instant> {
+        self.last_heard
+    }
+
     /// A good frame came in.
     pub(super) fn heard(&mut self, now: Instant) {
         self.last_heard = Some(now);

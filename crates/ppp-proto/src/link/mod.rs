@@ -264,6 +264,7 @@ impl Link {
             tx_framing: core.tx_framing(),
             rx_framing: core.rx_framing(),
             last_echo_rtt: core.keepalive.as_ref().and_then(Keepalive::last_rtt),
+            last_heard: core.keepalive.as_ref().and_then(Keepalive::last_heard),
             counters: LinkCounters {
                 tx_control: core.outbox.pushed(),
                 tx_control_dropped: core.outbox.dropped(),

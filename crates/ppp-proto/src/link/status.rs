@@ -40,6 +40,8 @@ pub struct LinkStatus {
     pub rx_framing: Framing,
     /// The last measured Echo round trip.
     pub last_echo_rtt: Option<Duration>,
+    /// When the last good frame came in; known only with a keepalive.
+    pub last_heard: Option<Instant>,
     /// Packets and octets.
     pub counters: LinkCounters,
     /// What the frame decoder met.

@@ -97,6 +97,8 @@ impl SessionStatus {
             .ipv6
             .map(|(local, remote)| Ipv6Status { local: local.link_local(), remote: remote.link_local() });
         self.keepalive.last_rtt_ms = link.last_echo_rtt.map(|rtt| rtt.as_secs_f64() * 1e3);
+        self.keepalive.last_heard =
+            link.last_heard.map(|heard| unix_now().saturating_sub(heard.elapsed().as_secs()));
         let (counters, frames) = (&mut self.counters, &link.frames);
         counters.dropped_received_not_up = link.counters.rx_dropped;
         counters.frames_received = frames.frames;
