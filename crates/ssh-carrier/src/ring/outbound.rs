@@ -313,3 +313,27 @@ fn advance(batch: &mut VecDeque<BytesMut>, mut n: usize) -> Vec<BytesMut> {
     }
     empty
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, duplex};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn an_idle_ring_keeps_one_block() {
+        let (near, mut far) = duplex(1000);
+        let outbound = Arc::new(Outbound::new(usize::MAX, 0));
+        let (failed, _) = oneshot::channel();
+        tokio::spawn(run(Arc::clone(&outbound), near, failed));
+        assert_eq!(outbound.accept(&vec![0; 20 * BLOCK]).unwrap(), 20 * BLOCK);
+        far.read_exact(&mut vec![0; 20 * BLOCK]).await.unwrap();
+        while outbound.state().writer.is_none() {
+            tokio::task::yield_now().await;
+        }
+        let state = outbound.state();
+        assert!(state.blocks.is_empty());
+        assert_eq!(state.spare.iter().map(BytesMut::capacity).collect::<Vec<_>>(), [BLOCK]);
+        assert_eq!(state.under_way(), 0);
+    }
+}
