@@ -54,6 +54,8 @@ pub(crate) struct ControlMachine<P> {
     pub(super) naks_received: u32,
     message: String,
     pub(super) failure: Option<Failure>,
+    /// The failure is a Protocol-Reject.
+    unknown_to_peer: bool,
     /// The peer's last Terminate-Request in this negotiation.
     pub(super) farewell: Option<Failure>,
     pub(super) ours: Record,
@@ -90,6 +92,7 @@ impl<P: ControlProtocol> ControlMachine<P> {
             naks_received: 0,
             message: String::new(),
             failure: None,
+            unknown_to_peer: false,
             farewell: None,
             ours: Record::default(),
             peers: Record::default(),
@@ -103,6 +106,11 @@ impl<P: ControlProtocol> ControlMachine<P> {
 
     pub(crate) fn deadline(&self) -> Option<Instant> {
         self.deadline
+    }
+
+    /// Whether it failed because the peer does not speak it, not because the two cannot agree.
+    pub(crate) fn is_unknown_to_peer(&self) -> bool {
+        self.unknown_to_peer
     }
 
     pub(crate) fn failure(&self) -> Option<&str> {
@@ -135,6 +143,7 @@ impl<P: ControlProtocol> ControlMachine<P> {
 
     pub(crate) fn up(&mut self, now: Instant, out: &mut Outbox) -> Option<Layer> {
         self.failure = None;
+        self.unknown_to_peer = false;
         self.message.clear();
         if self.settings.silent && self.state == State::Starting {
             self.begin();
@@ -179,6 +188,7 @@ impl<P: ControlProtocol> ControlMachine<P> {
 
     /// The peer does not speak this protocol at all (Protocol-Reject).
     pub(crate) fn protocol_rejected(&mut self, now: Instant, out: &mut Outbox) -> Option<Layer> {
+        self.unknown_to_peer |= self.failure.is_none();
         self.failure.get_or_insert_with(|| format!("the peer does not speak {}", P::NAME));
         self.fire(now, Event::RxjMinus, &Occasion::default(), out)
     }
@@ -234,6 +244,7 @@ impl<P: ControlProtocol> ControlMachine<P> {
         self.refusals = 0;
         self.farewell = None;
         self.failure = None;
+        self.unknown_to_peer = false;
         self.ours.clear();
         self.peers.clear();
     }

@@ -312,7 +312,7 @@ impl Core {
             Some(Layer::Finished | Layer::Started) | None => {}
         }
         if layer == Some(Layer::Finished) {
-            tell_failure(ipcp);
+            self.events.extend(failed(ipcp));
             self.check_networks(now);
         }
     }
@@ -329,7 +329,7 @@ impl Core {
             Some(Layer::Finished | Layer::Started) | None => {}
         }
         if layer == Some(Layer::Finished) {
-            tell_failure(ipv6cp);
+            self.events.extend(failed(ipv6cp));
             self.check_networks(now);
         }
     }
@@ -454,11 +454,11 @@ fn start<P: ControlProtocol>(ncp: &mut ControlMachine<P>, now: Instant, out: &mu
     ncp.up(now, out);
 }
 
-/// The link may well go on without this protocol, but somebody should know.
-fn tell_failure<P: ControlProtocol>(ncp: &ControlMachine<P>) {
-    if let Some(why) = ncp.failure() {
-        warn!(target: "ppp", "{} is down: {why}", P::NAME);
-    }
+/// The link may well go on without this protocol, but its owner should know.
+fn failed<P: ControlProtocol>(ncp: &ControlMachine<P>) -> Option<Event> {
+    let why = ncp.failure()?.to_owned();
+    warn!(target: "ppp", "{} is down: {why}", P::NAME);
+    Some(Event::ProtocolFailed { protocol: P::NAME, why, unknown_to_peer: ncp.is_unknown_to_peer() })
 }
 
 /// One protocol's part of a status.

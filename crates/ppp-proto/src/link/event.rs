@@ -93,6 +93,15 @@ pub enum Event {
     },
     /// IPv6 packets may no longer pass.
     Ipv6Down,
+    /// IPCP or IPV6CP gave up; the other one may carry the link.
+    ProtocolFailed {
+        /// Which one.
+        protocol: ControlProtocolName,
+        /// Why, in words.
+        why: String,
+        /// The peer answered with a Protocol-Reject: it does not speak this protocol at all.
+        unknown_to_peer: bool,
+    },
     /// The peer is silent for longer than the keepalive allows; the link is closing.
     PeerDead,
     /// What we send comes back to us; the link is closing.

@@ -68,7 +68,7 @@ pub(super) async fn listen(
                     break;
                 }
                 // The sessions hang up; their clients call again. authorized_keys is read at each login anyway.
-                Request::Redial(_) | Request::Publish => {}
+                Request::Redial(_) | Request::Publish | Request::GiveWay => {}
             },
         }
     }

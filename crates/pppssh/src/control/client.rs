@@ -179,7 +179,16 @@ impl Session {
 
     /// Makes it hang up, and returns when it has ended.
     pub async fn disconnect(&self) -> Result<(), ControlError> {
-        let mut lines = self.ask(Request::Disconnect).await?;
+        self.end(Request::Disconnect).await
+    }
+
+    /// Ends it at once, without taking leave of its peer, and waits until it has.
+    pub async fn give_way(&self) -> Result<(), ControlError> {
+        self.end(Request::GiveWay).await
+    }
+
+    async fn end(&self, request: Request) -> Result<(), ControlError> {
+        let mut lines = self.ask(request).await?;
         lines.accepted().await?;
         loop {
             match lines.next().await {

@@ -39,6 +39,8 @@ pub enum Request {
     Disconnect,
     /// Hang up and call again.
     Redial,
+    /// End at once, without taking leave of the peer.
+    GiveWay,
 }
 
 /// What a client can wait for.
@@ -101,6 +103,8 @@ pub enum Command {
     Disconnect,
     /// Close the link and make it anew.
     Redial,
+    /// End at once: a newer link to the same peer takes this one's place.
+    GiveWay,
     /// Bring the published status up to date: somebody is about to read its counters.
     Publish,
 }
@@ -203,6 +207,7 @@ mod wire_tests {
         assert_eq!(parse(r#"{"verb":"status"}"#), Request::Status);
         assert_eq!(parse(r#"{"verb":"disconnect"}"#), Request::Disconnect);
         assert_eq!(parse(r#"{"verb":"redial"}"#), Request::Redial);
+        assert_eq!(parse(r#"{"verb":"give_way"}"#), Request::GiveWay);
         assert_eq!(parse(r#"{"verb":"watch"}"#), Request::Watch);
         assert_eq!(
             parse(r#"{"verb":"wait","for":"ipv4-up"}"#),

@@ -65,6 +65,7 @@ pub struct Control {
 /// A listening control socket. Dropping it closes every client and removes the socket.
 #[derive(Debug)]
 pub struct ControlServer {
+    dirs: RuntimeDirs,
     socket: PathBuf,
     task: JoinHandle<()>,
     _name: NameLock,
@@ -95,7 +96,16 @@ impl ControlServer {
         let status = StatusHandle::new(initial);
         let (sender, commands) = mpsc::channel(COMMANDS_MAX);
         let task = tokio::spawn(accept(listener, status.clone(), sender));
-        Ok(Control { server: ControlServer { socket, task, _name: name }, status, commands })
+        Ok(Control {
+            server: ControlServer { dirs: dirs.clone(), socket, task, _name: name },
+            status,
+            commands,
+        })
+    }
+
+    /// The directories that it was made from, where this user's other sessions are too.
+    pub fn dirs(&self) -> &RuntimeDirs {
+        &self.dirs
     }
 
     /// The socket's path.
@@ -249,6 +259,7 @@ impl Client {
             Ok(Request::Wait { condition }) => self.wait(condition).await,
             Ok(Request::Disconnect) => self.command(Command::Disconnect).await,
             Ok(Request::Redial) => self.command(Command::Redial).await,
+            Ok(Request::GiveWay) => self.command(Command::GiveWay).await,
             Err(reason) => self.send(&Response::Error(reason)).await,
         }
     }

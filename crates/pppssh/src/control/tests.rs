@@ -29,7 +29,7 @@ async fn obey(mut control: Control) -> Vec<Command> {
     while let Some(command) = control.commands.recv().await {
         match command {
             Command::Publish => control.status.update(|status| status.counters.bytes_sent += 1),
-            Command::Redial => heard.push(command),
+            Command::Redial | Command::GiveWay => heard.push(command),
             Command::Disconnect => {
                 heard.push(command);
                 return heard;

@@ -9,11 +9,12 @@ mod link_config;
 mod network;
 mod pump;
 mod requests;
+mod takeover;
 mod traffic;
 
 use std::time::{Duration, Instant};
 
-use ppp_proto::link::{CloseReason, Event, Phase, ProtocolStatus};
+use ppp_proto::link::{CloseReason, ControlProtocolName, Event, Phase, ProtocolStatus};
 use ssh_carrier::Carrier;
 use tokio::time::timeout;
 use tracing::{debug, error, info, warn};
@@ -25,9 +26,9 @@ pub use pump::{Pump, PumpError, Step};
 pub use requests::{Request, Requests, Signals};
 pub use traffic::Traffic;
 
-use crate::control::{Control, ControlServer, StatusHandle};
+use crate::control::{Control, ControlServer, RuntimeDirs, StatusHandle};
 use crate::hooks::Usage;
-use crate::status::{self, CarrierStatus, TunStatus};
+use crate::status::{self, CarrierStatus, Role, SessionStatus, TunStatus};
 
 /// How long the last frames may take to leave once the link is closed.
 const FINISH_PATIENCE: Duration = Duration::from_secs(2);
@@ -91,6 +92,8 @@ pub struct Session<D> {
     network: Network,
     requests: Requests,
     status: StatusHandle,
+    /// Where other sessions of this user are found.
+    dirs: RuntimeDirs,
     /// Answers on the control socket as long as it lives.
     _control: ControlServer,
     up: Up,
@@ -102,6 +105,7 @@ impl<D: Device> Session<D> {
     /// A session without a carrier.
     pub fn new(pump: Pump, device: D, network: Network, control: Control, signals: Signals) -> Self {
         let Control { server, status, commands } = control;
+        let dirs = server.dirs().clone();
         let routes = network.routes();
         status.update(|status| status.routes = routes);
         let requests = Requests::new(signals, commands);
@@ -111,6 +115,7 @@ impl<D: Device> Session<D> {
             network,
             requests,
             status,
+            dirs,
             _control: server,
             up: Up::default(),
             on_settled: None,
@@ -171,6 +176,11 @@ impl<D: Device> Session<D> {
                 },
                 request = self.requests.next() => match request {
                     Request::Publish => self.publish(),
+                    Request::GiveWay => {
+                        asked = Some(request);
+                        let message = "a newer link to the same peer took its place".to_owned();
+                        break Why::Closed(CloseReason::Local { message });
+                    }
                     Request::End(message) | Request::Redial(message) => {
                         // Who asks twice does not want to wait for the peer's answer.
                         if asked.replace(request).is_some() {
@@ -182,7 +192,8 @@ impl<D: Device> Session<D> {
                 },
             }
         };
-        if !matches!(why, Why::Carrier(PumpError::Carrier(_)) | Why::CarrierEnded) {
+        let carrier_is_gone = matches!(why, Why::Carrier(PumpError::Carrier(_)) | Why::CarrierEnded);
+        if !carrier_is_gone && asked != Some(Request::GiveWay) {
             match timeout(FINISH_PATIENCE, self.pump.finish(&mut carrier)).await {
                 Ok(Ok(())) => {}
                 Ok(Err(error)) => debug!(%error, "ending the stream"),
@@ -234,6 +245,10 @@ impl<D: Device> Session<D> {
                 });
             }
             Event::Ipv4Up(params) => {
+                let SessionStatus { name, role, .. } = self.status.get();
+                if role != Role::Connect {
+                    takeover::end_others(&self.dirs, &name, params.remote).await;
+                }
                 self.network.ipv4_up(&params).await?;
                 self.up.ipv4 = true;
                 self.came_up();
@@ -253,6 +268,14 @@ impl<D: Device> Session<D> {
             Event::Ipv6Down => {
                 self.ipv6_down();
                 self.publish();
+            }
+            Event::ProtocolFailed { protocol, why, unknown_to_peer } => {
+                // A host without IPv6 is common, and so is a peer that speaks one of the two only. But addresses that
+                // the two ends cannot agree on are a mistake that somebody must mend.
+                if protocol == ControlProtocolName::Ipcp && !unknown_to_peer {
+                    self.pump.close(&why);
+                    return Ok(Some(CloseReason::NegotiationFailed { protocol, why }));
+                }
             }
             Event::PeerDead => warn!("no response to echo requests: the peer is dead"),
             Event::LoopDetected => error!("loop-back detected"),

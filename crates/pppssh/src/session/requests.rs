@@ -16,6 +16,8 @@ pub enum Request {
     Redial(&'static str),
     /// Bring the published status up to date.
     Publish,
+    /// End at once, without taking leave of the peer.
+    GiveWay,
 }
 
 /// How often each signal came. A counter, since two of a kind in a row are two requests.
@@ -85,6 +87,7 @@ impl Requests {
                 Command::Disconnect => Request::End("Disconnected"),
                 Command::Redial => Request::Redial("Redial requested"),
                 Command::Publish => Request::Publish,
+                Command::GiveWay => Request::GiveWay,
             },
         }
     }

@@ -78,7 +78,7 @@ pub async fn keep_up<D: Device>(
             status.redial.next_at = None;
         });
         let verdict = match call(session, &mut dial).await {
-            Call::Told(Request::End(_)) => return ExitCode::UserRequest,
+            Call::Told(Request::End(_) | Request::GiveWay) => return ExitCode::UserRequest,
             Call::Told(_) => continue,
             Call::Failed(error) => {
                 backoff.failed();
@@ -92,7 +92,7 @@ pub async fn keep_up<D: Device>(
                     backoff.failed();
                 }
                 match end.asked {
-                    Some(Request::End(_)) => return ExitCode::UserRequest,
+                    Some(Request::End(_) | Request::GiveWay) => return ExitCode::UserRequest,
                     Some(Request::Redial(message)) => {
                         info!("{message}: calling again");
                         continue;
@@ -127,7 +127,7 @@ pub async fn keep_up<D: Device>(
         session.status().update(|status| {
             status.redial.next_at = Some(unix_seconds(SystemTime::now() + pause));
         });
-        if let Request::End(_) = wait(session, pause).await {
+        if let Request::End(_) | Request::GiveWay = wait(session, pause).await {
             return ExitCode::UserRequest;
         }
     }
@@ -153,7 +153,7 @@ async fn call<D: Device>(
                 request = session.requests().next() => match request {
                     // There is nothing new to publish while the login is under way.
                     Request::Publish => {}
-                    Request::End(_) | Request::Redial(_) => return Call::Told(request),
+                    Request::End(_) | Request::GiveWay | Request::Redial(_) => return Call::Told(request),
                 },
             }
         }
@@ -173,7 +173,7 @@ async fn wait<D: Device>(session: &mut Session<D>, pause: Duration) -> Request {
             () = &mut over => return Request::Redial("holdoff over"),
             request = session.requests().next() => match request {
                 Request::Publish => {}
-                Request::End(_) | Request::Redial(_) => return request,
+                Request::End(_) | Request::GiveWay | Request::Redial(_) => return request,
             },
         }
     }
@@ -199,7 +199,7 @@ fn dial_code(error: &CarrierError) -> ExitCode {
 
 /// The exit code that tells how a link ended (pppd(8), EXIT STATUS).
 pub fn exit_code(end: &End) -> ExitCode {
-    if let Some(Request::End(_)) = end.asked {
+    if let Some(Request::End(_) | Request::GiveWay) = end.asked {
         return ExitCode::UserRequest;
     }
     verdict(end).code

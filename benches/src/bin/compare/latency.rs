@@ -1,0 +1,80 @@
+//! How long until the first packet, and what an idle link costs.
+
+use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use pppssh_tests::{Carrier, processes};
+
+use crate::contender::Scene;
+use crate::machine;
+
+/// How often each time is taken.
+pub(crate) const RUNS: usize = 7;
+/// How long an idle link is watched.
+pub(crate) const IDLE: Duration = Duration::from_secs(30);
+
+const INSIDE: Ipv4Addr = Ipv4Addr::new(192, 168, 2, 1);
+
+/// The SSH login alone, and each carrier until a first datagram came back through the link.
+pub(crate) fn first_pings(scene: &Scene) -> Vec<(&'static str, Duration)> {
+    let login = median(|| {
+        let start = Instant::now();
+        let done = scene.ssh(&["saturn", "true"]).stdin(Stdio::null()).status().expect("ssh starts");
+        assert!(done.success(), "ssh saturn true: {done}");
+        start.elapsed()
+    });
+    let mut all = vec![("`ssh saturn true`: the login alone", login)];
+    for (name, carrier) in
+        [("pppssh, native carrier", Carrier::Native), ("pppssh, openssh carrier", Carrier::Openssh)]
+    {
+        scene.profiles(carrier);
+        all.push((name, median(|| first_answer(scene))));
+    }
+    all
+}
+
+fn first_answer(scene: &Scene) -> Duration {
+    let start = Instant::now();
+    let session = scene.world.connect(&["--quiet"]);
+    session.wait("ipv4-up");
+    // An answer by saturn's kernel: nothing listens on that port (RFC 1122 §4.1.3.1), the socket hears of it.
+    let socket = scene
+        .world
+        .venus
+        .run(|| UdpSocket::bind("192.168.1.1:0"))
+        .unwrap()
+        .expect("our end's address is set");
+    socket.connect(SocketAddr::from((INSIDE, 9))).expect("there is a route");
+    socket.set_read_timeout(Some(Duration::from_millis(20))).expect("a timeout");
+    let took = loop {
+        let _ = socket.send(b"ping");
+        match socket.recv(&mut [0; 16]) {
+            Err(error) if error.kind() == std::io::ErrorKind::ConnectionRefused => break start.elapsed(),
+            _ => {}
+        }
+    };
+    session.disconnect();
+    scene.settle();
+    took
+}
+
+fn median(mut run: impl FnMut() -> Duration) -> Duration {
+    let mut times: Vec<Duration> = (0..RUNS).map(|_| run()).collect();
+    times.sort();
+    times[RUNS / 2]
+}
+
+/// Processor time of both ends while nothing happens.
+pub(crate) fn idle(scene: &Scene) -> Duration {
+    let used = || -> Duration {
+        [&scene.world.venus, &scene.world.saturn]
+            .iter()
+            .flat_map(|host| processes(host, "pppssh"))
+            .map(|process| machine::used_by(&process.stat()))
+            .sum()
+    };
+    let before = used();
+    std::thread::sleep(IDLE);
+    used().saturating_sub(before)
+}
