@@ -39,8 +39,6 @@ pub struct Link {
     decoder: FrameDecoder,
     /// How the decoder is set.
     rx_framing: Framing,
-    /// A packet that did not lie whole and unescaped in its chunk.
-    held: Vec<u8>,
     core: Core,
 }
 
@@ -87,7 +85,6 @@ impl Link {
         Link {
             decoder: decoder(&config),
             rx_framing: Framing::DEFAULT,
-            held: Vec::new(),
             core: Core::new(config, now),
         }
     }
@@ -156,24 +153,21 @@ impl Link {
         }
         while go_on(&self.core) {
             self.follow_framing();
-            let rest = *chunk;
-            let frame = self.decoder.next_frame(chunk)?;
+            let frame = self.decoder.find(chunk)?;
             if let Some(keepalive) = &mut self.core.keepalive {
                 keepalive.heard(now);
             }
             match self.core.kind(frame.protocol) {
                 Kind::Data(family) => {
+                    let payload = self.decoder.payload(&frame);
                     self.core.counters.rx_packets += 1;
-                    self.core.counters.rx_octets += frame.payload.len() as u64;
-                    let in_chunk = within(rest, frame.payload);
-                    if in_chunk.is_none() {
-                        self.held.clear();
-                        self.held.extend_from_slice(frame.payload);
-                    }
-                    return Some(Packet { family, payload: in_chunk.unwrap_or(&self.held) });
+                    self.core.counters.rx_octets += payload.len() as u64;
+                    return Some(Packet { family, payload });
                 }
                 Kind::Untimely => self.core.counters.rx_dropped += 1,
-                Kind::Control => self.core.receive_control(now, frame.protocol, frame.payload),
+                Kind::Control => {
+                    self.core.receive_control(now, frame.protocol, self.decoder.payload(&frame));
+                }
             }
         }
         None
@@ -280,10 +274,4 @@ impl Link {
 /// A decoder for the largest frames the peer may send: also before it knows our MRU, or if it refuses to.
 fn decoder(config: &LinkConfig) -> FrameDecoder {
     FrameDecoder::new(usize::from(config.lcp.mru.max(MRU_DEFAULT)))
-}
-
-/// The part of `chunk` that `part` is, if it is one: a frame that outlives the decoder's borrow.
-fn within<'i>(chunk: &'i [u8], part: &[u8]) -> Option<&'i [u8]> {
-    let start = part.as_ptr().addr().checked_sub(chunk.as_ptr().addr())?;
-    chunk.get(start..start.checked_add(part.len())?)
 }

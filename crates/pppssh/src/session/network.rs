@@ -3,10 +3,10 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
 
-use hostnet::{Error, Family, Forwarding, HostNet, InterfaceId, Route};
+use hostnet::{Error, Family, Forwarding, HostNet, InterfaceId, Outcome, Route};
 use ipnet::{IpNet, Ipv4Net};
 use ppp_proto::Ipv4Params;
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
 use crate::config::{self, Profile};
 use crate::hooks::{Ends, HookFacts, Hooks, SHUTDOWN_PATIENCE, Usage};
@@ -69,12 +69,13 @@ impl Network {
 
     /// The carrier goes to this address: packets to it keep the way that they take now.
     pub async fn protect_carrier(&mut self, address: Option<IpAddr>) -> Result<(), Error> {
-        if !self.wanted.configure || self.carrier == address {
+        if !self.wanted.configure {
             return Ok(());
         }
-        if let Some(old) = self.carrier.take() {
+        if let Some(old) = self.carrier.take_if(|old| Some(*old) != address) {
             self.net.release_carrier(old).await?;
         }
+        // Again for the same address: its gateway may be another one by now.
         if let Some(address) = address {
             self.net.protect_carrier(address).await?;
             self.carrier = Some(address);
@@ -201,7 +202,11 @@ impl Network {
     pub async fn undo(mut self) {
         let report = self.net.undo().await;
         for change in &report.changes {
-            info!("{change}");
+            match change.outcome {
+                Outcome::Undone | Outcome::AlreadyGone => debug!("{change}"),
+                Outcome::Kept { .. } | Outcome::HandedOver { .. } => info!("{change}"),
+                Outcome::WouldUndo | Outcome::Failed { .. } => warn!("{change}"),
+            }
         }
         if let Some(journal) = &report.journal {
             warn!(
