@@ -111,14 +111,7 @@ impl World {
 
     /// Installs pppssh on one host, with these capabilities or none.
     pub fn install_on(&self, host: &Host, capabilities: Option<&str>) {
-        // Here, not there: cargo may have to build it first.
-        let program = binary::path();
-        host.run(|| {
-            fs::copy(program, PPPSSH)?;
-            fs::set_permissions(PPPSSH, fs::Permissions::from_mode(0o755))
-        })
-        .unwrap()
-        .unwrap_or_else(|error| panic!("cannot install pppssh on {}: {error}", host.name()));
+        copy(host, binary::path(), PPPSSH);
         if let Some(capabilities) = capabilities {
             let mut setcap = host.command("/usr/sbin/setcap");
             setcap.args([capabilities, PPPSSH]);
@@ -237,11 +230,7 @@ impl World {
     /// A program on `host` that gives what it runs the capability to administer the network, and is like it there.
     pub fn ambient_wrapper(&self, host: &Host) -> &'static str {
         const WRAPPER: &str = "/usr/local/bin/with-net-admin";
-        let copied = host.run(|| {
-            fs::copy("/usr/bin/setpriv", WRAPPER)?;
-            fs::set_permissions(WRAPPER, fs::Permissions::from_mode(0o755))
-        });
-        copied.unwrap().unwrap_or_else(|error| panic!("cannot copy setpriv: {error}"));
+        copy(host, Path::new("/usr/bin/setpriv"), WRAPPER);
         let mut setcap = host.command("/usr/sbin/setcap");
         setcap.args(["cap_net_admin+eip", WRAPPER]);
         finish("setcap", setcap).well();
@@ -303,6 +292,14 @@ fn furnish(name: &str) -> std::io::Result<()> {
         }
     }
     Ok(())
+}
+
+/// Installs a program on a host. By a process of its own: what this one has open for writing, a child that another test
+/// starts at this moment has open too for a while, and a file open for writing cannot be executed.
+fn copy(host: &Host, program: &Path, to: &str) {
+    let mut install = host.command("/usr/bin/install");
+    install.args(["-m", "0755"]).arg(program).arg(to);
+    finish("install (package coreutils)", install).well();
 }
 
 fn append(path: &str, text: &str) -> std::io::Result<()> {

@@ -28,7 +28,11 @@ impl Machine {
         let host = lab.host_with("machine", files).expect("these tests need namespaces and device nodes");
         let dir = tempfile::tempdir().unwrap();
         fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o755)).unwrap();
-        fs::copy(env!("CARGO_BIN_EXE_pppssh"), dir.path().join("pppssh")).unwrap();
+        // By a process of its own: what this one has open for writing, a child that another test starts at this moment has
+        // open too for a while, and a file open for writing cannot be executed.
+        let copied =
+            Command::new("cp").arg(env!("CARGO_BIN_EXE_pppssh")).arg(dir.path().join("pppssh")).status();
+        assert!(copied.unwrap().success());
         fs::create_dir(dir.path().join("tmp")).unwrap();
         fs::set_permissions(dir.path().join("tmp"), fs::Permissions::from_mode(0o777)).unwrap();
         Machine { host, dir }

@@ -1,8 +1,8 @@
 use std::fs;
 use std::io::Write;
 use std::net::Ipv4Addr;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -23,8 +23,16 @@ impl Place {
     /// A shell script; `$here` in it is this place.
     fn script(&self, name: &str, body: &str) {
         let text = format!("#!/bin/sh\nhere={}\n{body}\n", self.0.path().display());
-        fs::write(self.path(name), text).unwrap();
-        fs::set_permissions(self.path(name), fs::Permissions::from_mode(0o755)).unwrap();
+        // Written by a process of its own: what this one has open for writing, a child that another test starts at this
+        // moment has open too for a while, and a file open for writing cannot be executed.
+        let mut shell = Command::new("/bin/sh")
+            .args(["-c", r#"cat > "$0" && chmod 755 "$0""#])
+            .arg(self.path(name))
+            .stdin(Stdio::piped())
+            .spawn()
+            .unwrap();
+        shell.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
+        assert!(shell.wait().unwrap().success());
     }
 
     fn fifo(&self, name: &str) {
