@@ -82,11 +82,7 @@ pub enum SendError {
 impl Link {
     /// A link in phase Dead: [`open`](Link::open) and [`lower_up`](Link::lower_up) start it.
     pub fn new(config: LinkConfig, now: Instant) -> Link {
-        Link {
-            decoder: decoder(&config),
-            rx_framing: Framing::DEFAULT,
-            core: Core::new(config, now),
-        }
+        Link { decoder: decoder(&config), rx_framing: Framing::DEFAULT, core: Core::new(config, now) }
     }
 
     /// Asks for the link to come up: at once when the lower layer is up, else as soon as it is.
