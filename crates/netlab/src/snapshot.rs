@@ -16,6 +16,10 @@ const SWITCHES: [&str; 2] = ["net/ipv4/ip_forward", "net/ipv6/conf/all/forwardin
 /// Words followed by a value that runs down or up.
 const CLOCKS: [&str; 4] = ["valid_lft", "preferred_lft", "expires", "age"];
 
+/// What says nothing: the line break of `ip -o`, and a word that goes by itself: an address is tentative until it is known to have no duplicate (RFC 4862), for a moment
+/// also where that is not asked.
+const PASSING: [&str; 2] = ["\\", "tentative"];
+
 pub(crate) fn take(host: &Host) -> Result<String, LabError> {
     let mut text = String::new();
     for question in QUESTIONS {
@@ -53,7 +57,7 @@ fn normalise(answer: &str) -> String {
         .lines()
         .map(|line| {
             let mut words = Vec::new();
-            let mut input = line.split_whitespace().filter(|word| *word != "\\");
+            let mut input = line.split_whitespace().filter(|word| !PASSING.contains(word));
             while let Some(word) = input.next() {
                 if CLOCKS.contains(&word) {
                     input.next();
