@@ -40,7 +40,7 @@ fn two_hosts_on_a_wire_ping_each_other_at_once() -> Result<(), LabError> {
 
 #[test]
 fn a_host_reaches_itself_and_nobody_it_is_not_wired_to() -> Result<(), LabError> {
-    let (venus, _) = two_hosts()?;
+    let (venus, _saturn) = two_hosts()?;
     let alone = lab().host("alone")?;
     assert!(ping(&alone, "127.0.0.1"));
     assert!(!ping(&alone, "10.0.0.1"));

@@ -1,0 +1,196 @@
+//! Two pumps, each with a device that is a pair of queues, joined by a pipe in memory.
+
+use std::time::Instant;
+
+use bytes::{Bytes, BytesMut};
+use futures_util::FutureExt;
+use ppp_proto::link::{CloseReason, Event, Link, LinkConfig};
+use ppp_proto::{IpcpConfig, LocalAddress, RemoteAddress};
+use pppssh::session::{ChannelDevice, ChannelEnds, Pump, Step};
+use ssh_carrier::Carrier;
+
+/// A pump, what carries it and what it serves.
+struct End {
+    pump: Pump,
+    carrier: Carrier,
+    device: ChannelDevice,
+    program: ChannelEnds,
+}
+
+impl End {
+    fn new(carrier: Carrier, local: [u8; 4], remote: RemoteAddress) -> End {
+        let ipv4 =
+            Some(IpcpConfig { local: LocalAddress::Fixed(local.into()), remote, ..IpcpConfig::default() });
+        let seed = u64::from(local[3]);
+        let mut pump = Pump::new(LinkConfig { ipv4, ipv6: None, seed, ..LinkConfig::default() });
+        pump.lower_up();
+        let (device, program) = ChannelDevice::new(1024);
+        End { pump, carrier, device, program }
+    }
+
+    async fn step(&mut self) -> Step {
+        self.pump.run(&mut self.carrier, &mut self.device).await.expect("the pipe does not break")
+    }
+
+    /// Runs to the event that `wanted` accepts.
+    async fn until(&mut self, wanted: impl Fn(&Event) -> bool) -> Event {
+        loop {
+            match self.step().await {
+                Step::Event(event) if wanted(&event) => return event,
+                Step::Event(_) => {}
+                Step::CarrierEnded => panic!("the carrier ended before that"),
+            }
+        }
+    }
+
+    /// Runs for as long as it is polled.
+    async fn serve(&mut self) -> ! {
+        self.until(|_| false).await;
+        unreachable!("no event is wanted")
+    }
+}
+
+const fn is_up(event: &Event) -> bool {
+    matches!(event, Event::Ipv4Up(_))
+}
+
+/// Venus and saturn with IPv4 up between them.
+async fn joined() -> (End, End) {
+    let (to_saturn, to_venus) = Carrier::memory_pair();
+    let mut venus = End::new(to_saturn, [10, 0, 0, 1], RemoteAddress::Any);
+    let mut saturn = End::new(to_venus, [10, 0, 0, 2], RemoteAddress::Any);
+    both_up(&mut venus, &mut saturn).await;
+    (venus, saturn)
+}
+
+/// Runs both until IPv4 is up on both: the one that is first must go on, or the other would wait for its answer.
+async fn both_up(venus: &mut End, saturn: &mut End) {
+    let mut up = [false, false];
+    while up != [true, true] {
+        let (who, step) = tokio::select! {
+            step = venus.step() => (0, step),
+            step = saturn.step() => (1, step),
+        };
+        up[who] |= matches!(step, Step::Event(event) if is_up(&event));
+    }
+}
+
+/// Something that looks like an IPv4 packet, different for each number.
+fn packet(number: usize, len: usize) -> Bytes {
+    let mut packet: Vec<u8> = (0..len).map(|at| (at * 31 + number * 7) as u8).collect();
+    packet[0] = 0x45;
+    packet.into()
+}
+
+#[tokio::test]
+async fn packets_cross_both_ways_at_once_unchanged_and_in_order() {
+    let (mut venus, mut saturn) = joined().await;
+    let packets: Vec<Bytes> = (0..1000).map(|number| packet(number, 20 + number)).collect();
+    for packet in &packets {
+        venus.program.outgoing.try_send(packet.clone()).unwrap();
+        saturn.program.outgoing.try_send(packet.clone()).unwrap();
+    }
+    let (_, venus_hears) = tokio::sync::mpsc::channel(1);
+    let (_, saturn_hears) = tokio::sync::mpsc::channel(1);
+    let mut at_venus = std::mem::replace(&mut venus.program.incoming, venus_hears);
+    let mut at_saturn = std::mem::replace(&mut saturn.program.incoming, saturn_hears);
+    let arrived = async {
+        for packet in &packets {
+            assert_eq!(at_venus.recv().await.as_ref(), Some(packet));
+            assert_eq!(at_saturn.recv().await.as_ref(), Some(packet));
+        }
+    };
+    tokio::select! {
+        () = arrived => {}
+        _ = venus.serve() => {}
+        _ = saturn.serve() => {}
+    }
+    assert_eq!(venus.pump.traffic().packets_sent, 1000);
+    assert_eq!(venus.pump.traffic().packets_received, 1000);
+}
+
+#[tokio::test]
+async fn a_packet_behind_the_opening_of_ipv4_waits_until_its_owner_has_heard_of_it() {
+    let (mut to_saturn, to_venus) = Carrier::memory_pair();
+    let mut saturn = End::new(to_venus, [10, 0, 0, 2], RemoteAddress::Any);
+    let local = LocalAddress::Fixed([10, 0, 0, 1].into());
+    let ipv4 = Some(IpcpConfig { local, ..IpcpConfig::default() });
+    let mut venus =
+        Link::new(LinkConfig { ipv4, ipv6: None, seed: 1, ..LinkConfig::default() }, Instant::now());
+    venus.open(Instant::now());
+    venus.lower_up(Instant::now());
+
+    // Venus answers all that saturn has said so far with one chunk, and puts a packet into it as soon as she may: so the
+    // packet lies behind the very frame that opens IPv4 on saturn.
+    let mut sent = false;
+    let opened = loop {
+        let mut out = BytesMut::new();
+        venus.poll_transmit(&mut out);
+        sent |= !sent && venus.encode(&packet(1, 100), &mut out).is_ok();
+        if !out.is_empty() {
+            to_saturn.tx.send(out.freeze()).await.unwrap();
+        }
+        tokio::select! {
+            biased;
+            event = saturn.until(is_up) => break event,
+            () = tokio::task::yield_now() => {}
+        }
+        while let Some(said) = to_saturn.rx.recv().now_or_never() {
+            let said = said.unwrap().expect("saturn is there");
+            while venus.receive(Instant::now(), &mut &said[..]).is_some() {}
+        }
+    };
+    assert!(sent && is_up(&opened));
+    assert!(saturn.program.incoming.try_recv().is_err(), "the packet came before the event");
+    let (_, nobody) = tokio::sync::mpsc::channel(1);
+    let mut program = std::mem::replace(&mut saturn.program.incoming, nobody);
+    tokio::select! {
+        arrived = program.recv() => assert_eq!(arrived, Some(packet(1, 100))),
+        _ = saturn.serve() => {}
+    }
+}
+
+#[tokio::test]
+async fn the_end_that_is_left_hears_the_reason_and_both_are_done() {
+    let (mut venus, mut saturn) = joined().await;
+    venus.pump.close("going home");
+    let closed = |event: &Event| matches!(event, Event::Closed(_));
+    // Saturn waits one restart period after her Terminate-Ack, unless the carrier ends (RFC 1661 §3.7).
+    let venus_ends = async {
+        let event = venus.until(closed).await;
+        venus.pump.finish(&mut venus.carrier).await.unwrap();
+        drop(venus.carrier);
+        event
+    };
+    let saturn_ends = async {
+        loop {
+            match saturn.step().await {
+                Step::Event(_) => {}
+                Step::CarrierEnded => break saturn.pump.link().status().close_reason,
+            }
+        }
+    };
+    let (venus_heard, saturn_heard) = tokio::join!(venus_ends, saturn_ends);
+    let message = String::from("going home");
+    assert_eq!(venus_heard, Event::Closed(CloseReason::Local { message: message.clone() }));
+    assert_eq!(saturn_heard, Some(CloseReason::PeerTerminated { message }));
+}
+
+#[tokio::test]
+async fn a_pump_goes_on_with_another_carrier_and_keeps_its_counters() {
+    let (mut venus, mut saturn) = joined().await;
+    saturn.program.outgoing.try_send(packet(1, 60)).unwrap();
+    tokio::select! {
+        arrived = venus.program.incoming.recv() => assert!(arrived.is_some()),
+        _ = async { saturn.serve().await } => {}
+        _ = async { venus.pump.run(&mut venus.carrier, &mut venus.device).await } => {}
+    }
+    let (to_saturn, to_venus) = Carrier::memory_pair();
+    for (end, carrier) in [(&mut venus, to_saturn), (&mut saturn, to_venus)] {
+        end.pump.lower_down();
+        end.carrier = carrier;
+        end.pump.lower_up();
+    }
+    both_up(&mut venus, &mut saturn).await;
+    assert_eq!(venus.pump.traffic().packets_received, 1);
+}
