@@ -17,8 +17,12 @@ fn a_caller_who_comes_back_takes_the_place_of_his_stale_link() {
     first.wait("ipv4-up");
     ping(&world.venus, "192.168.2.1");
 
+    let device = first.device();
     // From saturn's point of view this is a host that fell off the net: its TCP connection stays, and nothing comes.
     first.process.signal(Signal::STOP);
+    let mut ip = world.venus.command("/sbin/ip");
+    ip.args(["link", "delete", &device]);
+    finish("ip link delete", ip).well();
     let stale = processes(&world.saturn, "pppssh");
     assert_eq!(stale.len(), 1);
 
@@ -29,11 +33,10 @@ fn a_caller_who_comes_back_takes_the_place_of_his_stale_link() {
     }
     assert_eq!(processes(&world.saturn, "pppssh").len(), 1, "the second link's end is the only one");
 
-    // The stopped process still holds the same address on a device of its own.
-    first.process.signal(Signal::KILL);
-    first.process.end();
     ping(&world.venus, "192.168.2.1");
     ping(&world.saturn, "192.168.1.1");
     finish("pppssh disconnect", world.pppssh(&["disconnect", "again"])).well();
     second.end().with_code(5);
+    first.process.signal(Signal::KILL);
+    first.process.end();
 }
