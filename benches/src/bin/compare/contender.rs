@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use netlab::Host;
-use pppssh_tests::{Carrier, Running, SATURN, Session, Sshd, VENUS, World, finish, processes};
+use pppssh_tests::{Carrier, Running, SATURN, Session, Sshd, VENUS, World, finish, processes, traffic};
 
 use crate::flow::{self, Flow};
 use crate::machine;
@@ -113,9 +113,8 @@ impl Scene {
     }
 
     /// Waits for the other end of a link that was taken down.
-    pub(crate) fn settle(&self) -> bool {
+    pub(crate) fn settle(&self) {
         self.world.until_gone(&self.world.saturn, "pppssh");
-        true
     }
 
     pub(crate) fn measure(&self, contender: Contender, time: Duration) -> Row {
@@ -137,6 +136,8 @@ impl Scene {
 
     fn pppssh(&self, carrier: Carrier, time: Duration) -> Row {
         let session = self.connect(carrier);
+        // Saturn may be a moment behind.
+        traffic::ping(&self.world.venus, "192.168.2.1");
         let mut row = self.flows([192, 168, 1, 1].into(), [192, 168, 2, 1].into(), time);
         row.rss_caller = resident(&self.world.venus);
         row.rss_called = resident(&self.world.saturn);
@@ -150,7 +151,7 @@ impl Scene {
         ssh.stdin(Stdio::null());
         let tunnel = Running::start("ssh -w", ssh);
         tunnel.says("tunnel forward established");
-        pppssh_tests::traffic::ping(&self.world.venus, "192.168.12.1");
+        traffic::ping(&self.world.venus, "192.168.12.1");
         self.flows([192, 168, 11, 1].into(), [192, 168, 12, 1].into(), time)
     }
 
