@@ -1,6 +1,7 @@
 //! How long until the first packet, and what an idle link costs.
 
-use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::io::ErrorKind;
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
@@ -16,7 +17,7 @@ pub(crate) const IDLE: Duration = Duration::from_secs(30);
 
 const INSIDE: Ipv4Addr = Ipv4Addr::new(192, 168, 2, 1);
 
-/// The SSH login alone, and each carrier until a first datagram came back through the link.
+/// The SSH login alone, and each carrier until a first packet came back through the link.
 pub(crate) fn first_pings(scene: &Scene) -> Vec<(&'static str, Duration)> {
     let login = median(|| {
         let start = Instant::now();
@@ -38,22 +39,17 @@ fn first_answer(scene: &Scene) -> Duration {
     let start = Instant::now();
     let session = scene.world.connect(&["--quiet"]);
     session.wait("ipv4-up");
-    // An answer by saturn's kernel: nothing listens on that port (RFC 1122 §4.1.3.1), the socket hears of it.
-    let socket = scene
-        .world
-        .venus
-        .run(|| UdpSocket::bind("192.168.1.1:0"))
-        .unwrap()
-        .expect("our end's address is set");
-    socket.connect(SocketAddr::from((INSIDE, 9))).expect("there is a route");
-    socket.set_read_timeout(Some(Duration::from_millis(20))).expect("a timeout");
-    let took = loop {
-        let _ = socket.send(b"ping");
-        match socket.recv(&mut [0; 16]) {
-            Err(error) if error.kind() == std::io::ErrorKind::ConnectionRefused => break start.elapsed(),
-            _ => {}
-        }
+    // An answer by saturn's kernel: nothing listens on that port, so a connection is refused. (Not by ICMP, which Linux
+    // sends to one address only once a second, icmp(7).)
+    let refused = || {
+        let attempt = TcpStream::connect_timeout(&SocketAddr::from((INSIDE, 9)), Duration::from_millis(20));
+        attempt.is_err_and(|error| error.kind() == ErrorKind::ConnectionRefused)
     };
+    let took = scene.world.venus.run(|| {
+        while !refused() {}
+        start.elapsed()
+    });
+    let took = took.expect("a thread on venus");
     session.disconnect();
     scene.settle();
     took

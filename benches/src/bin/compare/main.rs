@@ -55,7 +55,7 @@ fn main() {
         );
     }
 
-    println!("\n| from the command to the first answered ping, median of {} | ms |", latency::RUNS);
+    println!("\n| from the command to the first answer through the link, median of {} | ms |", latency::RUNS);
     println!("|---|---|");
     for (what, median) in latency::first_pings(&scene) {
         println!("| {what} | {:.0} |", median.as_secs_f64() * 1e3);
