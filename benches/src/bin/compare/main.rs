@@ -40,14 +40,16 @@ fn main() {
         if contender == Contender::SshTunnel {
             reference = Some((row.up.rate, row.down.rate));
         }
-        let (up, down) = reference.unwrap_or((f64::NAN, f64::NAN));
+        let ratio = |rate: f64, reference: Option<f64>| {
+            reference.map_or_else(|| "–".to_owned(), |reference| format!("{:.1}", rate / reference))
+        };
         println!(
-            "| {} | {:.2} | {:.2} | {:.1} | {:.1} | {:.2} | {:.2} | {} | {} |",
+            "| {} | {:.2} | {:.2} | {} | {} | {:.2} | {:.2} | {} | {} |",
             contender.name(),
             row.up.rate / 1e9,
             row.down.rate / 1e9,
-            row.up.rate / up,
-            row.down.rate / down,
+            ratio(row.up.rate, reference.map(|(up, _)| up)),
+            ratio(row.down.rate, reference.map(|(_, down)| down)),
             row.up.cpu_per_gib,
             row.down.cpu_per_gib,
             mib(row.rss_caller),
