@@ -24,6 +24,15 @@ pub enum LogFormat {
     Json,
 }
 
+/// Who reads what goes to standard error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reader {
+    /// Somebody on this host.
+    Here,
+    /// The caller at the other end of the SSH login: sshd passes it on to him.
+    Caller,
+}
+
 /// What is logged, how and where to.
 #[derive(Debug, Clone, Default, Args)]
 pub struct LogArgs {
@@ -67,10 +76,12 @@ impl LogArgs {
     /// The filter for this many `-v`.
     ///
     /// Our own crates say at `info` what an operator wants to know, at `debug` why, at `trace` each packet; libraries
-    /// are a step quieter.
-    fn filter(&self) -> &'static str {
+    /// are a step quieter. Where standard error is the caller's, who has a log of the same events himself, only what he
+    /// cannot know is said.
+    fn filter(&self, reader: Reader) -> &'static str {
         match (self.quiet, self.verbose) {
             (true, _) => "error",
+            (false, 0) if reader == Reader::Caller && self.log_file.is_none() => "warn",
             (false, 0) => "warn,pppssh=info,ppp_proto=info,ssh_carrier=info,tunio=info,hostnet=info",
             (false, 1) => "info,pppssh=debug,ppp_proto=debug,ssh_carrier=debug,tunio=debug,hostnet=debug",
             (false, _) => "debug,pppssh=trace,ppp_proto=trace,ssh_carrier=trace,tunio=trace,hostnet=trace",
@@ -91,14 +102,14 @@ impl LogArgs {
     }
 
     /// Sets logging up for the whole process; once. `RUST_LOG` overrides `-v`, unless the process is privileged.
-    pub fn init(&self, trust: &Trust) -> Result<(), LogError> {
+    pub fn init(&self, trust: &Trust, reader: Reader) -> Result<(), LogError> {
         self.check(trust)?;
         let from_env = match trust {
             Trust::Own => std::env::var("RUST_LOG").ok().filter(|filter| !filter.is_empty()),
             Trust::Elevated(_) => None,
         };
-        let filter =
-            EnvFilter::try_new(from_env.as_deref().unwrap_or(self.filter())).map_err(LogError::Filter)?;
+        let filter = EnvFilter::try_new(from_env.as_deref().unwrap_or(self.filter(reader)))
+            .map_err(LogError::Filter)?;
         let writer = match &self.log_file {
             Some(path) => BoxMakeWriter::new(Mutex::new(append(path.clone())?)),
             None => BoxMakeWriter::new(io::stderr),
@@ -150,9 +161,22 @@ mod tests {
         for verbose in 0..=3 {
             for quiet in [false, true] {
                 let args = LogArgs { verbose, quiet, ..LogArgs::default() };
-                assert!(EnvFilter::try_new(args.filter()).is_ok(), "{}", args.filter());
+                for reader in [Reader::Here, Reader::Caller] {
+                    assert!(EnvFilter::try_new(args.filter(reader)).is_ok(), "{}", args.filter(reader));
+                }
             }
         }
+    }
+
+    #[test]
+    fn a_caller_is_told_warnings_only_unless_more_is_asked_for() {
+        let filter = |verbose, log_file: Option<&str>| {
+            LogArgs { verbose, log_file: log_file.map(Into::into), ..LogArgs::default() }
+                .filter(Reader::Caller)
+        };
+        assert_eq!(filter(0, None), "warn");
+        assert!(filter(1, None).contains("pppssh=debug"));
+        assert!(filter(0, Some("/var/log/pppssh")).contains("pppssh=info"), "a file here is read here");
     }
 
     #[test]

@@ -19,6 +19,7 @@ use tracing::error;
 use crate::cli::{Cli, Verb};
 use crate::config::{ConfigError, Trust};
 use crate::exit::ExitCode;
+use crate::log::Reader;
 use crate::privilege::{Privileges, clean_environment, renounce_gained, renounce_thread};
 
 use setup::{Context, Failure, OrExit as _};
@@ -44,7 +45,8 @@ fn start(cli: Cli) -> Result<ExitCode, Failure> {
         renounce_gained(&trust).map_err(early)?;
         None
     };
-    cli.log.init(&trust).map_err(early)?;
+    let reader = if matches!(cli.verb, Verb::Serve(_)) { Reader::Caller } else { Reader::Here };
+    cli.log.init(&trust, reader).map_err(early)?;
 
     let Some(privileges) = privileges else { return simple::run(cli.verb, &trust) };
     let context = Context { trust, privileges };
