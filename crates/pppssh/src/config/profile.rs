@@ -163,9 +163,9 @@ profile! {
     "Life of the link" {
         /// Whether `connect` dials again when the link is lost.
         persist: bool = true, Harmless, "true";
-        /// Attempts in a row that may fail before giving up; 0 means never.
+        /// Attempts in a row that may fail, or lose the link within ten seconds, before giving up; 0 means never.
         maxfail: u32 = 0, Harmless, "0";
-        /// Seconds to wait before dialling again; doubled after each failure.
+        /// Seconds to wait before dialling again; doubled after each such failure.
         holdoff: Seconds = Seconds::whole(1), Harmless, "1";
         /// Longest time to wait before dialling again, in seconds.
         max_holdoff: Seconds = Seconds::whole(60), Harmless, "60";

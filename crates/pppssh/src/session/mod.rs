@@ -42,6 +42,8 @@ pub struct End {
     pub asked: Option<Request>,
     /// Whether packets could pass at some time.
     pub was_up: bool,
+    /// For how long, from the first moment on.
+    pub up_for: Duration,
 }
 
 /// What ended a link.
@@ -147,14 +149,16 @@ impl<D: Device> Session<D> {
             });
         });
         self.pump.lower_up();
-        let mut was_up = false;
+        let mut first_up: Option<Instant> = None;
         let mut asked = None;
         let why = loop {
             tokio::select! {
                 step = self.pump.run(&mut carrier, &mut self.device) => match step {
                     Ok(Step::Event(event)) => match self.handle(event, &carrier).await {
                         Ok(None) => {
-                            was_up |= self.up.any();
+                            if self.up.any() {
+                                first_up.get_or_insert_with(Instant::now);
+                            }
                             let settled = self.settled();
                             if let Some(action) = self.on_settled.take_if(|_| settled) {
                                 action();
@@ -210,7 +214,8 @@ impl<D: Device> Session<D> {
             status.ipv6 = None;
             status.enter(status::Phase::Dead);
         });
-        End { why, asked, was_up }
+        let up_for = first_up.map_or(Duration::ZERO, |since| since.elapsed());
+        End { why, asked, was_up: first_up.is_some(), up_for }
     }
 
     /// Ends the session: hooks, then every change to the host undone, then the device.

@@ -19,6 +19,10 @@ use crate::exit::ExitCode;
 use crate::session::{Device, End, PumpError, Request, Session, Why};
 use crate::status::{Phase, unix_seconds};
 
+/// A link that was up for less than this was no success: one that the far end drops as soon as it is up must not be
+/// called again at full pace for ever.
+const STABLE: Duration = Duration::from_secs(10);
+
 /// When to call again, and when to give up.
 #[derive(Clone, Copy, Debug)]
 pub struct Policy {
@@ -86,7 +90,7 @@ pub async fn keep_up<D: Device>(
             }
             Call::Ended(end) => {
                 ever_up |= end.was_up;
-                if end.was_up {
+                if end.up_for >= STABLE {
                     backoff.succeeded();
                 } else {
                     backoff.failed();
