@@ -1,6 +1,46 @@
-//! What a host and a user may be called.
+//! What a host and a user may be called, and what a caller said of them, as ssh(1) takes it.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
 
 use crate::CarrierError;
+
+/// What both clients are told of a destination besides its name.
+pub(crate) struct Said<'a> {
+    pub(crate) user: &'a Option<String>,
+    pub(crate) port: Option<u16>,
+    pub(crate) identities: &'a [PathBuf],
+    pub(crate) jump: &'a Option<String>,
+    pub(crate) config_file: &'a Option<PathBuf>,
+    pub(crate) options: &'a [String],
+}
+
+impl Said<'_> {
+    /// The same as arguments for `ssh`.
+    pub(crate) fn args(&self) -> Vec<OsString> {
+        let mut args = Vec::new();
+        let mut push = |flag: &str, value: OsString| args.extend([OsString::from(flag), value]);
+        if let Some(file) = self.config_file {
+            push("-F", file.into());
+        }
+        for option in self.options {
+            push("-o", option.into());
+        }
+        if let Some(user) = self.user {
+            push("-l", user.into());
+        }
+        if let Some(port) = self.port {
+            push("-p", port.to_string().into());
+        }
+        for identity in self.identities {
+            push("-i", identity.into());
+        }
+        if let Some(jump) = self.jump {
+            push("-J", jump.into());
+        }
+        args
+    }
+}
 
 /// Refuses host names that a program or a shell could take for something else. A scope (`%eth0`) is allowed.
 pub(crate) fn check_host(host: &str) -> Result<(), CarrierError> {

@@ -14,6 +14,7 @@
 
 pub mod authorized_keys;
 mod carrier;
+mod ciphers;
 pub mod client;
 mod destination;
 mod ending;

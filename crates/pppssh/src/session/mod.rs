@@ -159,8 +159,10 @@ impl<D: Device> Session<D> {
                             if self.up.any() {
                                 first_up.get_or_insert_with(Instant::now);
                             }
-                            let settled = self.settled();
-                            if let Some(action) = self.on_settled.take_if(|_| settled) {
+                            if self.on_settled.is_some()
+                                && self.settled()
+                                && let Some(action) = self.on_settled.take()
+                            {
                                 action();
                             }
                         }
@@ -172,11 +174,11 @@ impl<D: Device> Session<D> {
                         }
                     },
                     // Having taken leave, the peer need not wait for us.
-                    Ok(Step::CarrierEnded) | Err(PumpError::Carrier(_)) if self.closing().is_some() => {
-                        break Why::Closed(self.closing().unwrap_or(CloseReason::LowerDown));
+                    Ok(Step::CarrierEnded) => break self.closing().map_or(Why::CarrierEnded, Why::Closed),
+                    Err(error @ PumpError::Carrier(_)) => {
+                        break self.closing().map_or(Why::Carrier(error), Why::Closed);
                     }
-                    Ok(Step::CarrierEnded) => break Why::CarrierEnded,
-                    Err(error) => break Why::Carrier(error),
+                    Err(error @ PumpError::Device(_)) => break Why::Carrier(error),
                 },
                 request = self.requests.next() => match request {
                     Request::Publish => self.publish(),

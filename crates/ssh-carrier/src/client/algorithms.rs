@@ -3,21 +3,12 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
-use russh::{Limits, Preferred, cipher, client, compression};
+use russh::{Limits, Preferred, client, compression};
 
 use super::host_key::Verifier;
 use super::target::Target;
 use crate::CarrierError;
-
-/// AES-GCM first: with the processor's help it is several times as fast as ChaCha20, and needs no MAC.
-const CIPHERS: [cipher::Name; 6] = [
-    cipher::AES_128_GCM,
-    cipher::AES_256_GCM,
-    cipher::CHACHA20_POLY1305,
-    cipher::AES_256_CTR,
-    cipher::AES_192_CTR,
-    cipher::AES_128_CTR,
-];
+use crate::ciphers::CIPHERS;
 
 /// Bytes after which keys are exchanged anew. Sending stops meanwhile, so not more often than it must: all of these
 /// ciphers are good for 64 GiB under one key (RFC 4344 §3.2: 2^32 blocks), and a quarter of that keeps the

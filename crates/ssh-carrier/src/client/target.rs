@@ -9,7 +9,7 @@ use super::ClientConfig;
 use super::account::Account;
 use super::tokens::Tokens;
 use crate::CarrierError;
-use crate::destination::{check_host, check_user};
+use crate::destination::{Said, check_host, check_user};
 use crate::program::find_program;
 use crate::ssh_config::SshConfig;
 
@@ -208,27 +208,8 @@ impl Target {
 
 /// What the caller said, as arguments for `ssh -G`.
 fn ssh_args(config: &ClientConfig) -> Vec<OsString> {
-    let mut args = Vec::new();
-    let mut push = |flag: &str, value: OsString| args.extend([OsString::from(flag), value]);
-    if let Some(file) = &config.config_file {
-        push("-F", file.into());
-    }
-    for option in &config.options {
-        push("-o", option.into());
-    }
-    if let Some(user) = &config.user {
-        push("-l", user.into());
-    }
-    if let Some(port) = config.port {
-        push("-p", port.to_string().into());
-    }
-    for identity in &config.identities {
-        push("-i", identity.into());
-    }
-    if let Some(jump) = &config.jump {
-        push("-J", jump.into());
-    }
-    args
+    let ClientConfig { user, port, identities, jump, config_file, options, .. } = config;
+    Said { user, port: *port, identities, jump, config_file, options }.args()
 }
 
 fn unknown(strict: Option<&str>, host: &str) -> Unknown {

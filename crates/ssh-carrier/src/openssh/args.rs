@@ -9,7 +9,7 @@ use tokio::net::lookup_host;
 
 use super::OpensshConfig;
 use crate::CarrierError;
-use crate::destination::{check_host, check_user};
+use crate::destination::{Said, check_host, check_user};
 use crate::ssh_config::SshConfig;
 
 /// Refuses what `ssh`, or a ProxyCommand's shell, would take for something else than a name.
@@ -24,25 +24,8 @@ pub(super) fn check(config: &OpensshConfig) -> Result<(), CarrierError> {
 /// The arguments that say whom to call, with the user's options first, as the first value given counts.
 fn destination_args(config: &OpensshConfig) -> Vec<OsString> {
     let mut args = config.args.clone();
-    let mut push = |flag: &str, value: OsString| args.extend([OsString::from(flag), value]);
-    if let Some(file) = &config.config_file {
-        push("-F", file.into());
-    }
-    for option in &config.options {
-        push("-o", option.into());
-    }
-    if let Some(user) = &config.user {
-        push("-l", user.into());
-    }
-    if let Some(port) = config.port {
-        push("-p", port.to_string().into());
-    }
-    for identity in &config.identities {
-        push("-i", identity.into());
-    }
-    if let Some(jump) = &config.jump {
-        push("-J", jump.into());
-    }
+    let OpensshConfig { user, port, identities, jump, config_file, options, .. } = config;
+    args.extend(Said { user, port: *port, identities, jump, config_file, options }.args());
     args
 }
 

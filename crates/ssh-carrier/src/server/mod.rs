@@ -21,7 +21,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use russh::keys::{Algorithm, EcdsaCurve, HashAlg};
-use russh::{Limits, MethodKind, MethodSet, Preferred, SshId, cipher, server};
+use russh::{Limits, MethodKind, MethodSet, Preferred, SshId, server};
 use tokio::sync::{Semaphore, mpsc, watch};
 
 pub use channel::{Incoming, Reply};
@@ -29,6 +29,7 @@ pub use host_key::{HostKey, generate_host_key};
 
 use crate::CarrierError;
 use crate::authorized_keys::AuthorizedKeys;
+use crate::ciphers::CIPHERS;
 
 /// The window granted for each session: what OpenSSH grants too (64 packets of 32 KiB).
 const WINDOW: u32 = 2 * 1024 * 1024;
@@ -124,16 +125,7 @@ impl ServerConfig {
 fn preferred() -> Preferred {
     let ecdsa = |curve| Algorithm::Ecdsa { curve };
     Preferred {
-        // AES-GCM runs at several times the speed of the others on every CPU with AES instructions.
-        cipher: vec![
-            cipher::AES_128_GCM,
-            cipher::AES_256_GCM,
-            cipher::CHACHA20_POLY1305,
-            cipher::AES_256_CTR,
-            cipher::AES_192_CTR,
-            cipher::AES_128_CTR,
-        ]
-        .into(),
+        cipher: CIPHERS.to_vec().into(),
         // All but ssh-rsa, which signs with SHA-1.
         key: vec![
             Algorithm::Ed25519,
