@@ -56,6 +56,6 @@ pub use ipcp::{IpcpConfig, Ipv4Params, Ipv4Range, LocalAddress, RemoteAddress};
 pub use ipv6cp::{InterfaceId, Ipv6cpConfig};
 pub use lcp::LcpConfig;
 pub use link::{
-    CloseReason, ControlProtocolName, EchoConfig, Event, Family, Link, LinkConfig, LinkStatus, Packet, Phase,
-    SendError, Timers,
+    CloseReason, ControlProtocolName, Direction, EchoConfig, Event, Family, Link, LinkConfig, LinkStatus,
+    Packet, Phase, SendError, Tap, Timers,
 };

@@ -9,6 +9,7 @@
 
 #![deny(unsafe_code)]
 
+pub mod capture;
 pub mod cli;
 pub mod commands;
 pub mod config;

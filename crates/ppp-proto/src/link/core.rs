@@ -6,7 +6,8 @@ use bytes::BytesMut;
 use tracing::{debug, warn};
 
 use super::{
-    CloseReason, ControlProtocolName, Event, Family, LinkConfig, LinkCounters, Phase, ProtocolStatus,
+    CloseReason, ControlProtocolName, Direction, Event, Family, LinkConfig, LinkCounters, Phase,
+    ProtocolStatus, Tap,
     keepalive::{Due, Keepalive},
 };
 use crate::{
@@ -33,6 +34,7 @@ pub(super) struct Core {
     pub(super) keepalive: Option<Keepalive>,
     pub(super) encoder: FrameEncoder,
     pub(super) outbox: Outbox,
+    pub(super) tap: Option<Box<dyn Tap>>,
     pub(super) events: VecDeque<Event>,
     pub(super) counters: LinkCounters,
     pub(super) phase: Phase,
@@ -74,6 +76,7 @@ impl Core {
             keepalive: config.echo.filter(|echo| !echo.interval.is_zero()).map(Keepalive::new),
             encoder: FrameEncoder::new(Framing::DEFAULT),
             outbox: Outbox::default(),
+            tap: None,
             events: VecDeque::new(),
             counters: LinkCounters::default(),
             phase: Phase::Dead,
@@ -433,6 +436,9 @@ impl Core {
         let before = out.len();
         while let Some((number, packet)) = self.outbox.pop() {
             let start = out.len();
+            if let Some(tap) = &mut self.tap {
+                tap.packet(Direction::Sent, number, &packet);
+            }
             self.encoder.encode_into(number, &packet, out);
             if let Some(keepalive) = &mut self.keepalive {
                 keepalive.encoded(out.len() - start);

@@ -7,6 +7,7 @@ mod explain;
 mod keepalive;
 mod lcp_codes;
 mod status;
+mod tap;
 
 use std::time::Instant;
 
@@ -26,6 +27,7 @@ use crate::{
 pub use config::{EchoConfig, LinkConfig, Timers};
 pub use event::{CloseReason, ControlProtocolName, Event, Phase};
 pub use status::{LinkCounters, LinkStatus, ProtocolStatus};
+pub use tap::{Direction, Tap};
 
 pub use crate::fsm::{Answer, OptionStatus};
 
@@ -153,6 +155,9 @@ impl Link {
             if let Some(keepalive) = &mut self.core.keepalive {
                 keepalive.heard(now);
             }
+            if let Some(tap) = &mut self.core.tap {
+                tap.packet(Direction::Received, frame.protocol, self.decoder.payload(&frame));
+            }
             match self.core.kind(frame.protocol) {
                 Kind::Data(family) => {
                     let payload = self.decoder.payload(&frame);
@@ -193,6 +198,9 @@ impl Link {
             return Err(SendError::TooBig { len: packet.len(), mtu });
         }
         let before = out.len();
+        if let Some(tap) = &mut self.core.tap {
+            tap.packet(Direction::Sent, number, packet);
+        }
         self.core.encoder.encode_into(number, packet, out);
         self.core.counters.tx_packets += 1;
         self.core.counters.tx_octets += packet.len() as u64;
@@ -205,6 +213,11 @@ impl Link {
     /// Appends the control frames that wait to be sent; false if there were none.
     pub fn poll_transmit(&mut self, out: &mut BytesMut) -> bool {
         self.core.transmit(out)
+    }
+
+    /// Shows all packets to `tap` from now on, on whatever carrier.
+    pub fn set_tap(&mut self, tap: Box<dyn Tap>) {
+        self.core.tap = Some(tap);
     }
 
     /// What happened since the last call.

@@ -1,10 +1,12 @@
 //! What a user is told.
 
-use ppp_proto::{LcpConfig, LinkConfig, link::Answer};
+use std::sync::{Arc, Mutex};
+
+use ppp_proto::{Direction, Family, LcpConfig, LinkConfig, Tap, link::Answer, protocol};
 
 use crate::{
     by_hand::ByHand,
-    pair::{A, B, Pair, client, server},
+    pair::{A, B, Pair, SECOND, client, server},
 };
 
 #[test]
@@ -52,4 +54,43 @@ fn an_authentication_demand_is_explained() {
         explained.contains("asked for <auth chap MD5>") && explained.contains("pppd: noauth"),
         "{explained}"
     );
+}
+
+type Shown = (Direction, u16, Vec<u8>);
+
+#[derive(Debug, Clone, Default)]
+struct Seen(Arc<Mutex<Vec<Shown>>>);
+
+impl Tap for Seen {
+    fn packet(&mut self, direction: Direction, protocol: u16, information: &[u8]) {
+        self.0.lock().unwrap().push((direction, protocol, information.to_vec()));
+    }
+}
+
+#[test]
+fn a_tap_sees_at_one_end_what_it_sees_at_the_other() {
+    let taps = [Seen::default(), Seen::default()];
+    let mut pair = Pair::new(client(), server());
+    for (end, tap) in pair.ends.iter_mut().zip(&taps) {
+        end.link.set_tap(Box::new(tap.clone()));
+    }
+    pair.connect();
+    pair.drive(20 * SECOND, Pair::is_up);
+    pair.send(A, Family::Ipv4, 60);
+    pair.pass(SECOND);
+    let [a, b] = taps.map(|tap| tap.0.lock().unwrap().clone());
+    let of = |seen: &[Shown], wanted| -> Vec<_> {
+        seen.iter()
+            .filter(|(direction, ..)| *direction == wanted)
+            .map(|(_, number, packet)| (*number, packet.clone()))
+            .collect()
+    };
+    assert_eq!(of(&a, Direction::Sent), of(&b, Direction::Received));
+    assert_eq!(of(&b, Direction::Sent), of(&a, Direction::Received));
+    assert!(
+        of(&a, Direction::Sent)
+            .iter()
+            .any(|(number, packet)| (*number, packet[0], packet.len()) == (protocol::IPV4, 0x45, 60))
+    );
+    assert!(of(&a, Direction::Sent).iter().any(|(number, _)| *number == protocol::LCP));
 }

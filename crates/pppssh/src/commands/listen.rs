@@ -11,6 +11,7 @@ use ssh_carrier::server::{HostKey, Incoming, Server, ServerConfig, generate_host
 use tokio::task::JoinSet;
 use tracing::{info, info_span, warn};
 
+use crate::capture::is_per_session;
 use crate::config::{self, Effective, Profile};
 use crate::control::StatusHandle;
 use crate::exit::ExitCode;
@@ -28,6 +29,13 @@ pub(super) async fn listen(
     link: &config::LinkFlags,
 ) -> Result<ExitCode, Failure> {
     let effective = config::for_listen(&context.trust, server_flags, link).map_err(super::config_failure)?;
+    for (key, path) in [("record", &effective.profile.record), ("pcap", &effective.profile.pcap)] {
+        if let Some(path) = path.as_deref().filter(|path| !is_per_session(path)) {
+            let advice = "each client has a capture of its own: put %s into the name, for its session";
+            let error = anyhow::anyhow!("{key}: {}: {advice}", path.display());
+            return Err(Failure::new(ExitCode::OptionError, error));
+        }
+    }
     let signals = Signals::listen().or_exit(ExitCode::FatalError)?;
     let mut server = bind(&context, &effective.profile).await.or_exit(ExitCode::OpenFailed)?;
     for address in server.addresses() {

@@ -7,6 +7,7 @@ use anyhow::Context as _;
 use ppp_proto::link::LinkConfig;
 use tunio::{Tun, TunConfig, TunError};
 
+use crate::capture::Capture;
 use crate::config::{Caller, Profile, Trust};
 use crate::control::{ControlError, ControlServer, RuntimeDirs};
 use crate::exit::ExitCode;
@@ -122,7 +123,8 @@ pub(super) async fn open_with(
     let seed = getrandom::u64().context("asking the kernel for random bits").or_exit(ExitCode::FatalError)?;
     let mut link = link_config(profile, name, seed);
     adjust(&mut link);
-    let pump = Pump::new(link);
+    let mut pump = Pump::new(link);
+    pump.set_capture(Capture::open(profile, name).or_exit(ExitCode::FatalError)?);
     let mut session = Session::new(pump, device, network, control, signals);
     if profile.drop_privileges {
         let privileges = context.privileges.clone();

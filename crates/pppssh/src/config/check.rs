@@ -95,6 +95,9 @@ pub(super) fn check(profile: &Profile) -> Result<(), Fault> {
     if let Some(entry) = profile.allow.iter().find(|entry| !is_plain_word(entry.trim_start_matches('@'))) {
         return Err(("allow", format!("holds \"{entry}\": write user names, @groups, or \"*\"")));
     }
+    if let Some(record) = profile.record.as_ref().filter(|_| profile.record == profile.pcap) {
+        return Err(("pcap", format!("and `record` both name {}: choose two files", record.display())));
+    }
     if profile.listen.is_empty() {
         return fault("listen", "is empty: name an address, for example \"[::]:2222\"");
     }

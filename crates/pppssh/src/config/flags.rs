@@ -14,6 +14,7 @@ use super::{
     Addresses, CarrierChoice, ControlMap, Escapes, FcsChoice, InterfaceIds, PacketSize, ProfileName, Route,
     Seconds,
 };
+use crate::capture::LinkType;
 
 /// A key that the command line sets, and the flag that did it.
 #[derive(Debug, Clone, PartialEq)]
@@ -184,6 +185,22 @@ pub struct LinkFlags {
     /// Give all capabilities up for good once the link is up.
     #[arg(long, help_heading = "Hooks and control")]
     pub drop_privileges: bool,
+
+    /// Append the carrier's bytes to FILE, for pppdump.
+    ///
+    /// %s in the name stands for the session's name.
+    #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath, help_heading = "Capture")]
+    pub record: Option<PathBuf>,
+
+    /// Write the packets to FILE, for Wireshark and tshark.
+    ///
+    /// %s in the name stands for the session's name.
+    #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath, help_heading = "Capture")]
+    pub pcap: Option<PathBuf>,
+
+    /// Form of the file: with-dir (for Wireshark and tshark) or pppd (for tcpdump).
+    #[arg(long, value_name = "TYPE", help_heading = "Capture")]
+    pub pcap_type: Option<LinkType>,
 }
 
 impl LinkFlags {
@@ -221,6 +238,9 @@ impl LinkFlags {
             ipparam,
             runtime_dir,
             drop_privileges,
+            record,
+            pcap,
+            pcap_type,
         } = self;
         let mut all = Collector(option.iter().map(KeyValue::given).collect());
         all.one("--addresses", "addresses", addresses.as_ref());
@@ -249,6 +269,9 @@ impl LinkFlags {
         all.one("--ipparam", "ipparam", ipparam.as_ref());
         all.one("--runtime-dir", "runtime-dir", runtime_dir.as_ref());
         all.switch("--drop-privileges", "drop-privileges", *drop_privileges, true);
+        all.one("--record", "record", record.as_ref());
+        all.one("--pcap", "pcap", pcap.as_ref());
+        all.one("--pcap-type", "pcap-type", pcap_type.as_ref());
         all.0
     }
 }

@@ -12,6 +12,7 @@ use super::{
     Addresses, CarrierChoice, ControlMap, Escapes, FcsChoice, InterfaceIds, PacketSize, ProfileName, Route,
     Seconds,
 };
+use crate::capture::LinkType;
 
 /// One key of a profile, as `pppssh config --example` prints it.
 #[derive(Debug)]
@@ -178,6 +179,15 @@ profile! {
         ipparam: Option<String> = None, Widens, r#""saturn""#;
         /// Directory for the control socket NAME.sock and the journal. Without it, the user's runtime directory.
         runtime_dir: Option<PathBuf> = None, UnderRuntimeDir, r#""/run/pppssh""#;
+    }
+
+    "Capture" {
+        /// File to append the carrier's bytes to, in both directions, as pppdump reads them. %s: the session's name.
+        record: Option<PathBuf> = None, Widens, r#""/var/tmp/saturn.record""#;
+        /// File to write the packets to, replacing what is there. %s: the session's name.
+        pcap: Option<PathBuf> = None, Widens, r#""/var/tmp/saturn.pcap""#;
+        /// Form of `pcap`: "with-dir" (link type 204, for Wireshark and tshark) or "pppd" (166, for tcpdump).
+        pcap_type: LinkType = LinkType::WithDir, Widens, r#""with-dir""#;
     }
 
     "Rights" {

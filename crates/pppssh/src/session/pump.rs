@@ -23,6 +23,7 @@ use tunio::PacketBatch;
 
 use super::device::Device;
 use super::traffic::Traffic;
+use crate::capture::Capture;
 
 /// Octets of frames that are gathered before the device is left to wait: one SSH packet's worth, as large as
 /// OpenSSH takes (32 KiB), so that a chunk is sealed and written once.
@@ -69,6 +70,7 @@ pub struct Pump {
     /// What the timer is set to, so that it is only touched when the link's deadline moved.
     deadline: Option<Instant>,
     traffic: Traffic,
+    capture: Capture,
 }
 
 impl Pump {
@@ -83,12 +85,22 @@ impl Pump {
             timer: Box::pin(tokio::time::sleep_until(now.into())),
             deadline: None,
             traffic: Traffic::default(),
+            capture: Capture::default(),
         }
+    }
+
+    /// Writes all that passes to the files of `capture`.
+    pub fn set_capture(&mut self, capture: Capture) {
+        if let Some(tap) = capture.tap() {
+            self.link.set_tap(tap);
+        }
+        self.capture = capture;
     }
 
     /// There is a carrier: the negotiation starts.
     pub fn lower_up(&mut self) {
         let now = Instant::now();
+        self.capture.started();
         self.link.open(now);
         self.link.lower_up(now);
     }
@@ -98,6 +110,7 @@ impl Pump {
         self.link.lower_down(Instant::now());
         self.inbox.clear();
         self.outbox.clear();
+        self.capture.ended();
         while self.link.poll_event().is_some() {}
     }
 
@@ -129,6 +142,7 @@ impl Pump {
     pub async fn finish(&mut self, carrier: &mut Carrier) -> Result<(), CarrierError> {
         self.link.poll_transmit(&mut self.outbox);
         if !self.outbox.is_empty() {
+            self.capture.sent(&self.outbox);
             carrier.tx.send(self.outbox.split().freeze()).await?;
         }
         carrier.tx.finish().await
@@ -150,6 +164,7 @@ impl Pump {
                 }
                 match carrier.rx.poll_recv(cx)? {
                     Poll::Ready(Some(chunk)) => {
+                        self.capture.received(&chunk);
                         self.inbox = chunk;
                         progress = true;
                     }
@@ -170,12 +185,14 @@ impl Pump {
             }
 
             if !self.outbox.is_empty() && carrier.tx.poll_ready(cx)?.is_ready() {
+                self.capture.sent(&self.outbox);
                 carrier.tx.start_send(self.outbox.split().freeze())?;
                 self.outbox.reserve(2 * CHUNK);
                 progress = true;
             }
 
             if !progress {
+                self.capture.flush();
                 return Poll::Pending;
             }
         }
