@@ -10,7 +10,7 @@ use std::{net::Ipv4Addr, time::Instant};
 
 use libfuzzer_sys::fuzz_target;
 use ppp_proto::{
-    IpcpConfig, Ipv4Range, LinkConfig, LocalAddress, RemoteAddress,
+    IpcpConfig, Ipv4Range, LinkConfig, LocalAddress, RemoteAddress, VjConfig,
     ipcp::IpcpOption,
     packet::{Code, ControlPacket, Options},
     protocol,
@@ -33,6 +33,7 @@ fn config(policy: u8) -> IpcpConfig {
         ask_nbns: policy & 0x40 != 0,
         offer_dns: if policy & 0x80 != 0 { vec![ours] } else { Vec::new() },
         offer_nbns: if policy & 0x80 != 0 { vec![ours, theirs] } else { Vec::new() },
+        vj: (policy & 0x20 != 0).then(VjConfig::default),
     }
 }
 

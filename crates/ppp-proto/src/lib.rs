@@ -51,6 +51,7 @@ pub mod link;
 pub mod packet;
 pub mod protocol;
 mod rng;
+pub mod vj;
 
 pub use ipcp::{IpcpConfig, Ipv4Params, Ipv4Range, LocalAddress, RemoteAddress};
 pub use ipv6cp::{InterfaceId, Ipv6cpConfig};
@@ -59,3 +60,4 @@ pub use link::{
     CloseReason, ControlProtocolName, Direction, EchoConfig, Event, Family, Link, LinkConfig, LinkStatus,
     Packet, Phase, SendError, Tap, Timers,
 };
+pub use vj::VjConfig;

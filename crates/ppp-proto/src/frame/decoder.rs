@@ -42,6 +42,14 @@ pub struct FrameStats {
     pub bad_protocol: u64,
 }
 
+impl FrameStats {
+    /// Frames of which nothing was given out, or which were none: something may have been lost.
+    pub const fn damaged(&self) -> u64 {
+        let FrameStats { bad_fcs, aborts, runts, oversize, bad_address, bad_protocol, .. } = *self;
+        bad_fcs + aborts + runts + oversize + bad_address + bad_protocol
+    }
+}
+
 /// Finds frames in the receiving direction of a link, however the stream is cut.
 #[derive(Debug)]
 pub struct FrameDecoder {

@@ -2,6 +2,8 @@
 
 use std::{fmt, net::Ipv4Addr};
 
+use crate::vj::VjConfig;
+
 /// IPCP's side of a [`LinkConfig`](crate::LinkConfig).
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct IpcpConfig {
@@ -17,6 +19,8 @@ pub struct IpcpConfig {
     pub offer_dns: Vec<Ipv4Addr>,
     /// NetBIOS name servers given to a peer that asks; as `offer_dns`.
     pub offer_nbns: Vec<Ipv4Addr>,
+    /// Compress TCP/IPv4 headers, in each direction whose receiver asks for it (RFC 1144).
+    pub vj: Option<VjConfig>,
 }
 
 /// Which address this end may have.

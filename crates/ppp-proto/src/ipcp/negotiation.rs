@@ -2,14 +2,18 @@
 
 use std::net::Ipv4Addr;
 
-use super::{IP_ADDRESS, IpcpConfig, IpcpOption, Ipv4Params, LocalAddress, RemoteAddress, options::Place};
+use super::{
+    IP_ADDRESS, IP_COMPRESSION_PROTOCOL, IpcpConfig, IpcpOption, Ipv4Params, LocalAddress, RemoteAddress,
+    options::Place,
+};
 use crate::{
     ControlProtocolName,
     fsm::{ControlProtocol, Failure, Reply, ReplyBuilder},
     packet::{Options, ParseOptionError, RawOption},
+    vj::{VjConfig, VjTerms},
 };
 
-/// IPCP's options. A compression protocol (RFC 1332 §3.2) would have its wishes here, too.
+/// IPCP's options.
 #[derive(Debug)]
 pub(crate) struct Ipcp {
     config: IpcpConfig,
@@ -22,6 +26,10 @@ pub(crate) struct Ipcp {
     nbns: [Option<Ipv4Addr>; 2],
     /// The address the peer asked for and we acknowledged.
     remote: Option<Ipv4Addr>,
+    /// The compression we still ask for.
+    vj: Option<VjTerms>,
+    /// The compression the peer asked for and we acknowledged.
+    peers_vj: Option<VjTerms>,
     /// Whether we asked the peer to name its address after it did not.
     suggested: bool,
 }
@@ -35,8 +43,20 @@ impl Ipcp {
             dns: [None; 2],
             nbns: [None; 2],
             remote: None,
+            vj: None,
+            peers_vj: None,
             suggested: false,
         }
+    }
+
+    /// What the peer compresses, as far as it does; meaningful while Opened.
+    pub(crate) fn vj(&self) -> Option<VjTerms> {
+        self.vj
+    }
+
+    /// What we may compress; meaningful while Opened.
+    pub(crate) fn peers_vj(&self) -> Option<VjTerms> {
+        self.peers_vj
     }
 
     /// What was settled; meaningful while Opened.
@@ -166,6 +186,12 @@ fn told(servers: &mut [Option<Ipv4Addr>; 2], place: Place, address: Ipv4Addr, in
     }
 }
 
+/// What both ends can do with; nothing if the peer wants more than was asked for.
+fn less(asked: VjTerms, suggested: VjTerms) -> Option<VjTerms> {
+    let fits = suggested.max_slot <= asked.max_slot && suggested != asked;
+    fits.then_some(VjTerms { slot_id: asked.slot_id && suggested.slot_id, ..suggested })
+}
+
 impl ControlProtocol for Ipcp {
     const NAME: ControlProtocolName = ControlProtocolName::Ipcp;
 
@@ -178,12 +204,17 @@ impl ControlProtocol for Ipcp {
         self.dns = [self.config.ask_dns.then_some(Ipv4Addr::UNSPECIFIED); 2];
         self.nbns = [self.config.ask_nbns.then_some(Ipv4Addr::UNSPECIFIED); 2];
         self.remote = None;
+        self.vj = self.config.vj.map(VjTerms::from);
+        self.peers_vj = None;
         self.suggested = false;
     }
 
     fn request(&mut self, out: &mut Vec<u8>) {
         if self.ask_address {
             IpcpOption::Address(self.local).emit(out);
+        }
+        if let Some(terms) = self.vj {
+            IpcpOption::Vj(terms).emit(out);
         }
         for place in [Place::Primary, Place::Secondary] {
             if let Some(server) = self.dns[place.index()] {
@@ -197,14 +228,23 @@ impl ControlProtocol for Ipcp {
 
     fn receive_request(&mut self, options: Options<'_>, mut reply: ReplyBuilder) -> Result<Reply, Failure> {
         let (mut remote, mut named) = (None, false);
+        let mut peers_vj = None;
         for option in options.iter() {
             match IpcpOption::parse_raw(option) {
                 Err(ParseOptionError::Unknown) => reply.reject(option),
+                _ if option.kind == IP_COMPRESSION_PROTOCOL && self.config.vj.is_none() => {
+                    reply.reject(option);
+                }
+                Err(ParseOptionError::BadLength) if option.kind == IP_COMPRESSION_PROTOCOL => {
+                    reply.nak(option, &IpcpOption::Vj(VjConfig::default().into()).data());
+                }
                 Err(ParseOptionError::BadLength) => {
                     named |= option.kind == IP_ADDRESS;
                     let proper = self.assignable().filter(|_| option.kind == IP_ADDRESS);
                     reply.nak(option, &proper.unwrap_or(Ipv4Addr::UNSPECIFIED).octets());
                 }
+                // However many slots the peer has, we fill no more than we have ourselves.
+                Ok(IpcpOption::Vj(terms)) => peers_vj = Some(terms),
                 Ok(IpcpOption::Address(address)) => {
                     named = true;
                     remote = self.judge_address(option, address, &mut reply)?;
@@ -225,6 +265,7 @@ impl ControlProtocol for Ipcp {
         let reply = reply.finish();
         if reply == Reply::Ack {
             self.remote = remote;
+            self.peers_vj = peers_vj;
         }
         Ok(reply)
     }
@@ -235,8 +276,11 @@ impl ControlProtocol for Ipcp {
         for option in options.iter() {
             match IpcpOption::parse_raw(option) {
                 Ok(IpcpOption::Address(address)) => self.address_suggested(address, insists)?,
+                Ok(IpcpOption::Vj(terms)) => self.vj = self.vj.and_then(|asked| less(asked, terms)),
                 Ok(IpcpOption::Dns(place, address)) => told(&mut self.dns, place, address, insists),
                 Ok(IpcpOption::Nbns(place, address)) => told(&mut self.nbns, place, address, insists),
+                // Another compression is all the peer can do.
+                Err(ParseOptionError::BadLength) if option.kind == IP_COMPRESSION_PROTOCOL => self.vj = None,
                 Err(ParseOptionError::Unknown | ParseOptionError::BadLength) => {}
             }
         }
@@ -246,6 +290,7 @@ impl ControlProtocol for Ipcp {
     fn receive_reject(&mut self, options: Options<'_>) -> Result<(), Failure> {
         for option in options.iter() {
             match IpcpOption::parse_raw(option) {
+                Ok(IpcpOption::Vj(_)) => self.vj = None,
                 Ok(IpcpOption::Address(_)) => self.ask_address = false,
                 Ok(IpcpOption::Dns(place, _)) => self.dns[place.index()] = None,
                 Ok(IpcpOption::Nbns(place, _)) => self.nbns[place.index()] = None,

@@ -8,11 +8,21 @@
 //! +-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+
 //!         IP-Address (cont)        |
 //! +-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+   3: RFC 1332 §3.3; 129 to 132: RFC 1877 §1
+//!
+//! +-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+
+//! |    Type 2     |    Length 6   |  IP-Compression-Protocol 002d |
+//! +-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+
+//! |  Max-Slot-Id  | Comp-Slot-Id  |
+//! +-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+   RFC 1332 §3.2, §4
 //! ```
 
 use std::net::Ipv4Addr;
 
-use crate::packet::{ParseOptionError, RawOption, push_option};
+use crate::{
+    packet::{ParseOptionError, RawOption, push_option},
+    protocol,
+    vj::VjTerms,
+};
 
 pub(crate) const IP_COMPRESSION_PROTOCOL: u8 = 2;
 pub(crate) const IP_ADDRESS: u8 = 3;
@@ -21,9 +31,14 @@ const PRIMARY_NBNS: u8 = 130;
 const SECONDARY_DNS: u8 = 131;
 const SECONDARY_NBNS: u8 = 132;
 
+/// Van Jacobson's number among the compression protocols.
+const VJ: [u8; 2] = protocol::VJ_COMPRESSED.to_be_bytes();
+
 /// An option that IPCP here negotiates.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum IpcpOption {
+    /// Van Jacobson's compression, which its sender wants to receive.
+    Vj(VjTerms),
     /// The address its sender has or, with 0.0.0.0, would like to be given.
     Address(Ipv4Addr),
     /// The DNS server of this place its sender knows or, with 0.0.0.0, would like to be told.
@@ -54,6 +69,13 @@ impl IpcpOption {
             Ok(Ipv4Addr::from(octets))
         };
         Ok(match option.kind {
+            IP_COMPRESSION_PROTOCOL => match option.data.split_first_chunk::<2>() {
+                // Only two values mean something; any other is as bad as a wrong Length, and is corrected like one.
+                Some((&VJ, &[max_slot, slot_id @ (0 | 1)])) => {
+                    IpcpOption::Vj(VjTerms { max_slot, slot_id: slot_id == 1 })
+                }
+                _ => return Err(ParseOptionError::BadLength),
+            },
             IP_ADDRESS => IpcpOption::Address(address()?),
             PRIMARY_DNS => IpcpOption::Dns(Place::Primary, address()?),
             SECONDARY_DNS => IpcpOption::Dns(Place::Secondary, address()?),
@@ -63,7 +85,7 @@ impl IpcpOption {
         })
     }
 
-    /// The option's meaning; `None` if its Type is unknown here or its Length not 6.
+    /// The option's meaning; `None` if its Type is unknown here, its Length not 6, or its compression another one.
     pub fn parse(option: RawOption<'_>) -> Option<IpcpOption> {
         IpcpOption::parse_raw(option).ok()
     }
@@ -71,6 +93,7 @@ impl IpcpOption {
     /// The option's Type.
     pub fn kind(&self) -> u8 {
         match self {
+            IpcpOption::Vj(_) => IP_COMPRESSION_PROTOCOL,
             IpcpOption::Address(_) => IP_ADDRESS,
             IpcpOption::Dns(Place::Primary, _) => PRIMARY_DNS,
             IpcpOption::Dns(Place::Secondary, _) => SECONDARY_DNS,
@@ -79,18 +102,22 @@ impl IpcpOption {
         }
     }
 
-    /// The address in it.
-    pub fn address(&self) -> Ipv4Addr {
+    /// The option's Data field.
+    pub fn data(&self) -> [u8; 4] {
         match *self {
+            IpcpOption::Vj(VjTerms { max_slot, slot_id }) => {
+                let [high, low] = VJ;
+                [high, low, max_slot, slot_id.into()]
+            }
             IpcpOption::Address(address) | IpcpOption::Dns(_, address) | IpcpOption::Nbns(_, address) => {
-                address
+                address.octets()
             }
         }
     }
 
     /// Appends the option to `out`.
     pub fn emit(&self, out: &mut Vec<u8>) {
-        push_option(out, self.kind(), &self.address().octets());
+        push_option(out, self.kind(), &self.data());
     }
 }
 
@@ -122,8 +149,17 @@ mod tests {
             Err(ParseOptionError::BadLength)
         );
         assert_eq!(
-            IpcpOption::parse_raw(RawOption { kind: 2, data: &[0, 45] }),
+            IpcpOption::parse_raw(RawOption { kind: 1, data: &[0; 8] }),
             Err(ParseOptionError::Unknown)
         );
+    }
+
+    #[test]
+    fn only_van_jacobsons_compression_with_both_its_octets_is_known() {
+        let parse = |data| IpcpOption::parse(RawOption { kind: 2, data });
+        assert_eq!(parse(&[0, 0x2d, 15, 1]), Some(IpcpOption::Vj(VjTerms { max_slot: 15, slot_id: true })));
+        // As in RFC 1172, and Header Compression of RFC 2507.
+        assert_eq!((parse(&[0, 0x2d]), parse(&[0, 0x61, 0, 15])), (None, None));
+        assert_eq!(parse(&[0, 0x2d, 15, 2]), None);
     }
 }

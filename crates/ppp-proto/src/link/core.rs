@@ -19,6 +19,7 @@ use crate::{
     packet::{Code, ControlPacket, HEADER_LEN, Outbox, TracePacket},
     protocol,
     rng::Rng,
+    vj::{Compressor, Decompressor},
 };
 
 /// Events that may wait before control packets, the only cause of more, are ignored: nobody reads them.
@@ -33,6 +34,9 @@ pub(super) struct Core {
     pub(super) ipv6cp: Option<ControlMachine<Ipv6cp>>,
     pub(super) keepalive: Option<Keepalive>,
     pub(super) encoder: FrameEncoder,
+    /// Van Jacobson's compression of what we send and what the peer sends, while IPCP is Opened and agreed on it.
+    pub(super) compressor: Option<Compressor>,
+    pub(super) decompressor: Option<Decompressor>,
     pub(super) outbox: Outbox,
     pub(super) tap: Option<Box<dyn Tap>>,
     pub(super) events: VecDeque<Event>,
@@ -54,6 +58,8 @@ pub(super) struct Core {
 pub(super) enum Kind {
     /// A packet to give out.
     Data(Family),
+    /// A TCP/IPv4 packet with a header to restore.
+    Vj,
     /// A packet that may not pass now.
     Untimely,
     /// Something to answer.
@@ -75,6 +81,8 @@ impl Core {
             ipv6cp: ipv6cp.map(|ipv6cp| ControlMachine::new(ipv6cp, ncp_settings)),
             keepalive: config.echo.filter(|echo| !echo.interval.is_zero()).map(Keepalive::new),
             encoder: FrameEncoder::new(Framing::DEFAULT),
+            compressor: None,
+            decompressor: None,
             outbox: Outbox::default(),
             tap: None,
             events: VecDeque::new(),
@@ -179,6 +187,9 @@ impl Core {
         let family = match number {
             protocol::IPV4 => Family::Ipv4,
             protocol::IPV6 => Family::Ipv6,
+            protocol::VJ_COMPRESSED | protocol::VJ_UNCOMPRESSED if self.decompressor.is_some() => {
+                return Kind::Vj;
+            }
             _ => return Kind::Control,
         };
         let configured = match family {
@@ -192,6 +203,24 @@ impl Core {
         } else {
             Kind::Control
         }
+    }
+
+    /// Restores the packet that was sent as this one, with Van Jacobson's header; false if that cannot be.
+    pub(super) fn restore(&mut self, number: u16, packet: &[u8]) -> bool {
+        let restored = self.decompressor.as_mut().and_then(|decompressor| match number {
+            protocol::VJ_UNCOMPRESSED => decompressor.uncompressed(packet),
+            _ => decompressor.compressed(packet),
+        });
+        match restored {
+            Some(packet) => self.counters.rx_data(packet),
+            None => self.counters.rx_dropped += 1,
+        }
+        restored.is_some()
+    }
+
+    /// What [`restore`](Core::restore) restored last.
+    pub(super) fn restored(&self) -> &[u8] {
+        self.decompressor.as_ref().map_or(&[], Decompressor::restored)
     }
 
     pub(super) fn is_up(&self, family: Family) -> bool {
@@ -309,9 +338,15 @@ impl Core {
         match layer {
             Some(Layer::Up) => {
                 self.network_was_up = true;
+                self.compressor = ipcp.protocol.peers_vj().map(Compressor::new);
+                self.decompressor = ipcp.protocol.vj().map(Decompressor::new);
                 self.events.push_back(Event::Ipv4Up(ipcp.protocol.params()));
             }
-            Some(Layer::Down) => self.events.push_back(Event::Ipv4Down),
+            Some(Layer::Down) => {
+                self.compressor = None;
+                self.decompressor = None;
+                self.events.push_back(Event::Ipv4Down);
+            }
             Some(Layer::Finished | Layer::Started) | None => {}
         }
         if layer == Some(Layer::Finished) {

@@ -22,6 +22,7 @@ use crate::{
     fsm::ControlMachine,
     lcp::MRU_DEFAULT,
     protocol,
+    vj::Form,
 };
 
 pub use config::{EchoConfig, LinkConfig, Timers};
@@ -41,6 +42,8 @@ pub struct Link {
     decoder: FrameDecoder,
     /// How the decoder is set.
     rx_framing: Framing,
+    /// Damaged frames, as far as the core knows of them.
+    damaged: u64,
     core: Core,
 }
 
@@ -84,7 +87,12 @@ pub enum SendError {
 impl Link {
     /// A link in phase Dead: [`open`](Link::open) and [`lower_up`](Link::lower_up) start it.
     pub fn new(config: LinkConfig, now: Instant) -> Link {
-        Link { decoder: decoder(&config), rx_framing: Framing::DEFAULT, core: Core::new(config, now) }
+        Link {
+            decoder: decoder(&config),
+            rx_framing: Framing::DEFAULT,
+            damaged: 0,
+            core: Core::new(config, now),
+        }
     }
 
     /// Asks for the link to come up: at once when the lower layer is up, else as soon as it is.
@@ -97,6 +105,7 @@ impl Link {
         if !self.core.lower_up {
             self.decoder = decoder(&self.core.config);
             self.rx_framing = Framing::DEFAULT;
+            self.damaged = 0;
         }
         self.core.lower_up(now);
     }
@@ -152,6 +161,7 @@ impl Link {
         while go_on(&self.core) {
             self.follow_framing();
             let frame = self.decoder.find(chunk)?;
+            self.note_damage();
             if let Some(keepalive) = &mut self.core.keepalive {
                 keepalive.heard(now);
             }
@@ -161,9 +171,13 @@ impl Link {
             match self.core.kind(frame.protocol) {
                 Kind::Data(family) => {
                     let payload = self.decoder.payload(&frame);
-                    self.core.counters.rx_packets += 1;
-                    self.core.counters.rx_octets += payload.len() as u64;
+                    self.core.counters.rx_data(payload);
                     return Some(Packet { family, payload });
+                }
+                Kind::Vj => {
+                    if self.core.restore(frame.protocol, self.decoder.payload(&frame)) {
+                        return Some(Packet { family: Family::Ipv4, payload: self.core.restored() });
+                    }
                 }
                 Kind::Untimely => self.core.counters.rx_dropped += 1,
                 Kind::Control => {
@@ -172,6 +186,17 @@ impl Link {
             }
         }
         None
+    }
+
+    /// RFC 1144 §4.1: what was lost before a frame may be what its short header builds upon.
+    fn note_damage(&mut self) {
+        let damaged = self.decoder.stats().damaged();
+        if damaged != self.damaged {
+            self.damaged = damaged;
+            if let Some(decompressor) = &mut self.core.decompressor {
+                decompressor.toss();
+            }
+        }
     }
 
     /// Sets the decoder to what LCP agreed on, or no longer does.
@@ -198,12 +223,21 @@ impl Link {
             return Err(SendError::TooBig { len: packet.len(), mtu });
         }
         let before = out.len();
+        let len = packet.len();
+        let (number, packet) = match &mut self.core.compressor {
+            Some(compressor) if family == Family::Ipv4 => match compressor.compress(packet) {
+                (Form::Plain, packet) => (number, packet),
+                (Form::Uncompressed, packet) => (protocol::VJ_UNCOMPRESSED, packet),
+                (Form::Compressed, packet) => (protocol::VJ_COMPRESSED, packet),
+            },
+            _ => (number, packet),
+        };
         if let Some(tap) = &mut self.core.tap {
             tap.packet(Direction::Sent, number, packet);
         }
         self.core.encoder.encode_into(number, packet, out);
         self.core.counters.tx_packets += 1;
-        self.core.counters.tx_octets += packet.len() as u64;
+        self.core.counters.tx_octets += len as u64;
         if let Some(keepalive) = &mut self.core.keepalive {
             keepalive.encoded(out.len() - before);
         }

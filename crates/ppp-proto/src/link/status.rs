@@ -87,3 +87,10 @@ pub struct LinkCounters {
     /// Answers not sent because too many were waiting already.
     pub tx_control_dropped: u64,
 }
+
+impl LinkCounters {
+    pub(super) fn rx_data(&mut self, packet: &[u8]) {
+        self.rx_packets += 1;
+        self.rx_octets += packet.len() as u64;
+    }
+}

@@ -159,7 +159,7 @@ fn ipcp_option(f: &mut fmt::Formatter<'_>, option: RawOption<'_>) -> fmt::Result
         Some(IpcpOption::Dns(Place::Secondary, _)) => "ms-dns2",
         Some(IpcpOption::Nbns(Place::Primary, _)) => "ms-wins1",
         Some(IpcpOption::Nbns(Place::Secondary, _)) => "ms-wins2",
-        None => {
+        Some(IpcpOption::Vj(_)) | None => {
             return match (option.kind, option.data.split_first_chunk::<2>()) {
                 (ipcp::IP_COMPRESSION_PROTOCOL, Some((&VJ, slots))) => {
                     f.write_str("compress VJ")?;

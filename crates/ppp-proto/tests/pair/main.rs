@@ -8,3 +8,4 @@ mod negotiation;
 mod pair;
 mod status;
 mod transcript;
+mod vj;

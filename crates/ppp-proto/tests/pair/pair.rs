@@ -160,7 +160,7 @@ impl Pair {
         events.extend(std::iter::from_fn(|| link.poll_event()));
     }
 
-    fn transmit(&mut self, from: usize, octets: &[u8]) {
+    pub(crate) fn transmit(&mut self, from: usize, octets: &[u8]) {
         let mut kept = Vec::new();
         for frame in octets.split(|octet| *octet == FLAG).filter(|frame| !frame.is_empty()) {
             let copies = match (self.chance(self.wires[from].lost), self.chance(self.wires[from].duplicated))

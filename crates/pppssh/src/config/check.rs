@@ -1,5 +1,7 @@
 //! Whether the values of a profile go together.
 
+use ppp_proto::vj::{MAX_SLOTS, MIN_SLOTS};
+
 use super::profile::Profile;
 
 /// A key, and what is wrong with its value and what to do.
@@ -78,6 +80,9 @@ pub(super) fn check(profile: &Profile) -> Result<(), Fault> {
         if count == 0 {
             return fault(key, "must be 1 or more");
         }
+    }
+    if !(MIN_SLOTS..=MAX_SLOTS).contains(&profile.vj_max_slots) {
+        return fault("vj-max-slots", "must be from 2 to 16");
     }
     if profile.max_holdoff < profile.holdoff {
         return fault("max-holdoff", "is less than `holdoff`: raise it");

@@ -147,6 +147,12 @@ profile! {
         magic: bool = true, Harmless, "true";
         /// Frame check sequence to offer: "16", "32" or "null". Anything but "16" needs a peer that knows RFC 1570.
         fcs: FcsChoice = FcsChoice::Fcs16, Harmless, r#""16""#;
+        /// Whether to ask the peer to compress the headers of TCP over IPv4, and to do so if it asks (RFC 1144).
+        vj: bool = false, Harmless, "true";
+        /// Connections whose headers this end remembers for `vj`, from 2 to 16.
+        vj_max_slots: u8 = 16, Harmless, "16";
+        /// Whether the peer may leave a connection's number out of a compressed header when it is the last one's.
+        vj_cid: bool = true, Harmless, "true";
         /// Seconds between echo requests; 0 switches them off.
         lcp_echo_interval: Seconds = Seconds::whole(15), Harmless, "15";
         /// Echo requests without an answer after which the peer counts as dead.

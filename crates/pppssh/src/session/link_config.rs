@@ -3,7 +3,9 @@
 use ipnet::Ipv4Net;
 use ppp_proto::frame::{Accm, ExtraEscapes, Fcs};
 use ppp_proto::link::{EchoConfig, LinkConfig, Timers};
-use ppp_proto::{InterfaceId, IpcpConfig, Ipv4Range, Ipv6cpConfig, LcpConfig, LocalAddress, RemoteAddress};
+use ppp_proto::{
+    InterfaceId, IpcpConfig, Ipv4Range, Ipv6cpConfig, LcpConfig, LocalAddress, RemoteAddress, VjConfig,
+};
 
 use crate::config::{FcsChoice, Profile};
 
@@ -63,6 +65,7 @@ fn ipcp(profile: &Profile) -> IpcpConfig {
         ask_nbns: false,
         offer_dns: profile.dns_offer.clone(),
         offer_nbns: profile.nbns_offer.clone(),
+        vj: profile.vj.then_some(VjConfig { slots: profile.vj_max_slots, slot_id: profile.vj_cid }),
     }
 }
 
