@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 
 /// The program: `$PPPSSH_BIN`, or built now, optimised if its caller is or
 /// `$PPPSSH_TEST_RELEASE` is set.
-pub(crate) fn path() -> &'static PathBuf {
+pub fn path() -> &'static PathBuf {
     static PATH: OnceLock<PathBuf> = OnceLock::new();
     PATH.get_or_init(|| std::env::var_os("PPPSSH_BIN").map_or_else(build, PathBuf::from))
 }

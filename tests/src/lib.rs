@@ -14,7 +14,7 @@ mod sshd;
 pub mod traffic;
 mod world;
 
-pub use binary::is_optimised;
+pub use binary::{is_optimised, path as program};
 pub use pppssh::Session;
 pub use process::{Finished, Running, finish};
 pub use procfs::{Process, processes};

@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -31,13 +31,20 @@ struct LogState {
     open_pipes: usize,
 }
 
+impl Log {
+    /// Also after a failed assertion, which some tests survive.
+    fn lock(&self) -> MutexGuard<'_, LogState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 impl Running {
     /// Starts `command` and listens to what it says on both outputs. Its input is a pipe in which nothing comes.
     pub fn start(name: &str, mut command: Command) -> Running {
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap_or_else(|error| panic!("cannot start {name}: {error}"));
         let log = Arc::new(Log::default());
-        log.state.lock().unwrap().open_pipes = 2;
+        log.lock().open_pipes = 2;
         listen(log.clone(), child.stdout.take().expect("piped"));
         listen(log.clone(), child.stderr.take().expect("piped"));
         Running { name: name.to_owned(), child, log }
@@ -46,7 +53,7 @@ impl Running {
     /// Waits until it says a line that contains `words`.
     pub fn says(&self, words: &str) {
         let deadline = Instant::now() + NEVER;
-        let mut state = self.log.state.lock().unwrap();
+        let mut state = self.log.lock();
         while !state.lines.iter().any(|line| line.contains(words)) {
             let left = deadline.saturating_duration_since(Instant::now());
             assert!(
@@ -55,13 +62,13 @@ impl Running {
                 self.name,
                 state.lines.join("\n")
             );
-            state = self.log.changed.wait_timeout(state, left).unwrap().0;
+            state = self.log.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
         }
     }
 
     /// All it has said so far.
     pub fn log(&self) -> String {
-        self.log.state.lock().unwrap().lines.join("\n")
+        self.log.lock().lines.join("\n")
     }
 
     /// Its process id.
@@ -95,7 +102,7 @@ impl Running {
     /// Waits for its end; what it said and how it ended.
     pub fn end(&mut self) -> Finished {
         let status = self.child.wait().expect("a child can be waited for");
-        let mut state = self.log.state.lock().unwrap();
+        let mut state = self.log.lock();
         // A grandchild may hold the pipes for longer; what the program itself said is in them.
         while state.open_pipes > 0 {
             let (next, wait) = self.log.changed.wait_timeout(state, Duration::from_secs(1)).unwrap();
@@ -122,10 +129,10 @@ fn listen(log: Arc<Log>, pipe: impl Read + Send + 'static) {
     std::thread::spawn(move || {
         for line in BufReader::new(pipe).split(b'\n') {
             let Ok(line) = line else { break };
-            log.state.lock().unwrap().lines.push(String::from_utf8_lossy(&line).into_owned());
+            log.lock().lines.push(String::from_utf8_lossy(&line).into_owned());
             log.changed.notify_all();
         }
-        log.state.lock().unwrap().open_pipes -= 1;
+        log.lock().open_pipes -= 1;
         log.changed.notify_all();
     });
 }

@@ -55,7 +55,7 @@ fn child_command() -> Command {
 }
 
 fn far_command() -> String {
-    format!("{CHILD}=1 {} {}", std::env::current_exe().unwrap().display(), child_args().join(" "))
+    format!("env {CHILD}=1 {} {}", std::env::current_exe().unwrap().display(), child_args().join(" "))
 }
 
 /// Every octet, and the one that ends the conversation last.
@@ -105,6 +105,18 @@ fn a_file_is_refused() {
     let output = child_command().stdin(file).stderr(Stdio::piped()).output().unwrap();
     assert_eq!(output.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&output.stderr).contains("standard input is a regular file"));
+}
+
+/// What a person who types `pppssh serve` sees; script(1) plays the person's terminal.
+#[test]
+fn a_terminal_of_ones_own_is_refused_with_what_was_probably_meant() {
+    let typed = format!("exec {}", far_command());
+    let mut command = Command::new("script");
+    command.args(["--quiet", "--return", "--command", &typed, "/dev/null"]).env_remove("SSH_CONNECTION");
+    let output = command.stdin(Stdio::null()).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(said.contains("pppssh connect HOST"), "{said}");
+    assert_eq!(output.status.code(), Some(1), "{said}");
 }
 
 #[tokio::test]

@@ -1,7 +1,8 @@
 //! This process's own standard input and output: the end that sshd's forced command sees.
 //!
-//! sshd gives a command either two pipes or one socket, and a pty when the caller asked for one. All three work.
-//! A terminal that somebody types at does not: [`open`] refuses it and says what was probably meant.
+//! sshd gives a command either two pipes or one socket, and a pty when the caller asked for one; pppd gives its `pty`
+//! command a pty. All of them work. A terminal that somebody types at does not: [`open`] refuses it and says what was
+//! probably meant.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -22,7 +23,7 @@ use terminal::RawMode;
 /// How to use the standard streams.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StdioConfig {
-    /// Whether a terminal on the standard streams is sshd's (`ssh -tt`), to be made raw, rather than somebody's.
+    /// Whether our own terminal on the standard streams is sshd's (`ssh -tt`), to be made raw, rather than somebody's.
     pub allow_pty: bool,
     /// The other end in words.
     pub peer: String,
@@ -73,7 +74,7 @@ fn check(input: &OwnedFd, output: &OwnedFd, config: &StdioConfig) -> Result<(), 
     for (fd, stream) in [(input, "standard input"), (output, "standard output")] {
         match FdKind::of(fd).map_err(|error| CarrierError::io(stream, error))? {
             FdKind::Pipe | FdKind::Socket => {}
-            FdKind::Terminal if config.allow_pty => {}
+            FdKind::Terminal if config.allow_pty || !terminal::is_our_own(fd) => {}
             FdKind::Terminal if stream == "standard input" => return Err(CarrierError::Terminal),
             FdKind::Terminal => return Err(CarrierError::NotAStream { stream, kind: "a terminal" }),
             FdKind::Other(kind) => return Err(CarrierError::NotAStream { stream, kind }),
@@ -101,7 +102,9 @@ fn from_fds(input: OwnedFd, output: OwnedFd, config: &StdioConfig) -> Result<Car
 /// line's pipe. Where Linux lets us open the thing anew we get a description of our own; elsewhere the flag is put
 /// back at the end.
 fn private(fd: OwnedFd, access: OFlags) -> io::Result<(OwnedFd, Option<Arc<RestoreFlags>>)> {
-    if cfg!(target_os = "linux") && FdKind::of(&fd)? != FdKind::Socket {
+    // To open a pty's master anew is to make another pty.
+    let can_be_reopened = FdKind::of(&fd)? != FdKind::Socket && !terminal::is_master(&fd);
+    if cfg!(target_os = "linux") && can_be_reopened {
         let path = format!("/proc/self/fd/{}", fd.as_fd().as_raw_fd());
         let flags = access | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
         if let Ok(own) = rustix::fs::open(path, flags, Mode::empty()) {

@@ -2,7 +2,7 @@ use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
 
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
-use rustix::termios::{LocalModes, tcgetattr};
+use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
 
 use super::*;
 
@@ -98,10 +98,24 @@ async fn a_closed_pty_master_is_the_clean_end() {
 }
 
 #[tokio::test]
-async fn a_terminal_is_refused_with_what_was_probably_meant() {
-    let (_master, slave) = pty();
-    let error = from_fds(slave.try_clone().unwrap(), slave, &config(false)).unwrap_err();
-    assert!(error.to_string().contains("pppssh connect HOST"), "{error}");
+async fn a_pty_given_by_pppd_is_used_on_either_side_of_it_and_left_as_it_is() {
+    for ours_is_the_master in [true, false] {
+        let (master, slave) = pty();
+        let mut raw = tcgetattr(&slave).unwrap();
+        raw.make_raw();
+        tcsetattr(&slave, OptionalActions::Now, &raw).unwrap();
+        let master = OwnedFd::from(master);
+        let (ours, theirs) = if ours_is_the_master { (master, slave) } else { (slave, master) };
+        let mut theirs = std::fs::File::from(theirs);
+        let mut carrier = from_fds(ours.try_clone().unwrap(), ours, &config(false)).unwrap();
+        theirs.write_all(&all_octets()).unwrap();
+        assert_eq!(recv_exactly(&mut carrier, 256).await, all_octets());
+        carrier.tx.send(all_octets().into()).await.unwrap();
+        carrier.tx.finish().await.unwrap();
+        let mut out = [0; 256];
+        theirs.read_exact(&mut out).unwrap();
+        assert_eq!(out.to_vec(), all_octets());
+    }
 }
 
 #[tokio::test]

@@ -1,0 +1,92 @@
+//! Inside: the kernel's first process.
+
+use std::fs::{self, File};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use rustix::mount::{MountFlags, mount};
+use rustix::system::{RebootCommand, finit_module, reboot};
+
+use crate::kernel::ROW;
+use crate::rows::{self, Row};
+
+/// What is loaded, in this order: a module comes after those it needs.
+const MODULES: [&str; 11] = [
+    "drivers/net/slip/slhc.ko",
+    "drivers/net/ppp/ppp_generic.ko",
+    "lib/crc-ccitt.ko",
+    "drivers/net/ppp/ppp_async.ko",
+    "drivers/net/ppp/ppp_deflate.ko",
+    "drivers/net/ppp/bsd_comp.ko",
+    "drivers/net/tun.ko",
+    "net/ipv6/ipv6.ko",
+    "drivers/net/veth.ko",
+    "net/sched/sch_netem.ko",
+    "net/sched/sch_fq_codel.ko",
+];
+
+/// Runs the rows and turns the machine off.
+pub(crate) fn run() -> ! {
+    // A first process that ends is a kernel that panics, and what it said last may be lost.
+    if let Err(panic) = catch_unwind(rows) {
+        println!("the first process panicked: {panic:?}");
+    }
+    let error = reboot(RebootCommand::PowerOff);
+    unreachable!("a kernel that turned off does not answer: {error:?}");
+}
+
+fn rows() {
+    prepare();
+    let words = std::env::var("INTEROP_ROWS").unwrap_or_default().replace('+', " ");
+    println!("| row | link | IPv4 | IPv6 | end | s |\n|---|---|---|---|---|---|");
+    let mut ends = Vec::new();
+    for row in rows::all().into_iter().filter(|row| row.name.contains(&words)) {
+        let name = row.name;
+        let well = run_one(row);
+        ends.push(format!("{ROW} {} {name}", if well { "well" } else { "badly" }));
+        println!("{}", ends.last().expect("just pushed"));
+    }
+}
+
+fn run_one(row: Row) -> bool {
+    let started = Instant::now();
+    let name = row.name;
+    // A panic's message is on the console when it is caught.
+    let cells = catch_unwind(AssertUnwindSafe(|| row.run()));
+    let shown = cells.as_ref().map_or_else(|_| "**failed** | | |".to_owned(), |cells| cells.join(" | "));
+    println!("| {name} | {shown} | {:.0} |", started.elapsed().as_secs_f32());
+    cells.is_ok()
+}
+
+/// Mounts and modules: what an init does.
+fn prepare() {
+    let filesystem = |kind: &str, at: &str| {
+        mount(kind, at, kind, MountFlags::empty(), None)
+            .unwrap_or_else(|error| panic!("mount {kind} on {at}: {error}"));
+    };
+    filesystem("proc", "/proc");
+    filesystem("sysfs", "/sys");
+    for at in ["/run", "/tmp", "/etc/ppp"] {
+        filesystem("tmpfs", at);
+    }
+    if !Path::new("/dev/pts/ptmx").exists() {
+        fs::create_dir_all("/dev/pts").expect("a place for pseudo-terminals");
+        filesystem("devpts", "/dev/pts");
+    }
+    fs::create_dir("/run/sshd").expect("a directory that sshd wants");
+    for module in MODULES {
+        let path = modules().join(module);
+        let file = File::open(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        match finit_module(&file, c"", 0) {
+            Ok(()) | Err(rustix::io::Errno::EXIST) => {}
+            Err(error) => println!("{module}: {error}"),
+        }
+    }
+}
+
+/// The modules of the only version of the kernel that is installed.
+fn modules() -> PathBuf {
+    let all = fs::read_dir("/usr/lib/uml/modules").expect("modules of the package user-mode-linux");
+    all.flatten().next().expect("a version of the kernel").path().join("kernel")
+}

@@ -1,0 +1,101 @@
+//! venus and saturn in the lab kernel: no files of their own, everybody is root, and that is enough.
+
+use std::fs;
+use std::net::{SocketAddr, TcpListener, TcpStream, ToSocketAddrs as _};
+use std::process::Command;
+
+use netlab::{Host, Lab};
+use pppssh_tests::traffic::{MIB, exchange, ping};
+use pppssh_tests::{Running, finish};
+
+/// What one row moves each way and family.
+const OCTETS: u64 = 4 * MIB;
+
+/// Where keys and configuration of ssh are.
+const SSH: &str = "/tmp/ssh";
+
+/// The two hosts and the wire between them.
+pub(crate) struct Hosts {
+    _lab: Lab,
+    pub(crate) venus: Host,
+    pub(crate) saturn: Host,
+}
+
+/// The addresses of both ends of the link in one family, as each host may use them.
+pub(crate) struct Family {
+    venus: &'static str,
+    saturn: &'static str,
+}
+
+/// What both ends agree on in every row.
+pub(crate) const IPV4: Family = Family { venus: "192.168.1.1", saturn: "192.168.2.1" };
+/// Link-local, on the only device of PPP on either host.
+pub(crate) const IPV6: Family = Family { venus: "fe80::1%ppp0", saturn: "fe80::2%ppp0" };
+
+impl Hosts {
+    pub(crate) fn new() -> Hosts {
+        let lab = Lab::new().expect("namespaces");
+        let (venus, saturn) = (lab.host("venus").unwrap(), lab.host("saturn").unwrap());
+        lab.wire(&venus, "eth0", &saturn, "eth0").unwrap();
+        venus.address_to_peer("eth0", "10.9.9.1", "10.10.10.1").unwrap();
+        saturn.address_to_peer("eth0", "10.10.10.1", "10.9.9.1").unwrap();
+        Hosts { _lab: lab, venus, saturn }
+    }
+
+    /// Pings both ways, and 4 MiB each way at once whose hashes are compared.
+    pub(crate) fn carries(&self, family: &Family) -> String {
+        ping(&self.venus, family.saturn);
+        ping(&self.saturn, family.venus);
+        let address = |host: &Host, text: &str, port: u16| -> SocketAddr {
+            let found = host.run(|| (text, port).to_socket_addrs().map(|mut all| all.next()));
+            found.unwrap().unwrap().expect("an address")
+        };
+        let here = address(&self.saturn, family.saturn, 0);
+        let listener = self.saturn.run(|| TcpListener::bind(here)).unwrap().expect("saturn listens");
+        let port = listener.local_addr().unwrap().port();
+        let there = address(&self.venus, family.saturn, port);
+        let near = self.venus.run(|| TcpStream::connect(there)).unwrap().expect("venus connects");
+        let (far, _) = listener.accept().expect("the connection just made");
+        exchange(&(near, far), OCTETS);
+        "4 MiB each way".to_owned()
+    }
+
+    /// sshd on saturn, where the only key may run `command`, and ssh on venus set up for it.
+    pub(crate) fn sshd(&self, command: &str) -> Running {
+        let _ = fs::remove_dir_all(SSH);
+        fs::create_dir(SSH).unwrap();
+        let key = |name: &str| {
+            let mut keygen = Command::new("/usr/bin/ssh-keygen");
+            keygen.args(["-q", "-t", "ed25519", "-N", "", "-f", &format!("{SSH}/{name}")]);
+            finish("ssh-keygen", keygen).well();
+            fs::read_to_string(format!("{SSH}/{name}.pub")).unwrap()
+        };
+        let write = |name: &str, text: String| fs::write(format!("{SSH}/{name}"), text).unwrap();
+        write("known_hosts", format!("10.10.10.1 {}", key("host")));
+        write("authorized_keys", format!("command=\"{command}\" {}", key("id")));
+        write(
+            "sshd_config",
+            format!(
+                "ListenAddress 10.10.10.1\nHostKey {SSH}/host\nPidFile none\nStrictModes no\nUsePAM no\n\
+                 AuthorizedKeysFile {SSH}/authorized_keys\nPermitRootLogin yes\n"
+            ),
+        );
+        write(
+            "config",
+            format!(
+                "Host saturn\nHostName 10.10.10.1\nUser root\nIdentityFile {SSH}/id\n\
+                 UserKnownHostsFile {SSH}/known_hosts\nGlobalKnownHostsFile none\n"
+            ),
+        );
+        let mut sshd = self.saturn.command("/usr/sbin/sshd");
+        sshd.args(["-D", "-e", "-f", &format!("{SSH}/sshd_config")]);
+        let sshd = Running::start("sshd", sshd);
+        sshd.says("Server listening");
+        sshd
+    }
+
+    /// The options that make ssh and pppssh use [`Hosts::sshd`]'s key.
+    pub(crate) fn ssh_config() -> String {
+        format!("{SSH}/config")
+    }
+}

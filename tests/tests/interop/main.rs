@@ -1,0 +1,21 @@
+//! pppssh against real pppd and slirp, in a kernel that has PPP.
+//!
+//! Few machines that test have PPP in their kernel. So this program boots one that has, Debian's user-mode Linux, on the
+//! machine's own files, read-only; and it is that kernel's first process itself. There it makes two hosts for each row of
+//! the matrix (`rows.rs`), joins them, moves data, and prints a line of a Markdown table; the program outside sees to it
+//! that every row was there and well.
+//!
+//! `cargo test -p pppssh-tests --test interop -- WORDS` runs only the rows whose name contains WORDS.
+
+mod guest;
+mod hosts;
+mod kernel;
+mod rows;
+
+fn main() {
+    if std::process::id() == 1 {
+        guest::run()
+    } else {
+        kernel::boot_and_judge(std::env::args().skip(1).find(|argument| !argument.starts_with('-')));
+    }
+}

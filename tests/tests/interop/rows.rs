@@ -1,0 +1,213 @@
+//! The matrix. On venus always is the caller; pppd is real and so is ssh.
+
+use std::process::Command;
+
+use pppssh_tests::{Running, finish};
+use rustix::process::Signal;
+
+use crate::hosts::{Hosts, IPV4, IPV6};
+
+/// One line of the table.
+pub(crate) struct Row {
+    pub(crate) name: &'static str,
+    run: Box<dyn FnOnce() -> [String; 4]>,
+}
+
+impl Row {
+    fn new(name: &'static str, run: impl FnOnce() -> [String; 4] + 'static) -> Row {
+        Row { name, run: Box::new(run) }
+    }
+
+    /// The cells behind the name: how the link is joined, IPv4, IPv6, and how pppd or pppssh on venus ended.
+    pub(crate) fn run(self) -> [String; 4] {
+        (self.run)()
+    }
+}
+
+/// What pppd gets in every row. Debian's options file says `lock`, for which a kernel without a disk has no place.
+const PPPD: &str = "nodetach noauth nolock local debug logfd 2 +ipv6 ipv6 ";
+/// What ours gets in every row.
+const OURS: &str = "--no-hooks --runtime-dir /run/pppssh -o connect-timeout=60";
+
+/// pppd on venus, and `pppssh serve` as its pty command on saturn.
+#[derive(Clone, Copy)]
+struct Pair {
+    pppd: &'static str,
+    ours: &'static str,
+    ipv4: bool,
+    ipv6: bool,
+    /// pppd's exit code, and whether it comes to its end by itself.
+    end: i32,
+    by_itself: bool,
+    /// What pppd must have printed.
+    says: &'static [&'static str],
+}
+
+/// As ours and pppd's packets show it, by default.
+const VJ: &str = "compress VJ 0f 01";
+
+const PAIR: Pair = Pair { pppd: "", ours: "", ipv4: true, ipv6: true, end: 5, by_itself: false, says: &[] };
+
+pub(crate) fn all() -> Vec<Row> {
+    let mut rows = vec![
+        Row::new("pppssh connect, native carrier, to pppd", || connect_to_pppd("native")),
+        Row::new("pppssh connect, openssh carrier, to pppd", || connect_to_pppd("openssh")),
+        Row::new("pppd pty ssh to pppssh serve", || pppd_calls("ssh", "")),
+        Row::new("pppd pty ssh -tt to pppssh serve", || pppd_calls("ssh -tt", "")),
+        Row::new("pppd pty ssh to a shell with a banner", || {
+            pppd_calls("ssh", "echo Welcome to saturn; echo '~~~ be nice ~~~'; exec ")
+        }),
+    ];
+    rows.extend(pairs().into_iter().map(|(name, pair)| Row::new(name, move || pair.run())));
+    rows
+}
+
+fn pairs() -> Vec<(&'static str, Pair)> {
+    let pppd = |pppd| Pair { pppd, ..PAIR };
+    let ours = |pppd, ours| Pair { pppd, ours, ..PAIR };
+    vec![
+        ("default options", PAIR),
+        ("asyncmap 0", Pair { says: &["<asyncmap 0x0>"], ..pppd("asyncmap 0") }),
+        ("asyncmap ffffffff", Pair { says: &["<asyncmap 0xffffffff>"], ..pppd("asyncmap ffffffff") }),
+        ("default-asyncmap", pppd("default-asyncmap")),
+        ("asyncmap ffffffff asked by us", ours("", "--asyncmap ffffffff")),
+        ("escape ff,11", pppd("escape ff,11")),
+        ("escape ff,7d asked of us", ours("", "--escape ff,11")),
+        ("noaccomp nopcomp", pppd("noaccomp nopcomp")),
+        ("neither compression on our side", ours("", "-o accomp=false -o pcomp=false")),
+        ("mru 512", Pair { ipv6: false, says: &["<mru 512>"], ..pppd("mru 512 noipv6") }),
+        ("mru 296", Pair { ipv6: false, says: &["<mru 296>"], ..pppd("mru 296 noipv6") }),
+        ("mru 1300 and mtu 1280", pppd("mru 1300 mtu 1280")),
+        ("a small mru on our side", Pair { ipv6: false, ..ours("noipv6", "--no-ipv6 --mru 296 --mtu 296") }),
+        ("nomagic", pppd("nomagic")),
+        ("no magic on our side", ours("", "-o magic=false")),
+        ("novj", pppd("novj")),
+        ("vj offered and rejected", Pair { says: &["rcvd [IPCP ConfRej", VJ], ..PAIR }),
+        ("vj taken", Pair { says: &["rcvd [IPCP ConfAck", VJ], ..ours("", "-o vj=true") }),
+        ("vj with three slots", ours("vj-max-slots 3", "-o vj=true -o vj-max-slots=3")),
+        ("vj without slot compression", ours("novjccomp", "-o vj=true -o vj-cid=false")),
+        ("deflate and bsd offered", Pair { says: &["rcvd [LCP ProtRej"], ..pppd("deflate 15 bsdcomp 15") }),
+        ("noip, IPv6 only", Pair { ipv4: false, ..ours("noip", "--no-ipv4") }),
+        ("noipv6", Pair { ipv6: false, ..pppd("noipv6") }),
+        ("IPv6 rejected by us", Pair { ipv6: false, says: &["rcvd [LCP ProtRej"], ..ours("", "--no-ipv6") }),
+        ("IPv4 rejected by pppd", Pair { ipv4: false, ..pppd("noip") }),
+        ("noipdefault: we assign", Pair { says: &["<addr 0.0.0.0>"], ..pppd("noipdefault :") }),
+        ("we ask, pppd assigns", ours("", "--addresses :")),
+        ("both name both addresses", PAIR),
+        (
+            "usepeerdns: we tell name servers",
+            Pair {
+                says: &["primary   DNS address 192.168.2.53", "secondary DNS address 192.168.2.54"],
+                ..ours("usepeerdns", "--dns-offer 192.168.2.53 --dns-offer 192.168.2.54")
+            },
+        ),
+        ("ms-dns: pppd tells name servers", ours("ms-dns 192.168.1.53", "--dns-ask")),
+        ("passive", pppd("passive")),
+        ("silent", pppd("silent")),
+        (
+            "lcp-echo-interval 1",
+            Pair { says: &["rcvd [LCP EchoRep"], ..pppd("lcp-echo-interval 1 lcp-echo-failure 10") },
+        ),
+        ("echoes of ours each second", ours("", "--lcp-echo-interval 1 --lcp-echo-failure 20")),
+        (
+            "maxconnect",
+            Pair { end: 13, by_itself: true, says: &["Connect time expired"], ..pppd("maxconnect 20") },
+        ),
+        ("noccp", pppd("noccp")),
+        ("nothing but defaults: -all", pppd("-all")),
+        ("an MRRU offered", Pair { says: &["<mrru 1500>"], ..pppd("multilink mrru 1500") }),
+    ]
+}
+
+impl Pair {
+    fn run(self) -> [String; 4] {
+        let hosts = Hosts::new();
+        let Pair { pppd, ours, ipv4, ipv6, end, by_itself, says } = self;
+        let serve = format!(
+            "nsenter --net={} {} -vv serve --ipv6-ids ::2,::1 {OURS} {} {ours}",
+            hosts.saturn.netns_path().display(),
+            pppssh(),
+            if ours.contains("--addresses") { "" } else { "--addresses 192.168.2.1:192.168.1.1" },
+        );
+        let mut command = hosts.venus.command("/usr/sbin/pppd");
+        command.args(words(PPPD)).arg("::1,::2").args(words(pppd));
+        if !pppd.split(' ').any(|word| word == ":") {
+            command.arg("192.168.1.1:192.168.2.1");
+        }
+        command.args(["pty", &serve]);
+        let mut pppd = Running::start("pppd", command);
+        let cells = carry(&hosts, &pppd, ipv4, ipv6);
+        let ended = if by_itself { pppd.end() } else { terminate(&mut pppd) };
+        let ended = ended.with_code(end).saying("Connection terminated.");
+        for words in says {
+            ended.saying(words);
+        }
+        let [ipv4, ipv6] = cells;
+        ["pty".to_owned(), ipv4, ipv6, end.to_string()]
+    }
+}
+
+/// `pppssh connect` on venus, and pppd as sshd's forced command on saturn.
+fn connect_to_pppd(carrier: &str) -> [String; 4] {
+    let hosts = Hosts::new();
+    let _sshd = hosts.sshd(&format!("/usr/sbin/pppd notty {PPPD} ::2,::1 192.168.2.1:192.168.1.1"));
+    let mut command = hosts.venus.command(pppssh());
+    command.args(["-vv", "connect", "saturn", "--no-persist", "--ipv6-ids", "::1,::2"]);
+    command.args(["--addresses", "192.168.1.1:192.168.2.1", "--carrier", carrier]);
+    command.args(["-o", &format!("ssh-config={}", Hosts::ssh_config())]).args(words(OURS));
+    let mut session = Running::start("pppssh connect", command);
+    for family in ["ipv4-up", "ipv6-up"] {
+        let mut wait: Command = hosts.venus.command(pppssh());
+        wait.args(["status", "saturn", "--wait", family, "--runtime-dir", "/run/pppssh"]);
+        assert!(session_lives(&session, &finish("pppssh status", wait)), "no link");
+    }
+    let (ipv4, ipv6) = (hosts.carries(&IPV4), hosts.carries(&IPV6));
+    terminate(&mut session).with_code(5);
+    [format!("ssh, {carrier}"), ipv4, ipv6, "5".to_owned()]
+}
+
+/// pppd on venus whose pty command is `ssh`, and `pppssh serve` as sshd's forced command on saturn.
+fn pppd_calls(ssh: &str, before: &str) -> [String; 4] {
+    let hosts = Hosts::new();
+    let serve = "serve --ipv6-ids ::2,::1 --addresses 192.168.2.1:192.168.1.1";
+    let _sshd = hosts.sshd(&format!("{before}{} -vv {serve} {OURS}", pppssh()));
+    let mut command = hosts.venus.command("/usr/sbin/pppd");
+    command.args(words(PPPD)).args(["::1,::2", "192.168.1.1:192.168.2.1", "pty"]);
+    command.arg(format!("{ssh} -F {} saturn anything", Hosts::ssh_config()));
+    let mut pppd = Running::start("pppd", command);
+    let [ipv4, ipv6] = carry(&hosts, &pppd, true, true);
+    terminate(&mut pppd).with_code(5).saying("Connection terminated.");
+    [ssh.to_owned(), ipv4, ipv6, "5".to_owned()]
+}
+
+fn carry(hosts: &Hosts, pppd: &Running, ipv4: bool, ipv6: bool) -> [String; 2] {
+    let none = || "–".to_owned();
+    if ipv4 {
+        pppd.says("remote IP address");
+    }
+    if ipv6 {
+        pppd.says("remote LL address");
+    }
+    let ipv4 = if ipv4 { hosts.carries(&IPV4) } else { none() };
+    [ipv4, if ipv6 { hosts.carries(&IPV6) } else { none() }]
+}
+
+fn session_lives(session: &Running, waited: &pppssh_tests::Finished) -> bool {
+    if !waited.status.success() {
+        println!("{}\n{}", waited.said, session.log());
+    }
+    waited.status.success()
+}
+
+fn terminate(program: &mut Running) -> pppssh_tests::Finished {
+    program.signal(Signal::TERM);
+    program.end()
+}
+
+fn pppssh() -> String {
+    std::env::var("PPPSSH_BIN").expect("the program outside names the binary")
+}
+
+fn words(text: &str) -> impl Iterator<Item = &str> {
+    text.split(' ').filter(|word| !word.is_empty())
+}
