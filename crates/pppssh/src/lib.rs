@@ -23,3 +23,4 @@ pub mod privilege;
 pub mod session;
 pub mod status;
 pub mod supervisor;
+pub mod user_ppp;

@@ -1,0 +1,82 @@
+//! The configuration of FreeBSD's user-ppp: `ppp.conf`, `ppp.linkup` and `ppp.linkdown`.
+//!
+//! [`Sections`] reads a file, [`Plan`] makes a profile of the sections that are asked for, and [`LinkScript`] says what to
+//! run when the link comes up or goes down. Nothing here runs anything: `commands::user_ppp` does.
+//!
+//! A command that cannot be obeyed is a [`Problem`] with its file and line, and all of them are found before dialling. What
+//! cannot matter on a link without a modem is taken in silence. `docs/user-ppp.md` lists every command.
+
+mod access;
+mod addresses;
+mod draft;
+mod linkup;
+mod negotiate;
+mod plan;
+mod request;
+mod routes;
+mod sections;
+mod set;
+mod words;
+
+use std::fmt;
+
+pub use access::Access;
+pub use addresses::IfAddr;
+pub use linkup::{Ends, Facts, LinkScript, ShellCommand};
+pub use negotiate::{Negotiable, Stance};
+pub use plan::{AuthKey, BadPlan, Mode, Plan, Redial};
+pub use request::{BadRequest, Request};
+pub use sections::{Line, Sections};
+pub use words::{BadWords, split};
+
+/// Where a command stands.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Place {
+    /// The file, as it was named.
+    pub file: String,
+    /// The line, from 1; the first of a command that goes over several.
+    pub line: usize,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.file, self.line)
+    }
+}
+
+/// A line that cannot be obeyed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{place}: `{command}`: {why}")]
+pub struct Problem {
+    /// Where it stands.
+    pub place: Place,
+    /// The command as ppp reads it, its words joined by blanks. A secret is left out.
+    pub command: String,
+    /// What is wrong with it, and what to do.
+    pub why: String,
+}
+
+impl Problem {
+    fn of(line: &Line, why: impl Into<String>) -> Self {
+        Self { place: line.place.clone(), command: line.shown(), why: why.into() }
+    }
+}
+
+/// The entry of `table` that `word` means: one of its names, or the only entry with a name that `word` begins, in either
+/// case. An entry is its names with `|` between them; its first name is returned.
+fn find<'t>(table: &[&'t str], word: &str) -> Option<&'t str> {
+    if word.is_empty() {
+        return None;
+    }
+    let names = |entry: &&'t str| entry.split('|');
+    let first = |entry: &&'t str| entry.split('|').next().unwrap_or_default();
+    if let Some(entry) = table.iter().find(|entry| names(entry).any(|name| name.eq_ignore_ascii_case(word))) {
+        return Some(first(entry));
+    }
+    let begins = |name: &str| name.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word));
+    let mut all = table.iter().filter(|entry| names(entry).any(begins));
+    all.next().filter(|_| all.next().is_none()).map(first)
+}
+
+#[cfg(test)]
+mod tests;
