@@ -16,6 +16,7 @@ pub mod config;
 pub mod control;
 pub mod demo;
 pub mod exit;
+pub mod foreign;
 pub mod hooks;
 pub mod keys;
 pub mod log;

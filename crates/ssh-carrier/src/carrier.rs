@@ -82,6 +82,8 @@ pub enum CarrierKind {
     Native,
     /// The system's `ssh` as a child.
     Openssh,
+    /// Another command as a child.
+    Command,
     /// Standard input and output.
     Stdio,
     /// The SSH server in this process.
@@ -95,6 +97,7 @@ impl fmt::Display for CarrierKind {
         f.write_str(match self {
             Self::Native => "native",
             Self::Openssh => "openssh",
+            Self::Command => "command",
             Self::Stdio => "stdio",
             Self::Server => "server",
             Self::Memory => "memory",

@@ -5,6 +5,7 @@
 //!
 //! - [`client`]: an SSH client inside this process (russh), which executes a command on the server;
 //! - [`openssh`]: the system's `ssh` as a child process;
+//! - [`command`]: any other command as a child process;
 //! - [`stdio`]: this process's own standard input and output, the end that sshd's forced command sees;
 //! - [`server`]: an SSH server inside this process (russh), one carrier for each accepted exec request.
 //!
@@ -14,8 +15,10 @@
 
 pub mod authorized_keys;
 mod carrier;
+mod child;
 mod ciphers;
 pub mod client;
+pub mod command;
 mod destination;
 mod ending;
 mod error;

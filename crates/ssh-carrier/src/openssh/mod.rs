@@ -9,10 +9,9 @@ use std::time::Duration;
 
 use self::args::Outlook;
 use crate::program::find_program;
-use crate::{Carrier, CarrierError};
+use crate::{Carrier, CarrierError, CarrierInfo, CarrierKind, child};
 
 mod args;
-mod child;
 
 /// Whom to call and with which `ssh`.
 #[derive(Clone, Debug)]
@@ -73,7 +72,22 @@ pub async fn connect(config: &OpensshConfig, command: &str) -> Result<Carrier, C
     let outlook = Outlook::ask(config, &program).await;
     let may_prompt = config.may_prompt.unwrap_or_else(has_terminal);
     let args = args::command_line(config, command, outlook.ciphers.as_deref(), may_prompt);
-    child::start(program, args, config, outlook.address)
+    let info = CarrierInfo {
+        kind: CarrierKind::Openssh,
+        peer: peer(config),
+        address: outlook.address,
+        cipher: None,
+    };
+    child::start(program, args, info)
+}
+
+fn peer(config: &OpensshConfig) -> String {
+    match (&config.user, config.port) {
+        (Some(user), Some(port)) => format!("{user}@{}:{port}", config.host),
+        (Some(user), None) => format!("{user}@{}", config.host),
+        (None, Some(port)) => format!("{}:{port}", config.host),
+        (None, None) => config.host.clone(),
+    }
 }
 
 /// Whether `ssh` could ask for a passphrase: it opens `/dev/tty` for that.

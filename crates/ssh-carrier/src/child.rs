@@ -1,8 +1,7 @@
-//! The running `ssh`, its pipes and its end.
+//! A running child, `ssh` or another command, its pipes and its end.
 
 use std::ffi::OsString;
 use std::io;
-use std::net::IpAddr;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
@@ -16,30 +15,29 @@ use tokio::io::AsyncReadExt;
 use tokio::process::{Child, ChildStderr, Command};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use super::OpensshConfig;
 use crate::ending::{self, Ending, EndingRx, EndingTx, Opening};
 use crate::fd::{FdRx, FdTx};
 use crate::stderr::Stderr;
 use crate::{Carrier, CarrierError, CarrierInfo, CarrierKind, CarrierRx, CarrierTx};
 
-/// How long `ssh` may take to leave when asked to.
+/// How long the child may take to leave when asked to.
 const TERMINATE_PATIENCE: Duration = Duration::from_secs(2);
 
-/// How long to wait for the rest of standard error once `ssh` has exited: something it started may hold it open.
+/// How long to wait for the rest of standard error once the child has exited: something it started may hold it open.
 const STDERR_PATIENCE: Duration = Duration::from_millis(500);
 
 /// OpenSSH's exit status for failures of its own: ssh(1), EXIT STATUS.
 const SSH_FAILED: i32 = 255;
 
-/// Starts `ssh` with Ctrl-C switched off for it: on a terminal the signal reaches the whole process group, and the
+/// Starts the child with Ctrl-C switched off for it: on a terminal the signal reaches the whole process group, and the
 /// carrier must live on to let the caller say goodbye to the other end. `ssh` respects a signal that is ignored.
 const IGNORE_INTERRUPT: &str = r#"trap '' INT; exec "$@""#;
 
-pub(super) fn start(
+/// Runs `program`; the stream is its standard input and output.
+pub(crate) fn start(
     program: PathBuf,
     args: Vec<OsString>,
-    config: &OpensshConfig,
-    address: Option<IpAddr>,
+    info: CarrierInfo,
 ) -> Result<Carrier, CarrierError> {
     let spawn = |source| CarrierError::Spawn { program: program.clone(), source };
     let (child_stdin, our_end) = io::pipe().map_err(spawn)?;
@@ -47,7 +45,7 @@ pub(super) fn start(
     let (our_end, child_stdout) = io::pipe().map_err(spawn)?;
     let rx = FdRx::new(nonblocking(our_end.into()).map_err(spawn)?).map_err(spawn)?;
 
-    tracing::debug!(program = %program.display(), ?args, "starting ssh");
+    tracing::debug!(program = %program.display(), ?args, "starting");
     let mut child = Command::new("/bin/sh")
         .args(["-c", IGNORE_INTERRUPT, "sh"])
         .arg(&program)
@@ -59,22 +57,22 @@ pub(super) fn start(
         .spawn()
         .map_err(spawn)?;
 
-    let peer = peer(config);
-    let stderr = Stderr::new(&peer);
+    let stderr = Stderr::new(&info.peer);
     let (ending_tx, ending) = ending::channel();
     let stop = CancellationToken::new();
     let pipe = child.stderr.take();
-    tokio::spawn(attend(child, pipe, stderr.clone(), program, stop.clone(), ending_tx));
+    let what = Program { program, is_ssh: info.kind == CarrierKind::Openssh };
+    tokio::spawn(attend(child, pipe, stderr.clone(), what, stop.clone(), ending_tx));
 
     let guard = Arc::new(stop.drop_guard());
     Ok(Carrier {
-        tx: Box::new(OpensshTx {
+        tx: Box::new(ChildTx {
             fd: tx,
             ending: ending.clone(),
             stderr: stderr.clone(),
             _guard: Arc::clone(&guard),
         }),
-        rx: Box::new(OpensshRx {
+        rx: Box::new(ChildRx {
             fd: rx,
             ending,
             stderr,
@@ -82,7 +80,7 @@ pub(super) fn start(
             exited: false,
             _guard: guard,
         }),
-        info: CarrierInfo { kind: CarrierKind::Openssh, peer, address, cipher: None },
+        info,
     })
 }
 
@@ -92,13 +90,10 @@ fn nonblocking(fd: OwnedFd) -> io::Result<OwnedFd> {
     Ok(fd)
 }
 
-fn peer(config: &OpensshConfig) -> String {
-    match (&config.user, config.port) {
-        (Some(user), Some(port)) => format!("{user}@{}:{port}", config.host),
-        (Some(user), None) => format!("{user}@{}", config.host),
-        (None, Some(port)) => format!("{}:{port}", config.host),
-        (None, None) => config.host.clone(),
-    }
+/// What runs, for the message about its end.
+struct Program {
+    program: PathBuf,
+    is_ssh: bool,
 }
 
 /// Reads the child's standard error, waits for its end or ends it, and reaps it.
@@ -106,7 +101,7 @@ async fn attend(
     mut child: Child,
     pipe: Option<ChildStderr>,
     stderr: Stderr,
-    program: PathBuf,
+    Program { program, is_ssh }: Program,
     stop: CancellationToken,
     ending: EndingTx,
 ) {
@@ -120,7 +115,7 @@ async fn attend(
         abort.abort();
     }
     ending.tell(match status {
-        Ok(status) if status.code() == Some(SSH_FAILED) => Ending::SshFailed { program },
+        Ok(status) if is_ssh && status.code() == Some(SSH_FAILED) => Ending::SshFailed { program },
         Ok(status) if status.success() => Ending::Clean,
         Ok(status) => exited(status),
         Err(error) => Ending::Ssh {
@@ -134,7 +129,7 @@ fn exited(status: ExitStatus) -> Ending {
     use std::os::unix::process::ExitStatusExt;
     Ending::Exited {
         status: status.code().and_then(|code| code.try_into().ok()),
-        signal: status.signal().map(|signal| format!("{signal} (of the ssh here)")),
+        signal: status.signal().map(|signal| format!("{signal} (of the command here)")),
     }
 }
 
@@ -161,7 +156,7 @@ async fn read_stderr(pipe: Option<ChildStderr>, stderr: Stderr) {
     }
 }
 
-struct OpensshTx {
+struct ChildTx {
     fd: FdTx,
     ending: EndingRx,
     stderr: Stderr,
@@ -169,19 +164,19 @@ struct OpensshTx {
     _guard: Arc<DropGuard>,
 }
 
-impl OpensshTx {
-    /// A pipe that broke means that `ssh` is leaving: why is what the caller wants to know.
+impl ChildTx {
+    /// A pipe that broke means that the child is leaving: why is what the caller wants to know.
     fn poll_reason(&mut self, cx: &mut Context<'_>, error: io::Error) -> Poll<Result<(), CarrierError>> {
         if error.kind() != io::ErrorKind::BrokenPipe {
-            return Poll::Ready(Err(CarrierError::io("writing to ssh", error)));
+            return Poll::Ready(Err(CarrierError::io("writing to the command", error)));
         }
         let ending = ready!(self.ending.poll(cx));
         let reason = ending.map_or(Ok(()), |ending| ending.into_result(&self.stderr, None));
-        Poll::Ready(Err(reason.err().unwrap_or_else(|| CarrierError::io("writing to ssh", error))))
+        Poll::Ready(Err(reason.err().unwrap_or_else(|| CarrierError::io("writing to the command", error))))
     }
 }
 
-impl CarrierTx for OpensshTx {
+impl CarrierTx for ChildTx {
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), CarrierError>> {
         match ready!(self.fd.poll_flush(cx)) {
             Ok(()) => Poll::Ready(Ok(())),
@@ -202,17 +197,17 @@ impl CarrierTx for OpensshTx {
     }
 }
 
-struct OpensshRx {
+struct ChildRx {
     fd: FdRx,
     ending: EndingRx,
     stderr: Stderr,
     opening: Opening,
-    /// The pipe is at its end, or `ssh` was gone before the last look at it.
+    /// The pipe is at its end, or the child was gone before the last look at it.
     exited: bool,
     _guard: Arc<DropGuard>,
 }
 
-impl CarrierRx for OpensshRx {
+impl CarrierRx for ChildRx {
     fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>, CarrierError>> {
         loop {
             match self.fd.poll_recv(cx) {
@@ -222,11 +217,11 @@ impl CarrierRx for OpensshRx {
                 }
                 // The exit status follows.
                 Poll::Ready(Ok(None)) => self.exited = true,
-                // An `ssh` that is gone ends the stream even if something it started holds the pipe open, but only
+                // A child that is gone ends the stream even if something it started holds the pipe open, but only
                 // after one more look at the pipe: it may have written between the last look and its end.
                 Poll::Pending => {}
                 Poll::Ready(Err(error)) => {
-                    return Poll::Ready(Err(CarrierError::io("reading from ssh", error)));
+                    return Poll::Ready(Err(CarrierError::io("reading from the command", error)));
                 }
             }
             let ending = ready!(self.ending.poll(cx));
