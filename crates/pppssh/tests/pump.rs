@@ -194,3 +194,34 @@ async fn a_pump_goes_on_with_another_carrier_and_keeps_its_counters() {
     both_up(&mut venus, &mut saturn).await;
     assert_eq!(venus.pump.traffic().packets_received, 1);
 }
+
+#[tokio::test]
+async fn packets_for_a_link_on_demand_wait_for_it_and_multicast_calls_nobody() {
+    let (to_saturn, to_venus) = Carrier::memory_pair();
+    let mut venus = End::new(to_saturn, [10, 0, 0, 1], RemoteAddress::Any);
+    let mut saturn = End::new(to_venus, [10, 0, 0, 2], RemoteAddress::Any);
+    let to = |first: u8, number| {
+        let mut packet = packet(number, 40).to_vec();
+        packet[16] = first;
+        Bytes::from(packet)
+    };
+    venus.pump.read_device(false);
+    venus.program.outgoing.try_send(to(224, 1)).unwrap();
+    assert!(venus.pump.wait_for_packet(&mut venus.device).now_or_never().is_none(), "multicast is no reason");
+    let (called, later) = (to(10, 2), to(10, 3));
+    venus.program.outgoing.try_send(called.clone()).unwrap();
+    venus.pump.wait_for_packet(&mut venus.device).await.unwrap();
+    venus.program.outgoing.try_send(later.clone()).unwrap();
+    both_up(&mut venus, &mut saturn).await;
+    assert_eq!(venus.pump.traffic().packets_sent, 0, "the owner sets addresses first");
+    venus.pump.read_device(true);
+    let (_, nobody) = tokio::sync::mpsc::channel(1);
+    let mut at_saturn = std::mem::replace(&mut saturn.program.incoming, nobody);
+    let arrived = async { (at_saturn.recv().await, at_saturn.recv().await) };
+    tokio::select! {
+        both = arrived => assert_eq!(both, (Some(called), Some(later))),
+        _ = venus.serve() => {}
+        _ = saturn.serve() => {}
+    }
+    assert_eq!(venus.pump.traffic().dropped_not_up, 0);
+}

@@ -37,6 +37,14 @@ impl SshConfig {
         Ok(Self::parse(&String::from_utf8_lossy(&output.stdout)))
     }
 
+    /// Asks `ssh -G` what it would do with a whole command line; `None` if it does not say.
+    pub(crate) async fn ask_about(program: &Path, args: &[OsString]) -> Option<Self> {
+        let asked =
+            Command::new(program).arg("-G").args(args).stdin(Stdio::null()).kill_on_drop(true).output();
+        let output = asked.await.ok().filter(|output| output.status.success())?;
+        Some(Self::parse(&String::from_utf8_lossy(&output.stdout)))
+    }
+
     /// Options given as `Key=value` or `Key value`, as after `-o`, where no `ssh` can be asked.
     pub(crate) fn from_options(options: &[String]) -> Self {
         let split = |option: &String| {

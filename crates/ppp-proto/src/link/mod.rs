@@ -2,6 +2,7 @@
 
 mod config;
 mod core;
+mod demand;
 mod event;
 mod explain;
 mod keepalive;
@@ -26,6 +27,7 @@ use crate::{
 };
 
 pub use config::{EchoConfig, LinkConfig, Timers};
+pub use demand::calls_for_a_link;
 pub use event::{CloseReason, ControlProtocolName, Event, Phase};
 pub use status::{LinkCounters, LinkStatus, ProtocolStatus};
 pub use tap::{Direction, Tap};

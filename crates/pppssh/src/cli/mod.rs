@@ -69,6 +69,12 @@ pub enum Verb {
     /// Answer calls with an SSH server of its own, where there is no sshd.
     Listen(Box<ListenArgs>),
 
+    /// Do what FreeBSD's user-ppp would, by its own files.
+    ///
+    /// Reads /etc/ppp/ppp.conf, ppp.linkup and ppp.linkdown; docs/user-ppp.md lists the commands. A line that cannot be
+    /// obeyed is named before anything is done.
+    UserPpp(UserPppArgs),
+
     /// Say how the links of this user are doing.
     Status(StatusArgs),
 
@@ -192,6 +198,33 @@ pub struct DisconnectArgs {
     /// Look for sessions in DIR only.
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub runtime_dir: Option<PathBuf>,
+}
+
+/// Arguments of `user-ppp`.
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+Modes:
+  -ddial LABEL       call and keep the link up, in the background
+  -background LABEL  call once; into the background when the link is up
+  -foreground LABEL  call once, and stay
+  -auto LABEL        call when a packet wants to leave, in the background
+  -direct [LABEL]    answer on standard input and output
+Options:
+  -unitN             the device is tunN
+  -quiet             taken, as nothing is printed anyway
+  --config-dir DIR   read the files from DIR instead of /etc/ppp
+
+Example, calling with `set device \"!ssh vpn@saturn\"` in the section vpn:
+  pppssh user-ppp -ddial vpn")]
+pub struct UserPppArgs {
+    /// ppp's own command line.
+    #[arg(
+        value_name = "-MODE [-unitN] LABEL",
+        trailing_var_arg = true,
+        allow_hyphen_values = true,
+        required = true
+    )]
+    pub words: Vec<String>,
 }
 
 /// Arguments of `cleanup`.

@@ -8,6 +8,7 @@ mod prompt;
 mod serve;
 mod setup;
 mod simple;
+mod user_ppp;
 
 use std::io;
 use std::rc::Rc;
@@ -19,6 +20,7 @@ use tracing::error;
 use crate::cli::{Cli, Verb};
 use crate::config::{ConfigError, Trust};
 use crate::exit::ExitCode;
+use crate::foreign::{Detach, detach};
 use crate::log::Reader;
 use crate::privilege::{Privileges, clean_environment, renounce_gained, renounce_thread};
 
@@ -35,21 +37,38 @@ pub fn run(cli: Cli) -> ExitCode {
     }
 }
 
-fn start(cli: Cli) -> Result<ExitCode, Failure> {
+fn start(mut cli: Cli) -> Result<ExitCode, Failure> {
     let trust = Trust::detect().map_err(early)?;
     clean_environment(&trust).map_err(early)?;
-    let links = matches!(cli.verb, Verb::Connect(_) | Verb::Serve(_) | Verb::Listen(_) | Verb::Cleanup(_));
+    let links = matches!(
+        cli.verb,
+        Verb::Connect(_) | Verb::Serve(_) | Verb::Listen(_) | Verb::Cleanup(_) | Verb::UserPpp(_)
+    );
     let privileges = if links {
         Some(Privileges::reduce().map_err(early)?)
     } else {
         renounce_gained(&trust).map_err(early)?;
         None
     };
+    // Before the log, which `set log` is about.
+    let mut user_ppp = match &cli.verb {
+        Verb::UserPpp(args) => Some(user_ppp::load(&trust, &args.words)),
+        _ => None,
+    };
+    if let Some(Ok(loaded)) = &user_ppp {
+        cli.log.verbose = cli.log.verbose.max(loaded.plan.verbosity);
+    }
     let reader = if matches!(cli.verb, Verb::Serve(_)) { Reader::Caller } else { Reader::Here };
     cli.log.init(&trust, reader).map_err(early)?;
 
     let Some(privileges) = privileges else { return simple::run(cli.verb, &trust) };
     let context = Context { trust, privileges };
+    let user_ppp = user_ppp.take().transpose()?;
+    // While there is one thread.
+    let detached = match user_ppp.as_ref().filter(|loaded| user_ppp::detaches(&loaded.plan)) {
+        Some(_) => Some(detach(Detach::WhenUp).or_exit(ExitCode::FatalError)?),
+        None => None,
+    };
     let runtime = runtime().or_exit(ExitCode::FatalError)?;
     let local = LocalSet::new();
     let done = local.block_on(&runtime, async {
@@ -59,6 +78,10 @@ fn start(cli: Cli) -> Result<ExitCode, Failure> {
             }
             Verb::Serve(args) => Box::pin(serve::serve(&context, &args.link)).await,
             Verb::Listen(args) => listen::listen(Rc::new(context), &args.server, &args.link).await,
+            Verb::UserPpp(_) => {
+                let loaded = user_ppp.expect("read above");
+                Box::pin(user_ppp::run(&context, loaded, detached)).await
+            }
             Verb::Cleanup(args) => simple::cleanup(&context, &args).await,
             other => unreachable!("{other:?} needs no rights"),
         }

@@ -88,6 +88,19 @@ pub(super) async fn open_with(
     signals: Signals,
     adjust: impl FnOnce(&mut LinkConfig),
 ) -> Result<Session<Tun>, Failure> {
+    open_fully(context, role, name, profile, signals, adjust, |_| {}).await
+}
+
+/// The same, with a last word on the hooks too.
+pub(super) async fn open_fully(
+    context: &Context,
+    role: Role,
+    name: &str,
+    profile: &Profile,
+    signals: Signals,
+    adjust: impl FnOnce(&mut LinkConfig),
+    hooks: impl FnOnce(&mut HookConfig),
+) -> Result<Session<Tun>, Failure> {
     let dirs = context.runtime_dirs(profile.runtime_dir.as_deref());
     let control = ControlServer::bind(&dirs, SessionStatus::new(name, role)).map_err(|error| {
         let code = match &error {
@@ -114,7 +127,9 @@ pub(super) async fn open_with(
     });
 
     let journal_dir = dirs.prepare().or_exit(ExitCode::FatalError)?;
-    let hooks = Hooks::new(hook_config(context, profile));
+    let mut hook_config = hook_config(context, profile);
+    hooks(&mut hook_config);
+    let hooks = Hooks::new(hook_config);
     let facts = hook_facts(name, device.name(), profile);
     let network = Network::open(profile, &journal_dir, device.index(), facts, hooks)
         .await

@@ -180,25 +180,10 @@ impl Builder {
     }
 
     fn read_own(&mut self, path: &Path) -> Result<(), ConfigError> {
-        let file = match File::open(path) {
-            Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-            Err(reason) => return Err(ConfigError::Read { path: path.to_owned(), reason }),
-        };
-        let meta = file.metadata().map_err(|reason| ConfigError::Read { path: path.to_owned(), reason })?;
-        let me = geteuid().as_raw();
-        let why = if meta.uid() != 0 && meta.uid() != me {
-            Some(format!("it belongs to user id {}; `chown` it to yourself or to root", meta.uid()))
-        } else if meta.mode() & 0o002 != 0 || (me == 0 && meta.mode() & 0o020 != 0) {
-            Some("others may write it; `chmod go-w` it".to_owned())
-        } else {
-            None
-        };
-        if let Some(why) = why {
-            return Err(ConfigError::Unsafe { path: path.to_owned(), why });
+        match read_own(path)? {
+            Some(text) => self.add(path, &text),
+            None => Ok(()),
         }
-        let text = read_text(path, file)?;
-        self.add(path, &text)
     }
 
     fn refuse_widening(
@@ -234,6 +219,43 @@ impl Builder {
         expand_home(&mut profile, trust.home().as_deref());
         Ok(Effective { name, profile, sources: self.sources, files: self.files })
     }
+}
+
+/// The text of a file of another program's configuration, under the same rules as a profile: a privileged process takes
+/// root's word only, another one root's and its user's. `None` if there is no such file.
+pub fn read_text_file(trust: &Trust, path: &Path) -> Result<Option<String>, ConfigError> {
+    if let Trust::Own = trust {
+        return read_own(path);
+    }
+    match open_trusted(path) {
+        Ok(file) => read_text(path, file).map(Some),
+        Err(TrustError::Open { reason, .. }) if reason.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(reason) => {
+            let dir = path.parent().unwrap_or(Path::new("/")).to_owned();
+            Err(ConfigError::Untrusted { dir, reason })
+        }
+    }
+}
+
+fn read_own(path: &Path) -> Result<Option<String>, ConfigError> {
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(reason) => return Err(ConfigError::Read { path: path.to_owned(), reason }),
+    };
+    let meta = file.metadata().map_err(|reason| ConfigError::Read { path: path.to_owned(), reason })?;
+    let me = geteuid().as_raw();
+    let why = if meta.uid() != 0 && meta.uid() != me {
+        Some(format!("it belongs to user id {}; `chown` it to yourself or to root", meta.uid()))
+    } else if meta.mode() & 0o002 != 0 || (me == 0 && meta.mode() & 0o020 != 0) {
+        Some("others may write it; `chmod go-w` it".to_owned())
+    } else {
+        None
+    };
+    if let Some(why) = why {
+        return Err(ConfigError::Unsafe { path: path.to_owned(), why });
+    }
+    read_text(path, file).map(Some)
 }
 
 fn read_text(path: &Path, file: File) -> Result<String, ConfigError> {

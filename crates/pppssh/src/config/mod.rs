@@ -29,7 +29,7 @@ pub use addresses::{Addresses, BadAddresses, BadInterfaceIds, InterfaceIds};
 pub use class::Class;
 pub use error::ConfigError;
 pub use flags::{CallFlags, Given, LinkFlags, ListenFlags};
-pub use load::{Effective, Places, SYSTEM_DIR, Wanted, load};
+pub use load::{Effective, Places, SYSTEM_DIR, Wanted, load, read_text_file};
 pub use name::{BadName, ProfileName};
 pub use print::example;
 pub use profile::{KEYS, Key, Profile};

@@ -13,6 +13,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 pub use environment::{HookFacts, Usage};
@@ -70,6 +71,18 @@ pub enum Ends {
 /// Prepares a command before it is started: the privilege module gives a hook the capabilities it may have.
 pub type Prepare = Arc<dyn Fn(&mut Command) -> std::io::Result<()> + Send + Sync>;
 
+/// One program of several that stand for a script.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HookCommand {
+    /// The program, looked up in the hooks' PATH if it is a mere name, and its arguments.
+    pub argv: Vec<String>,
+    /// Not waited for, neither by the next one nor at the end.
+    pub background: bool,
+}
+
+/// Says what to run in place of a script.
+pub type InPlace = Arc<dyn Fn(Script, &HookFacts, &Ends, Option<Usage>) -> Vec<HookCommand> + Send + Sync>;
+
 /// Which scripts to run and how.
 #[derive(Clone)]
 pub struct HookConfig {
@@ -85,6 +98,12 @@ pub struct HookConfig {
     pub trusted_only: bool,
     /// Called on each command just before it is started.
     pub prepare: Option<Prepare>,
+    /// Programs to run instead of the four, which are ignored then: user-ppp's `ppp.linkup` and `ppp.linkdown`. Whoever
+    /// names them answers for them: `trusted_only` is not about them.
+    pub in_place: Option<InPlace>,
+    /// While this is set, a family that gets its addresses is not up yet: they are there for packets to wait on, and
+    /// nothing is run.
+    pub expecting: Arc<AtomicBool>,
 }
 
 impl HookConfig {
@@ -98,6 +117,8 @@ impl HookConfig {
             ipv6_down: file(Script::Ipv6Down),
             trusted_only,
             prepare: None,
+            in_place: None,
+            expecting: Arc::default(),
         }
     }
 

@@ -17,10 +17,8 @@ pub(super) struct Output {
 
 impl Output {
     /// Logs what comes out of `pipe` until nobody holds its other end: what a script leaves running may still speak.
-    pub(super) fn log(
-        script: &'static str,
-        mut pipe: impl AsyncRead + AsFd + Unpin + Send + 'static,
-    ) -> Self {
+    pub(super) fn log(script: &str, mut pipe: impl AsyncRead + AsFd + Unpin + Send + 'static) -> Self {
+        let script = script.to_owned();
         let (ended, mut script_ended) = oneshot::channel();
         let (done, drained) = oneshot::channel();
         tokio::spawn(async move {
@@ -57,7 +55,7 @@ impl Output {
 }
 
 struct Lines {
-    script: &'static str,
+    script: String,
     line: Vec<u8>,
 }
 
@@ -76,7 +74,7 @@ impl Lines {
     fn flush(&mut self) {
         if !self.line.is_empty() {
             let text = String::from_utf8_lossy(&self.line);
-            tracing::info!(script = self.script, "{}", crate::status::printable(&text));
+            tracing::info!(script = %self.script, "{}", crate::status::printable(&text));
             self.line.clear();
         }
     }

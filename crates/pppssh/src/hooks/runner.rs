@@ -3,6 +3,7 @@
 use std::pin::pin;
 use std::process::{ExitStatus, Stdio};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::process::{Child, Command};
@@ -13,7 +14,7 @@ use crate::config::open_trusted;
 
 use super::environment::{HookFacts, Usage, variables};
 use super::output::Output;
-use super::{Ends, HookConfig, Script, arguments};
+use super::{Ends, HookCommand, HookConfig, Script, arguments};
 
 /// Scripts of one family that may wait behind a slow one: the ups and downs of a link that flaps meanwhile.
 const WAITING_MAX: usize = 32;
@@ -24,6 +25,7 @@ pub struct Hooks {
     v4: Family,
     v6: Family,
     kill: watch::Sender<bool>,
+    expecting: Arc<AtomicBool>,
 }
 
 #[derive(Debug)]
@@ -52,11 +54,14 @@ impl Hooks {
             let worker = tokio::spawn(work(config.clone(), jobs, kill.subscribe()));
             Family { queue, worker, up: None }
         };
-        Hooks { v4: family(), v6: family(), kill }
+        Hooks { v4: family(), v6: family(), kill, expecting: config.expecting.clone() }
     }
 
     /// The family of `ends` came up: runs `ip-up` or `ipv6-up`, after `-down` if it was up with other ends.
     pub fn up(&mut self, facts: &HookFacts, ends: Ends) {
+        if self.expecting.load(Ordering::Relaxed) {
+            return;
+        }
         let script = match ends {
             Ends::V4 { .. } => Script::IpUp,
             Ends::V6 { .. } => Script::Ipv6Up,
@@ -103,7 +108,7 @@ impl Hooks {
     pub async fn shutdown(mut self, usage: Usage, patience: Duration) {
         self.ipv4_down(usage);
         self.ipv6_down(usage);
-        let Hooks { v4, v6, kill } = self;
+        let Hooks { v4, v6, kill, .. } = self;
         drop((v4.queue, v6.queue));
         let mut workers = pin!(async { tokio::join!(v4.worker, v6.worker) });
         if tokio::time::timeout(patience, &mut workers).await.is_err() {
@@ -125,33 +130,50 @@ impl Family {
 
 async fn work(config: Arc<HookConfig>, mut jobs: mpsc::Receiver<Job>, mut kill: watch::Receiver<bool>) {
     while let Some(job) = jobs.recv().await {
-        if *kill.borrow() {
-            tracing::warn!(script = job.script.name(), "not run: the session could not wait longer");
+        let Some(in_place) = &config.in_place else {
+            attend(job.script.name(), || start(&config, &job), &mut kill).await;
             continue;
-        }
-        let Some(mut child) = start(&config, &job) else { continue };
-        let pid = child.id();
-        let name = job.script.name();
-        let stdout = child.stdout.take().map(|output| Output::log(name, output));
-        let stderr = child.stderr.take().map(|output| Output::log(name, output));
-        let in_time = tokio::select! {
-            ended = child.wait() => Some(ended),
-            () = killed(&mut kill) => None,
         };
-        let ended = if let Some(ended) = in_time {
-            ended
-        } else {
-            tracing::warn!(script = name, "killed: it did not end in time");
-            kill_group(pid);
-            child.wait().await
-        };
-        for output in [stdout, stderr].into_iter().flatten() {
-            output.drained().await;
+        for HookCommand { argv, background } in in_place(job.script, &job.facts, &job.ends, job.usage) {
+            let name = argv.first().cloned().unwrap_or_default();
+            if background {
+                // It may outlive us, so nobody listens to it.
+                let child = start_command(&config, &job, &argv, Stdio::null);
+                child.map(|mut child| tokio::spawn(async move { child.wait().await }));
+            } else {
+                attend(&name, || start_command(&config, &job, &argv, Stdio::piped), &mut kill).await;
+            }
         }
-        match ended {
-            Ok(status) => log_end(name, status),
-            Err(error) => tracing::error!(script = name, %error, "cannot learn how it ended"),
-        }
+    }
+}
+
+/// Starts one program and waits for its end.
+async fn attend(name: &str, start: impl FnOnce() -> Option<Child>, kill: &mut watch::Receiver<bool>) {
+    if *kill.borrow() {
+        tracing::warn!(script = name, "not run: the session could not wait longer");
+        return;
+    }
+    let Some(mut child) = start() else { return };
+    let pid = child.id();
+    let stdout = child.stdout.take().map(|output| Output::log(name, output));
+    let stderr = child.stderr.take().map(|output| Output::log(name, output));
+    let in_time = tokio::select! {
+        ended = child.wait() => Some(ended),
+        () = killed(kill) => None,
+    };
+    let ended = if let Some(ended) = in_time {
+        ended
+    } else {
+        tracing::warn!(script = name, "killed: it did not end in time");
+        kill_group(pid);
+        child.wait().await
+    };
+    for output in [stdout, stderr].into_iter().flatten() {
+        output.drained().await;
+    }
+    match ended {
+        Ok(status) => log_end(name, status),
+        Err(error) => tracing::error!(script = name, %error, "cannot learn how it ended"),
     }
 }
 
@@ -179,14 +201,32 @@ fn start(config: &HookConfig, job: &Job) -> Option<Child> {
         }
     }
     let mut command = std::process::Command::new(path);
+    command.args(arguments(&job.facts, &job.ends));
+    spawn(config, job, name, command, Stdio::piped)
+}
+
+/// Starts a program that stands for a script.
+fn start_command(config: &HookConfig, job: &Job, argv: &[String], output: fn() -> Stdio) -> Option<Child> {
+    let (program, arguments) = argv.split_first()?;
+    let mut command = std::process::Command::new(program);
+    command.args(arguments);
+    spawn(config, job, program, command, output)
+}
+
+fn spawn(
+    config: &HookConfig,
+    job: &Job,
+    name: &str,
+    mut command: std::process::Command,
+    output: fn() -> Stdio,
+) -> Option<Child> {
     command
-        .args(arguments(&job.facts, &job.ends))
         .env_clear()
         .envs(variables(&job.facts, &job.ends, job.usage))
         .current_dir("/")
         .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
+        .stdout(output())
+        .stderr(output());
     std::os::unix::process::CommandExt::process_group(&mut command, 0);
     let prepared = match &config.prepare {
         Some(prepare) => prepare(&mut command),
@@ -198,7 +238,7 @@ fn start(config: &HookConfig, job: &Job) -> Option<Child> {
             Some(child)
         }
         Err(error) => {
-            tracing::error!(script = name, path = %path.display(), %error, "cannot be started");
+            tracing::error!(script = name, %error, "cannot be started");
             None
         }
     }

@@ -238,3 +238,34 @@ fn pppds_four_names_are_looked_for_in_one_directory() {
     assert_eq!(config.ip_up, Path::new("/etc/pppssh/hooks/ip-up"));
     assert_eq!(config.ipv6_down, Path::new("/etc/pppssh/hooks/ipv6-down"));
 }
+
+#[tokio::test]
+async fn programs_in_place_of_a_script_run_in_order_and_only_those_in_front_are_waited_for() {
+    let place = Place::new();
+    place.fifo("gate");
+    place.script("ip-up", "echo never > $here/script");
+    let here = place.0.path().display().to_string();
+    let shell = move |line: String, background| super::HookCommand {
+        argv: vec!["sh".into(), "-c".into(), line],
+        background,
+    };
+    let in_place: super::InPlace = Arc::new(move |script, facts, _, _| {
+        let name = script.name();
+        let wait = format!("cat {here}/gate >> {here}/told; echo {name} behind >> {here}/told");
+        let first = format!("echo {name} {} >> {here}/told", facts.interface);
+        let open = format!("echo open > {here}/gate");
+        // The first of the two that meet at the gate is in the background; were it waited for, nothing would go on.
+        match script {
+            super::Script::IpUp => vec![shell(wait, true), shell(first, false)],
+            _ => vec![shell(first, false), shell(open, false)],
+        }
+    });
+    let mut hooks =
+        Hooks::new(HookConfig { in_place: Some(in_place), ..HookConfig::in_dir(place.0.path(), false) });
+    let local = Ipv4Addr::new(192, 168, 1, 1);
+    hooks.up(&facts(), Ends::V4 { local, remote: Ipv4Addr::new(192, 168, 2, 1), dns: vec![] });
+    hooks.shutdown(Usage::default(), SHUTDOWN_PATIENCE).await;
+    let told = place.read("told");
+    assert!(told.starts_with("ip-up ppp0\nip-down ppp0\n"), "{told}");
+    assert_eq!(place.read("script"), "", "the script itself is not run");
+}

@@ -5,6 +5,7 @@
 //! control socket. It outlives its carrier, so that a redial finds device and addresses as they were.
 
 mod device;
+mod limits;
 mod link_config;
 mod network;
 mod pump;
@@ -12,20 +13,24 @@ mod requests;
 mod takeover;
 mod traffic;
 
+use std::net::{IpAddr, Ipv4Addr};
 use std::time::{Duration, Instant};
 
+use ppp_proto::Ipv4Params;
 use ppp_proto::link::{CloseReason, ControlProtocolName, Event, Phase, ProtocolStatus};
 use ssh_carrier::Carrier;
 use tokio::time::timeout;
 use tracing::{debug, error, info, warn};
 
 pub use device::{ChannelDevice, ChannelEnds, Device};
+pub use limits::{Limit, Limits};
 pub use link_config::{ipv4_range, link_config};
 pub use network::{Network, NetworkError};
 pub use pump::{Pump, PumpError, Step};
 pub use requests::{Request, Requests, Signals};
 pub use traffic::Traffic;
 
+use self::limits::Watch;
 use crate::control::{Control, ControlServer, RuntimeDirs, StatusHandle};
 use crate::hooks::Usage;
 use crate::status::{self, CarrierStatus, Role, SessionStatus, TunStatus};
@@ -44,6 +49,8 @@ pub struct End {
     pub was_up: bool,
     /// For how long, from the first moment on.
     pub up_for: Duration,
+    /// The limit that was reached, if that was the cause.
+    pub limit: Option<Limit>,
 }
 
 /// What ended a link.
@@ -99,6 +106,9 @@ pub struct Session<D> {
     /// Answers on the control socket as long as it lives.
     _control: ControlServer,
     up: Up,
+    limits: Limits,
+    /// The device's packets wait there until there is a link to take them.
+    on_demand: bool,
     /// Called once, when the host's network is set up for the first time.
     on_settled: Option<Box<dyn FnOnce() + Send>>,
 }
@@ -120,6 +130,8 @@ impl<D: Device> Session<D> {
             dirs,
             _control: server,
             up: Up::default(),
+            limits: Limits::default(),
+            on_demand: false,
             on_settled: None,
         }
     }
@@ -127,6 +139,42 @@ impl<D: Device> Session<D> {
     /// Calls `action` when the host's network is set up for the first time; giving up privileges, for instance.
     pub fn on_settled(&mut self, action: impl FnOnce() + Send + 'static) {
         self.on_settled = Some(Box::new(action));
+    }
+
+    /// Ends each link that reaches one of these.
+    pub fn set_limits(&mut self, limits: Limits) {
+        self.limits = limits;
+    }
+
+    /// Gives the device its addresses and routes before there is a link, and leaves packets in its queue until there is
+    /// one: for a link that is called on demand. `carrier` is where the calls will go. Set `HookConfig::expecting` meanwhile.
+    pub async fn expect(
+        &mut self,
+        local: Ipv4Addr,
+        remote: Ipv4Addr,
+        mtu: u16,
+        carrier: Option<IpAddr>,
+    ) -> Result<(), NetworkError> {
+        self.on_demand = true;
+        self.pump.read_device(false);
+        if carrier.is_some() {
+            self.network.protect_carrier(carrier).await?;
+        }
+        self.network.link_up(mtu).await?;
+        self.network.ipv4_up(&Ipv4Params { local, remote, dns: [None; 2], nbns: [None; 2] }).await
+    }
+
+    /// Waits for a packet that is worth a call, or for a request. [`Session::expect`] comes first.
+    pub async fn wait_for_packet(&mut self) -> std::io::Result<Option<Request>> {
+        loop {
+            tokio::select! {
+                came = self.pump.wait_for_packet(&mut self.device) => return came.map(|()| None),
+                request = self.requests.next() => match request {
+                    Request::Publish => {}
+                    request => return Ok(Some(request)),
+                },
+            }
+        }
     }
 
     /// Requests, for the time without a carrier.
@@ -151,13 +199,27 @@ impl<D: Device> Session<D> {
         self.pump.lower_up();
         let mut first_up: Option<Instant> = None;
         let mut asked = None;
+        let mut limit = None;
+        let mut watch: Option<Watch> = None;
+        let mut looked = Instant::now();
         let why = loop {
             tokio::select! {
+                () = async { watch.as_ref().expect("asked for below").next(looked).await }, if watch.is_some() => {
+                    looked = Instant::now();
+                    let reached = watch.as_mut().and_then(|watch| watch.look(looked, self.pump.traffic()));
+                    if let Some(reached) = reached {
+                        info!("{}: closing the link", reached.reason());
+                        limit = Some(reached);
+                        watch = None;
+                        self.pump.close(reached.reason());
+                    }
+                }
                 step = self.pump.run(&mut carrier, &mut self.device) => match step {
                     Ok(Step::Event(event)) => match self.handle(event, &carrier).await {
                         Ok(None) => {
-                            if self.up.any() {
-                                first_up.get_or_insert_with(Instant::now);
+                            if self.up.any() && first_up.is_none() {
+                                first_up = Some(Instant::now());
+                                watch = Some(Watch::new(self.limits, self.pump.traffic()));
                             }
                             if self.on_settled.is_some()
                                 && self.settled()
@@ -210,6 +272,7 @@ impl<D: Device> Session<D> {
         self.ipv4_down();
         self.ipv6_down();
         self.pump.lower_down();
+        self.pump.read_device(!self.on_demand);
         self.status.update(|status| {
             status.carrier = None;
             status.ipv4 = None;
@@ -217,7 +280,7 @@ impl<D: Device> Session<D> {
             status.enter(status::Phase::Dead);
         });
         let up_for = first_up.map_or(Duration::ZERO, |since| since.elapsed());
-        End { why, asked, was_up: first_up.is_some(), up_for }
+        End { why, asked, was_up: first_up.is_some(), up_for, limit }
     }
 
     /// Ends the session: hooks, then every change to the host undone, then the device.
@@ -297,6 +360,7 @@ impl<D: Device> Session<D> {
     }
 
     fn came_up(&mut self) {
+        self.pump.read_device(true);
         self.up.since.get_or_insert_with(|| (Instant::now(), self.pump.traffic()));
         self.publish();
     }

@@ -15,7 +15,7 @@ use std::task::{Context, Poll};
 use std::time::Instant;
 
 use bytes::{Buf, Bytes, BytesMut};
-use ppp_proto::link::{Event, Link, LinkConfig, SendError};
+use ppp_proto::link::{Event, Link, LinkConfig, SendError, calls_for_a_link};
 use ssh_carrier::{Carrier, CarrierError};
 use tokio::time::Sleep;
 use tracing::trace;
@@ -71,6 +71,10 @@ pub struct Pump {
     deadline: Option<Instant>,
     traffic: Traffic,
     capture: Capture,
+    /// Whether packets are taken from the device; else they wait there.
+    reading: bool,
+    /// `batch` holds packets that were taken before there was a link.
+    early: bool,
 }
 
 impl Pump {
@@ -86,6 +90,26 @@ impl Pump {
             deadline: None,
             traffic: Traffic::default(),
             capture: Capture::default(),
+            reading: true,
+            early: false,
+        }
+    }
+
+    /// Whether to take packets from the device from now on, or to leave them in its queue. A pump reads at first, and
+    /// what comes before the link is up is lost, as on any interface that is down.
+    pub fn read_device(&mut self, reading: bool) {
+        self.reading = reading;
+    }
+
+    /// Waits for a packet that is worth a call (see [`calls_for_a_link`]). It goes first when the device is read again.
+    /// Cancel-safe.
+    pub async fn wait_for_packet<D: Device + ?Sized>(&mut self, device: &mut D) -> io::Result<()> {
+        loop {
+            poll_fn(|cx| device.poll_recv(cx, &mut self.batch)).await?;
+            self.early = self.batch.iter().any(calls_for_a_link);
+            if self.early {
+                return Ok(());
+            }
         }
     }
 
@@ -176,12 +200,15 @@ impl Pump {
             progress |= self.poll_timer(cx);
             self.link.poll_transmit(&mut self.outbox);
 
-            if self.outbox.len() < CHUNK
-                && let Poll::Ready(count) = device.poll_recv(cx, &mut self.batch)
-            {
-                count.map_err(PumpError::Device)?;
-                self.encode_batch();
-                progress = true;
+            if self.reading && self.outbox.len() < CHUNK {
+                if std::mem::take(&mut self.early) {
+                    self.encode_batch();
+                    progress = true;
+                } else if let Poll::Ready(count) = device.poll_recv(cx, &mut self.batch) {
+                    count.map_err(PumpError::Device)?;
+                    self.encode_batch();
+                    progress = true;
+                }
             }
 
             if !self.outbox.is_empty() && carrier.tx.poll_ready(cx)?.is_ready() {

@@ -173,7 +173,7 @@ impl Phase {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub struct CarrierStatus {
-    /// `native`, `openssh`, `stdio` or `embedded`.
+    /// `native`, `openssh`, `command`, `stdio` or `server`.
     pub kind: String,
     /// Who is at the other end, as far as the carrier knows.
     pub peer: String,

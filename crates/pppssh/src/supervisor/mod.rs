@@ -5,6 +5,7 @@
 //! does is final any more: months later somebody may just be upgrading it.
 
 mod backoff;
+mod occasion;
 
 use std::time::{Duration, SystemTime};
 
@@ -13,10 +14,11 @@ use ssh_carrier::{Carrier, CarrierError};
 use tracing::{error, info, warn};
 
 pub use backoff::Backoff;
+pub use occasion::{Occasion, Outcome, pause, see_through};
 
 use crate::config::Profile;
 use crate::exit::ExitCode;
-use crate::session::{Device, End, PumpError, Request, Session, Why};
+use crate::session::{Device, End, Limit, PumpError, Request, Session, Why};
 use crate::status::{Phase, unix_seconds};
 
 /// A link that was up for less than this was no success: one that the far end drops as soon as it is up must not be
@@ -206,7 +208,11 @@ pub fn exit_code(end: &End) -> ExitCode {
     if let Some(Request::End(_) | Request::GiveWay) = end.asked {
         return ExitCode::UserRequest;
     }
-    verdict(end).code
+    match end.limit {
+        Some(Limit::Idle) => ExitCode::Idle,
+        Some(Limit::Connect) => ExitCode::ConnectTime,
+        None => verdict(end).code,
+    }
 }
 
 fn outlook(error: &CarrierError) -> Outlook {

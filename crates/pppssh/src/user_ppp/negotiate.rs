@@ -60,7 +60,7 @@ pub struct Negotiable {
 }
 
 /// Everything that the four commands know.
-const OPTIONS: &[&str] = &[
+pub(super) const OPTIONS: &[&str] = &[
     "acfcomp",
     "chap|chap05",
     "mschap|chap80nt",
@@ -122,7 +122,16 @@ impl Negotiable {
             other => return if on { without(other, asks) } else { Ok(()) },
         };
         *(if asks { &mut stance.ask } else { &mut stance.grant }) = Some(on);
-        Ok(())
+        match option {
+            "pap" | "chap" | "mschapv2" if on && asks => {
+                Err("pppssh cannot ask the peer to prove who it is inside PPP yet; SSH has checked who calls"
+                    .to_owned())
+            }
+            "lqr" if on && asks => {
+                Err("there are no link quality reports yet: write `enable echo`".to_owned())
+            }
+            _ => Ok(()),
+        }
     }
 }
 

@@ -51,7 +51,7 @@ pub struct Sections {
 impl Sections {
     /// Reads `file` with `read`, which is given names as they are written, and expands variables with `env`.
     ///
-    /// Fails only if `file` itself cannot be read; an included one that cannot is left out, as in ppp.
+    /// Fails only if `file` itself cannot be read; an included one that is not there is left out, as in ppp.
     pub fn read(
         file: &str,
         read: &mut dyn FnMut(&str) -> io::Result<String>,
@@ -160,7 +160,10 @@ impl Reader<'_> {
         self.included += 1;
         match (self.read)(&file) {
             Ok(text) => self.text(&file, &text),
-            Err(error) => tracing::debug!(%place, file, %error, "not included"),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                tracing::debug!(%place, file, "not there to be included");
+            }
+            Err(error) => self.problem(place, line, error.to_string()),
         }
     }
 

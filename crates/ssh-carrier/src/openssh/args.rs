@@ -99,7 +99,7 @@ impl Outlook {
 }
 
 /// The first address of the host, unless the way there leads over something else.
-async fn address(configured: &SshConfig) -> Option<IpAddr> {
+pub(crate) async fn address(configured: &SshConfig) -> Option<IpAddr> {
     if configured.some("proxycommand").is_some() || configured.some("proxyjump").is_some() {
         return None;
     }

@@ -11,7 +11,7 @@ use self::args::Outlook;
 use crate::program::find_program;
 use crate::{Carrier, CarrierError, CarrierInfo, CarrierKind, child};
 
-mod args;
+pub(crate) mod args;
 
 /// Whom to call and with which `ssh`.
 #[derive(Clone, Debug)]

@@ -141,7 +141,7 @@ fn echo_requests_go_every_period() {
     };
     assert_eq!(echo(""), (15, 4), "pppssh's own");
     assert_eq!(echo(" enable echo\n"), (30, 5));
-    assert_eq!(echo(" set lqrperiod 10\n enable lqr echo\n"), (10, 5));
+    assert_eq!(echo(" set lqrperiod 10\n accept lqr\n enable echo\n"), (10, 5));
     assert_eq!(echo(" set lqrperiod 10\n set echoperiod 7\n enable echo\n"), (7, 5));
     assert_eq!(echo(" disable echo\n").0, 0);
 }

@@ -25,7 +25,8 @@ saturn:
  set redial 10 0
  disable acfcomp protocomp
  deny acfcomp
- enable lqr echo
+ accept lqr
+ enable echo
  set lqrperiod 20
  set ifaddr 192.168.1.1/32 192.168.2.1/32 255.255.255.255 0.0.0.0
  add 192.168.2.0/24 HISADDR

@@ -75,6 +75,7 @@ fn commands_before_the_first_label_and_behind_an_include_belong_to_nobody() {
     let sections = files.sections("ppp.conf");
     assert_eq!(labels(&sections), ["a", "c", "b"]);
     assert_eq!(sections.get("a").unwrap().len(), 1);
+    assert_eq!(sections.get("c").unwrap().len(), 1, "nor to the last section of the included file");
     assert_eq!(sections.get("c").unwrap()[0].place.to_string(), "more.conf:2");
     assert!(sections.problems.is_empty());
 }
