@@ -1,7 +1,7 @@
 //! user-ppp's own files, on both ends of a real link.
 
 use netlab::Host;
-use pppssh_tests::{Carrier, Finished, PPPSSH, Sshd, World, finish, traffic};
+use pppssh_tests::{Carrier, Finished, PPPSSH, Sshd, World, finish, processes, traffic};
 use serde_json::Value;
 
 /// The calling end's section; what a test adds stands behind it.
@@ -88,6 +88,13 @@ fn ddial_goes_into_the_background_and_keeps_calling_a_direct_end() {
     assert!(up["tun"]["name"].as_str().is_some_and(|name| name.starts_with("tun")), "{up}");
     traffic::ping(&ready.world.venus, "192.168.2.1");
     ready.user_ppp(&["-ddial", "saturn"]).with_code(6).saying("saturn");
+    for ssh in processes(&ready.world.venus, "ssh") {
+        ssh.kill();
+        ssh.until_gone();
+    }
+    // The ssh that carried pings is dead: only another one can.
+    traffic::ping(&ready.world.venus, "192.168.2.1");
+    assert_ne!(ready.status(&["--wait", "ipv4-up"])["redial"]["count"], 0);
     ready.disconnect();
     ready.world.is_as(&before);
 }

@@ -127,9 +127,6 @@ impl Negotiable {
                 Err("pppssh cannot ask the peer to prove who it is inside PPP yet; SSH has checked who calls"
                     .to_owned())
             }
-            "lqr" if on && asks => {
-                Err("there are no link quality reports yet: write `enable echo`".to_owned())
-            }
             _ => Ok(()),
         }
     }

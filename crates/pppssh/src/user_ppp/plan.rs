@@ -216,7 +216,8 @@ impl Draft {
             profile.tun = format!("tun{unit}");
         }
         let period = if self.echo_period.is_zero() { self.lqr_period } else { self.echo_period };
-        match negotiable.echo.ask {
+        // Both find a dead peer, and there are no link quality reports yet.
+        match negotiable.echo.ask.or(negotiable.lqr.ask) {
             Some(true) => {
                 profile.lcp_echo_interval = Seconds::whole(period.as_secs());
                 profile.lcp_echo_failure = 5;

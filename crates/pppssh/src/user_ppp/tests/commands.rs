@@ -144,6 +144,8 @@ fn echo_requests_go_every_period() {
     assert_eq!(echo(" set lqrperiod 10\n accept lqr\n enable echo\n"), (10, 5));
     assert_eq!(echo(" set lqrperiod 10\n set echoperiod 7\n enable echo\n"), (7, 5));
     assert_eq!(echo(" disable echo\n").0, 0);
+    assert_eq!(echo(" enable lqr\n"), (30, 5), "in place of reports");
+    assert_eq!(echo(" enable lqr\n disable echo\n").0, 0);
 }
 
 #[test]

@@ -58,7 +58,6 @@ const REFUSED: &[(&str, &str)] = &[
     ("enable nonsense", "no option"),
     ("enable pap", "SSH has checked"),
     ("enable chap81", "SSH has checked"),
-    ("enable lqr", "enable echo"),
     ("accept", "missing"),
     ("nat enable yes", "nftables"),
     ("alias enable yes", "nftables"),
