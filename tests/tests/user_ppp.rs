@@ -109,7 +109,7 @@ fn background_returns_when_the_link_is_up_and_link_scripts_run_with_its_addresse
         )
     };
     // What is in the background holds nothing up: this one waits for the one that runs when the link goes down.
-    let begin = " ! mkfifo /tmp/fifo\n !bg sh -c \"echo bg \\\\MYADDR PROCESSID > /tmp/fifo\"\n";
+    let begin = " ! sh -c \"grep CapEff /proc/self/status >> /tmp/told\"\n ! mkfifo /tmp/fifo\n !bg sh -c \"echo bg \\\\MYADDR PROCESSID > /tmp/fifo\"\n";
     let wait = " ! sh -c \"cat /tmp/fifo >> /tmp/told\"\n";
     for host in [&ready.world.venus, &ready.world.saturn] {
         ready.write(host, "ppp.linkup", &script("up", begin));
@@ -125,6 +125,10 @@ fn background_returns_when_the_link_is_up_and_link_scripts_run_with_its_addresse
     ready.world.is_as(&before);
     let told = ready.told(&ready.world.venus);
     assert!(told.contains("bg MYADDR "), "{told}");
+    assert!(
+        told.contains("CapEff:\t0000000000000000\n"),
+        "the capability of the file is not for them: {told}"
+    );
     for end in ["up", "down"] {
         assert!(
             told.contains(&format!("{end} 192.168.1.1 192.168.2.1 {device} saturn 192.168.2.53\n")),

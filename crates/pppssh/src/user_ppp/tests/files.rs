@@ -139,3 +139,32 @@ ident Some(\"user-ppp VERSION\") authname \"foo\"
 "
     );
 }
+
+/// A modem's file, as they were.
+const MODEM: &str = "\
+default:
+ set log Phase Chat LCP IPCP CCP tun command
+ set device /dev/cuau0
+ set speed 115200
+ set dial \"ABORT BUSY ABORT NO\\\\sCARRIER TIMEOUT 5 \\\"\\\" AT OK-AT-OK ATE1Q0 OK \\\\dATDT\\\\T TIMEOUT 40 CONNECT\"
+ set timeout 120
+ enable dns
+isp:
+ set phone 5551234
+ set login \"TIMEOUT 10 \\\"\\\" \\\"\\\" gin:--gin: user word: secret col: ppp\"
+ nat enable yes
+ nat same_ports yes
+ set ifaddr 10.0.0.1/0 10.0.0.2/0 255.255.255.0 0.0.0.0
+ add default HISADDR
+";
+
+#[test]
+fn a_modems_file_is_told_what_stands_in_the_way_and_nothing_else() {
+    let error = Files::new([("ppp.conf", MODEM)]).plan(Mode::Auto, &["isp"]).unwrap_err().to_string();
+    let places: Vec<&str> = error.lines().map(|line| line.split('`').next().unwrap_or_default()).collect();
+    assert_eq!(
+        places,
+        ["ppp.conf:3: ", "ppp.conf:5: ", "ppp.conf:10: ", "ppp.conf:11: ", "ppp.conf:12: "],
+        "{error}"
+    );
+}
