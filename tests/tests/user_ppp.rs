@@ -164,12 +164,14 @@ fn foreground_stays_until_the_link_is_idle_for_long_enough() {
 fn a_ping_brings_an_auto_link_up_and_silence_takes_it_down_again() {
     let ready = Ready::new(" set timeout 2\n disable ipv6cp\n", " disable ipv6cp\n");
     for (file, end) in [("ppp.linkup", "up"), ("ppp.linkdown", "down")] {
-        ready.write(&ready.world.venus, file, &format!("MYADDR:\n ! sh -c \"echo {end} >> /tmp/told\"\n"));
+        let script = format!("MYADDR:\n ! sh -c \"cat /tmp/asked >> /tmp/told; echo {end} >> /tmp/told\"\n");
+        ready.write(&ready.world.venus, file, &script);
     }
     let before = ready.world.snapshot();
     ready.user_ppp(&["-auto", "saturn"]).well();
     let waiting = ready.status(&[]);
     assert!(waiting["carrier"].is_null() && waiting["ipv4"].is_null(), "nobody is called yet: {waiting}");
+    ready.world.write_as_vpn(&ready.world.venus, "/tmp/asked", "asked ");
     for _ in 0..2 {
         // The first packet waits for the link: one is enough.
         let mut ping = ready.world.venus.command("/bin/ping");
@@ -180,7 +182,7 @@ fn a_ping_brings_an_auto_link_up_and_silence_takes_it_down_again() {
     ready.disconnect();
     ready.world.is_as(&before);
     // Once for each link, and not while there were only addresses.
-    assert_eq!(ready.told(&ready.world.venus), "up\ndown\nup\ndown\n");
+    assert_eq!(ready.told(&ready.world.venus), "asked up\nasked down\nasked up\nasked down\n");
 }
 
 #[test]
