@@ -126,3 +126,14 @@ fn o_takes_every_key_as_the_example_writes_it() {
         assert!(parsed.is_ok(), "{line}: {parsed:?}");
     }
 }
+
+#[test]
+fn the_words_of_user_ppp_are_left_to_it() {
+    for words in ["-quiet -ddial vpn", "-ddial -unit3 vpn more", "-direct", "--config-dir /tmp -auto vpn"] {
+        let Verb::UserPpp(args) = parse(&format!("pppssh -v user-ppp {words}")).unwrap().verb else {
+            panic!("not user-ppp")
+        };
+        assert_eq!(args.words.join(" "), words);
+    }
+    assert_eq!(parse("pppssh user-ppp").unwrap_err().exit_code(), 2);
+}
