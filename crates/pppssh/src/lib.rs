@@ -20,6 +20,7 @@ pub mod foreign;
 pub mod hooks;
 pub mod keys;
 pub mod log;
+pub mod pppd;
 pub mod privilege;
 pub mod session;
 pub mod status;

@@ -4,5 +4,9 @@ use clap::Parser;
 use pppssh::{cli::Cli, commands, exit::ExitCode};
 
 fn main() -> ExitCode {
-    commands::run(Cli::parse())
+    // By the name of pppd, or as `pppssh pppd`, every word is pppd's.
+    match pppssh::pppd::words(std::env::args_os()) {
+        Some(words) => commands::pppd(&words),
+        None => commands::run(Cli::parse()),
+    }
 }

@@ -69,6 +69,13 @@ pub enum Verb {
     /// Answer calls with an SSH server of its own, where there is no sshd.
     Listen(Box<ListenArgs>),
 
+    /// Do what pppd would, by its own options and files.
+    ///
+    /// Reads /etc/ppp/options, ~/.ppprc and the command line, and /etc/ppp/peers/NAME for `call NAME`; docs/pppd.md lists
+    /// the options. The same happens when the program is called by the name pppd.
+    #[command(disable_help_flag = true)]
+    Pppd(PppdArgs),
+
     /// Do what FreeBSD's user-ppp would, by its own files.
     ///
     /// Reads /etc/ppp/ppp.conf, ppp.linkup and ppp.linkdown; docs/user-ppp.md lists the commands. A line that cannot be
@@ -198,6 +205,21 @@ pub struct DisconnectArgs {
     /// Look for sessions in DIR only.
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub runtime_dir: Option<PathBuf>,
+}
+
+/// Arguments of `pppd`.
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+Examples:
+  Call saturn, whose forced command is `pppd nodetach notty noauth` or `pppssh serve`:
+      pppssh pppd nodetach noauth 192.168.1.1:192.168.2.1 pty 'ssh vpn@saturn'
+
+  The same from /etc/ppp/peers/saturn, in the background once the link is up:
+      pppssh pppd call saturn updetach")]
+pub struct PppdArgs {
+    /// pppd's own options.
+    #[arg(value_name = "OPTION", trailing_var_arg = true, allow_hyphen_values = true)]
+    pub words: Vec<String>,
 }
 
 /// Arguments of `user-ppp`.

@@ -4,6 +4,7 @@ mod connect;
 mod dial;
 mod inherited;
 mod listen;
+mod pppd;
 mod prompt;
 mod serve;
 mod setup;
@@ -26,6 +27,8 @@ use crate::privilege::{Privileges, clean_environment, renounce_gained, renounce_
 
 use setup::{Context, Failure, OrExit as _};
 
+pub use pppd::run as pppd;
+
 /// Does what the command line asks for. Must be called first in `main`, while there is one thread.
 pub fn run(cli: Cli) -> ExitCode {
     match start(cli) {
@@ -38,6 +41,9 @@ pub fn run(cli: Cli) -> ExitCode {
 }
 
 fn start(mut cli: Cli) -> Result<ExitCode, Failure> {
+    if let Verb::Pppd(args) = &cli.verb {
+        return Ok(pppd::run(&args.words));
+    }
     let trust = Trust::detect().map_err(early)?;
     clean_environment(&trust).map_err(early)?;
     let links = matches!(

@@ -98,6 +98,8 @@ pub struct HookConfig {
     pub trusted_only: bool,
     /// Called on each command just before it is started.
     pub prepare: Option<Prepare>,
+    /// Variables besides those of pppd(8), which they do not replace.
+    pub environment: Vec<(String, String)>,
     /// Programs to run instead of the four, which are ignored then: user-ppp's `ppp.linkup` and `ppp.linkdown`. Whoever
     /// names them answers for them: `trusted_only` is not about them.
     pub in_place: Option<InPlace>,
@@ -117,6 +119,7 @@ impl HookConfig {
             ipv6_down: file(Script::Ipv6Down),
             trusted_only,
             prepare: None,
+            environment: Vec::new(),
             in_place: None,
             expecting: Arc::default(),
         }

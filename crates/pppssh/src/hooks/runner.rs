@@ -222,6 +222,7 @@ fn spawn(
 ) -> Option<Child> {
     command
         .env_clear()
+        .envs(config.environment.iter().map(|(name, value)| (name, value)))
         .envs(variables(&job.facts, &job.ends, job.usage))
         .current_dir("/")
         .stdin(Stdio::null())

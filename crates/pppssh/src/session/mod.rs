@@ -51,6 +51,8 @@ pub struct End {
     pub up_for: Duration,
     /// The limit that was reached, if that was the cause.
     pub limit: Option<Limit>,
+    /// What passed until then.
+    pub usage: Usage,
 }
 
 /// What ended a link.
@@ -269,6 +271,7 @@ impl<D: Device> Session<D> {
             }
         }
         self.publish();
+        let usage = self.usage();
         self.ipv4_down();
         self.ipv6_down();
         self.pump.lower_down();
@@ -280,7 +283,7 @@ impl<D: Device> Session<D> {
             status.enter(status::Phase::Dead);
         });
         let up_for = first_up.map_or(Duration::ZERO, |since| since.elapsed());
-        End { why, asked, was_up: first_up.is_some(), up_for, limit }
+        End { why, asked, was_up: first_up.is_some(), up_for, limit, usage }
     }
 
     /// Ends the session: hooks, then every change to the host undone, then the device.
@@ -320,6 +323,8 @@ impl<D: Device> Session<D> {
                     takeover::end_others(&self.dirs, &name, params.remote).await;
                 }
                 self.network.ipv4_up(&params).await?;
+                let servers = ["primary  ", "secondary"].into_iter().zip(params.dns.into_iter().flatten());
+                servers.for_each(|(which, address)| info!(target: "pppd", "{which} DNS address {address}"));
                 self.up.ipv4 = true;
                 self.came_up();
             }

@@ -25,6 +25,8 @@ pub enum Request {
 struct Seen {
     end: u32,
     hangup: u32,
+    /// The number of the last one.
+    last: i32,
 }
 
 /// The signals of this process, as all its sessions see them. Cheap to clone.
@@ -44,14 +46,20 @@ impl Signals {
         tokio::spawn(async move {
             loop {
                 tokio::select! {
-                    _ = terminate.recv() => sender.send_modify(|seen| seen.end += 1),
-                    _ = interrupt.recv() => sender.send_modify(|seen| seen.end += 1),
-                    _ = hangup.recv() => sender.send_modify(|seen| seen.hangup += 1),
+                    _ = terminate.recv() => sender.send_modify(|seen| (seen.end, seen.last) = (seen.end + 1, 15)),
+                    _ = interrupt.recv() => sender.send_modify(|seen| (seen.end, seen.last) = (seen.end + 1, 2)),
+                    _ = hangup.recv() => sender.send_modify(|seen| (seen.hangup, seen.last) = (seen.hangup + 1, 1)),
                     () = sender.closed() => return,
                 }
             }
         });
         Ok(Self { seen: receiver, obeyed: Seen::default() })
+    }
+
+    /// The next signal's number. Cancel-safe.
+    pub async fn number(&mut self) -> i32 {
+        self.next().await;
+        self.obeyed.last
     }
 
     /// The next signal, as a request. Cancel-safe.

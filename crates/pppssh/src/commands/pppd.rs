@@ -1,0 +1,273 @@
+//! `pppssh pppd`: a session from pppd's options.
+
+use std::io;
+use std::path::Path;
+
+use anyhow::anyhow;
+use ppp_proto::link::CloseReason;
+use rustix::process::geteuid;
+use ssh_carrier::stdio::{self, StdioConfig};
+use ssh_carrier::{Carrier, CarrierError, command};
+use tokio::task::LocalSet;
+use tracing::{debug, error, info, warn};
+
+use super::inherited;
+use super::setup::{self, Context, Failure, OrExit as _};
+use crate::config::{Caller, Trust};
+use crate::exit::ExitCode;
+use crate::foreign::{Detach, Detached, Pidfile, RUN, detach};
+use crate::hooks::HookConfig;
+use crate::pppd::{
+    Ask, Log, OptionError, Options, Places, Reader, USAGE, VERSION, has_default_route, has_default_route6,
+};
+use crate::privilege::{Privileges, clean_environment};
+use crate::session::{End, Limit, PumpError, Request, Signals, Why};
+use crate::status::Role;
+use crate::supervisor::{Outcome, exit_code, pause};
+
+/// Where pppd's files are.
+const ETC_PPP: &str = "/etc/ppp";
+
+/// Does what pppd would with these words. Must be called first in `main`, while there is one thread.
+pub fn run(words: &[String]) -> ExitCode {
+    match start(words) {
+        Ok(code) => code,
+        Err(Failure { code, error }) => {
+            eprintln!("pppd: {error:#}");
+            code
+        }
+    }
+}
+
+fn start(words: &[String]) -> Result<ExitCode, Failure> {
+    let trust = Trust::detect().or_exit(ExitCode::NotAllowed)?;
+    if trust.is_elevated() {
+        // Its options would let the caller of a binary with capabilities widen what root allowed.
+        let why = "pppd's command line is not for a binary with file capabilities, whose callers may only do what a \
+                   profile says: use `pppssh connect` or `serve`, or run this as root or with ambient capabilities";
+        return Err(Failure::new(ExitCode::NotAllowed, anyhow!(why)));
+    }
+    clean_environment(&trust).or_exit(ExitCode::NotAllowed)?;
+    let privileges = Privileges::reduce().or_exit(ExitCode::NotAllowed)?;
+
+    let home = Caller::current().ok().and_then(|caller| caller.home);
+    let mut reader = Reader::new(Places { system: ETC_PPP.into(), home });
+    if let Err(error) = reader.read(words) {
+        eprintln!("pppd: {error}");
+        if let OptionError::Unrecognized(_) = error {
+            eprint!("pppd version {VERSION}\n{USAGE}");
+        }
+        return Ok(ExitCode::OptionError);
+    }
+    match reader.ask {
+        Some(Ask::Help) => {
+            eprint!("pppd version {VERSION}\n{USAGE}");
+            return Ok(ExitCode::Ok);
+        }
+        Some(Ask::Version) => {
+            println!("pppd version {VERSION}");
+            return Ok(ExitCode::Ok);
+        }
+        None => {}
+    }
+    reader.options.check().map_err(anyhow::Error::msg).or_exit(ExitCode::OptionError)?;
+    authentication(&reader.options)?;
+    let log = Log::open(&reader.options, inherited::take);
+    log.or_exit(ExitCode::OptionError)?.install(reader.options.debug);
+    if reader.options.dump || reader.options.dryrun {
+        reader.dump().lines().for_each(|line| info!(target: "pppd", "{line}"));
+    }
+    if reader.options.dryrun {
+        return Ok(ExitCode::Ok);
+    }
+    for option in &reader.options.ignored {
+        debug!(target: "pppd", "{option}: without effect here");
+    }
+
+    let mut options = reader.options;
+    // Whoever talks to us on our own streams would lose them.
+    let when = if options.notty { Detach::No } else { options.detach };
+    let (routes, words) = options.routes(has_default_route(), has_default_route6());
+    for words in words {
+        warn!(target: "pppd", "{words}");
+    }
+    options.profile.routes = routes;
+    // While there is one thread.
+    let detached = detach(when).or_exit(ExitCode::FatalError)?;
+    let context = Context { trust, privileges };
+    let runtime = super::runtime().or_exit(ExitCode::FatalError)?;
+    let done = LocalSet::new().block_on(&runtime, Box::pin(run_link(&context, &options, detached)));
+    runtime.shutdown_background();
+    let code = done.unwrap_or_else(|Failure { code, error }| {
+        error!(target: "pppd", "{error:#}");
+        code
+    });
+    info!(target: "pppd", "Exit.");
+    Ok(code)
+}
+
+/// Nobody is let in who should prove who he is and cannot: pppd's words, and its exit code for them.
+fn authentication(options: &Options) -> Result<(), Failure> {
+    let by_default = options.auth.is_none() && !geteuid().is_root() && has_default_route();
+    if options.auth != Some(true) && !by_default {
+        return Ok(());
+    }
+    let who = match (&options.remote_name, by_default) {
+        (_, true) => "By default the remote system is required to authenticate itself\n\
+             pppd: (because this system has a default route to the internet)"
+            .to_owned(),
+        (Some(name), false) => format!("The remote system ({name}) is required to authenticate itself"),
+        (None, false) => "The remote system is required to authenticate itself".to_owned(),
+    };
+    let why = "pppd: but I couldn't find any suitable secret (password) for it to use to do so.";
+    Err(Failure::new(ExitCode::FatalError, anyhow!("{who}\n{why}")))
+}
+
+async fn run_link(context: &Context, options: &Options, detached: Detached) -> Result<ExitCode, Failure> {
+    // First of all: nothing printed by mistake may get into the stream.
+    let mut given = if options.notty {
+        Some(stdio::open(&StdioConfig::from_env()).or_exit(ExitCode::OptionError)?)
+    } else {
+        None
+    };
+    let signals = Signals::listen().or_exit(ExitCode::FatalError)?;
+    tell(signals.clone());
+    let own = options.own_address();
+    let role = if options.notty { Role::Serve } else { Role::Connect };
+    let name = options.session_name();
+    let profile = &options.profile;
+    let adjust = |link: &mut _| options.adjust(link, own);
+    let hooks = |config: &mut _| hooks(options, config);
+    let mut session = setup::open_fully(context, role, &name, profile, signals, adjust, hooks).await?;
+    session.set_limits(options.limits);
+    let interface = session.status().get().tun.map(|tun| tun.name).unwrap_or_default();
+    info!(target: "pppd", "Using interface {interface}");
+    let _pidfiles = pidfiles(options, &interface);
+    let mut detached = detached;
+    session.on_settled(move || {
+        if let Err(error) = detached.up() {
+            warn!(%error, "could not leave the terminal");
+        }
+    });
+
+    let mut failures = 0;
+    let code = loop {
+        failures += 1;
+        let carrier = match given.take() {
+            Some(carrier) => Ok(carrier),
+            None => dial(options).await,
+        };
+        let (code, quits) = match carrier {
+            Ok(carrier) => {
+                let device = if options.notty { "stdin" } else { "pty" };
+                info!(target: "pppd", "Connect: {interface} <--> {device}");
+                let end = session.run(carrier).await;
+                if end.was_up {
+                    failures = 0;
+                }
+                (report(&end), matches!(end.asked, Some(Request::End(_) | Request::GiveWay)))
+            }
+            Err(error) => {
+                error!(target: "pppd", "{error}");
+                (ExitCode::PtyCommandFailed, false)
+            }
+        };
+        let worn_out = profile.maxfail > 0 && failures >= profile.maxfail;
+        if quits || !profile.persist || worn_out || options.notty {
+            break code;
+        }
+        if pause(&mut session, profile.holdoff.get()).await == Outcome::Told {
+            break ExitCode::UserRequest;
+        }
+    };
+    session.shutdown().await;
+    Ok(code)
+}
+
+/// Says which signal came, when it comes.
+fn tell(mut signals: Signals) {
+    tokio::spawn(async move {
+        loop {
+            match signals.number().await {
+                1 => info!(target: "pppd", "Hangup (SIGHUP)"),
+                number => info!(target: "pppd", "Terminating on signal {number}"),
+            }
+        }
+    });
+}
+
+/// Runs the pty command.
+async fn dial(options: &Options) -> Result<Carrier, CarrierError> {
+    let line = options.pty.as_deref().unwrap_or_default();
+    let mut carrier = command::shell(line)?;
+    // A default route through the link must not swallow the link.
+    let is_plain = !line.contains(|char: char| "\"'\\$`;|&<>()*?[]{}~#\n".contains(char));
+    if is_plain && !options.profile.routes.is_empty() {
+        let words: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
+        carrier.info.address = command::address(&words).await;
+    }
+    Ok(carrier)
+}
+
+fn hooks(options: &Options, config: &mut HookConfig) {
+    if let Some(script) = &options.ip_up {
+        config.ip_up.clone_from(script);
+    }
+    if let Some(script) = &options.ip_down {
+        config.ip_down.clone_from(script);
+    }
+    config.environment.clone_from(&options.environment);
+    let more = [("LINKNAME", &options.linkname), ("CALL_FILE", &options.call)];
+    let more = more.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value.clone()?)));
+    config.environment.extend(more);
+}
+
+/// The files by which scripts find this process. pppd goes on without them, too.
+fn pidfiles(options: &Options, interface: &str) -> Vec<Pidfile> {
+    let run = Path::new(RUN);
+    let of_link = options.linkname.as_ref().map(|name| Pidfile::of_link(run, name, interface));
+    let written = [Some(Pidfile::of_interface(run, interface)), of_link].into_iter().flatten();
+    let failed = |error: &io::Error| error!(target: "pppd", "Failed to create pid file in {RUN}: {error}");
+    written.filter_map(|file| file.inspect_err(failed).ok()).collect()
+}
+
+/// Says how a link ended, in pppd's words; its exit code.
+fn report(end: &End) -> ExitCode {
+    match (&end.limit, &end.why) {
+        (Some(Limit::Idle), _) => {
+            info!(target: "pppd", "Terminating connection due to lack of activity.");
+        }
+        (Some(Limit::Connect), _) => info!(target: "pppd", "Connect time expired"),
+        (None, Why::Closed(reason)) => match reason {
+            CloseReason::Local { .. } => {}
+            CloseReason::PeerTerminated { message } if message.is_empty() => {
+                info!(target: "pppd", "LCP terminated by peer");
+            }
+            CloseReason::PeerTerminated { message } => {
+                info!(target: "pppd", "LCP terminated by peer ({message})");
+            }
+            CloseReason::PeerDead => info!(target: "pppd", "Serial link appears to be disconnected."),
+            CloseReason::LoopDetected => info!(target: "pppd", "Serial line is looped back."),
+            reason => error!(target: "pppd", "{reason}"),
+        },
+        (None, Why::CarrierEnded) => {}
+        (None, why) => error!(target: "pppd", "{why}"),
+    }
+    let hung_up = matches!(end.why, Why::CarrierEnded | Why::Carrier(PumpError::Carrier(_)));
+    if hung_up {
+        info!(target: "pppd", "Modem hangup");
+    }
+    if end.was_up {
+        // In tenths of a minute.
+        let tenths = end.usage.connect_time.as_secs().div_ceil(6);
+        info!(target: "pppd", "Connect time {}.{} minutes.", tenths / 10, tenths % 10);
+        let (sent, received) = (end.usage.bytes_sent, end.usage.bytes_received);
+        info!(target: "pppd", "Sent {sent} bytes, received {received} bytes.");
+    }
+    info!(target: "pppd", "Connection terminated.");
+    match (hung_up, &end.asked) {
+        (_, Some(Request::Redial(_))) => ExitCode::UserRequest,
+        (true, None) => ExitCode::Hangup,
+        _ => exit_code(end),
+    }
+}

@@ -1,0 +1,252 @@
+//! What pppd's options say, and what a link is told of it.
+
+use std::net::{Ipv4Addr, ToSocketAddrs};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use ppp_proto::link::{EchoConfig, LinkConfig};
+use ppp_proto::{LocalAddress, RemoteAddress};
+
+use crate::config::{Profile, Route, Seconds};
+use crate::foreign::Detach;
+use crate::session::Limits;
+
+/// Where pppd's messages go, besides the system's log.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum LogTo {
+    /// To standard output, unless that is the link.
+    #[default]
+    Default,
+    /// To this descriptor.
+    Fd(i32),
+    /// To the end of this file.
+    File(PathBuf),
+    /// Nowhere.
+    None,
+}
+
+/// Everything that the option words said.
+#[derive(Debug, Clone, PartialEq)]
+#[expect(clippy::struct_excessive_bools, reason = "they are pppd's")]
+pub struct Options {
+    /// What a profile can say of it.
+    pub profile: Profile,
+    /// `pty`: the command to talk to.
+    pub pty: Option<String>,
+    /// `notty`: the link is on standard input and output.
+    pub notty: bool,
+    /// `nodetach`, `updetach`, or neither.
+    pub detach: Detach,
+    /// `debug`, as often as it was said.
+    pub debug: u32,
+    /// `dump`.
+    pub dump: bool,
+    /// `dryrun`.
+    pub dryrun: bool,
+    /// `logfile`, `logfd`, `nolog`.
+    pub log: LogTo,
+    /// `linkname`.
+    pub linkname: Option<String>,
+    /// `call`: the last one.
+    pub call: Option<String>,
+    /// `ip-up-script`.
+    pub ip_up: Option<PathBuf>,
+    /// `ip-down-script`.
+    pub ip_down: Option<PathBuf>,
+    /// `set` and `unset`: variables for the scripts.
+    pub environment: Vec<(String, String)>,
+    /// `idle`, `maxconnect`.
+    pub limits: Limits,
+    /// `passive`.
+    pub passive: bool,
+    /// `silent`.
+    pub silent: bool,
+    /// `lcp-echo-interval`, in seconds; 0 for none.
+    pub echo_interval: u32,
+    /// `lcp-echo-failure`; 0 for never.
+    pub echo_failure: u32,
+    /// `ipcp-accept-local`.
+    pub accept_local: bool,
+    /// `ipcp-accept-remote`.
+    pub accept_remote: bool,
+    /// `noipdefault`.
+    pub no_ip_default: bool,
+    /// `auth`, a `require-…`, or `noauth`.
+    pub auth: Option<bool>,
+    /// `name`.
+    pub name: Option<String>,
+    /// `user`.
+    pub user: Option<String>,
+    /// `remotename`.
+    pub remote_name: Option<String>,
+    /// `password`.
+    pub password: Option<String>,
+    /// `defaultroute`.
+    pub default_route: bool,
+    /// `nodefaultroute`: the option above is disabled.
+    pub no_default_route: bool,
+    /// `defaultroute6`.
+    pub default_route6: bool,
+    /// `defaultroute-metric`.
+    pub metric: Option<u32>,
+    /// `replacedefaultroute`.
+    pub replace_default_route: bool,
+    /// What was accepted but does nothing here, to be said with `debug`.
+    pub ignored: Vec<String>,
+}
+
+impl Default for Options {
+    /// pppd's defaults, which are not those of a profile.
+    fn default() -> Self {
+        let profile = Profile {
+            ipv6: false,
+            vj: true,
+            lcp_echo_interval: Seconds::whole(0),
+            lcp_max_terminate: 2,
+            persist: false,
+            maxfail: 10,
+            // 30 where a modem dials; a link without a connect script is opened again at once.
+            holdoff: Seconds::whole(0),
+            hooks: "/etc/ppp".into(),
+            ..Profile::default()
+        };
+        Self {
+            profile,
+            pty: None,
+            notty: false,
+            detach: Detach::Now,
+            debug: 0,
+            dump: false,
+            dryrun: false,
+            log: LogTo::Default,
+            linkname: None,
+            call: None,
+            ip_up: None,
+            ip_down: None,
+            environment: Vec::new(),
+            limits: Limits::default(),
+            passive: false,
+            silent: false,
+            echo_interval: 0,
+            echo_failure: 0,
+            accept_local: false,
+            accept_remote: false,
+            no_ip_default: false,
+            auth: None,
+            name: None,
+            user: None,
+            remote_name: None,
+            password: None,
+            default_route: false,
+            no_default_route: false,
+            default_route6: false,
+            metric: None,
+            replace_default_route: false,
+            ignored: Vec::new(),
+        }
+    }
+}
+
+impl Options {
+    /// What contradicts itself, or cannot be here; in pppd's words where it has some.
+    pub fn check(&self) -> Result<(), String> {
+        match (&self.pty, self.notty) {
+            (Some(_), true) => return Err("pty option is incompatible with notty option".to_owned()),
+            (None, false) => {
+                return Err("no device specified: say pty COMMAND or notty (there are no serial lines here)"
+                    .to_owned());
+            }
+            _ => {}
+        }
+        if self.default_route && self.no_default_route {
+            return Err("defaultroute option is disabled".to_owned());
+        }
+        if !self.profile.ipv4 && !self.profile.ipv6 {
+            return Err("noip without +ipv6: nothing would pass".to_owned());
+        }
+        let addresses = self.profile.addresses;
+        if addresses.local.is_some() && addresses.local == addresses.remote {
+            return Err("the local and the remote IP address are the same".to_owned());
+        }
+        Ok(())
+    }
+
+    /// The routes that the options ask for, given which families have a default route already. A route that is there is
+    /// left in place, and what to say about it comes with the result.
+    pub fn routes(&self, has_default: bool, has_default6: bool) -> (Vec<Route>, Vec<&'static str>) {
+        let (mut routes, mut words) = (Vec::new(), Vec::new());
+        let wanted = (self.default_route || self.replace_default_route) && !self.no_default_route;
+        let families = [
+            (wanted && self.profile.ipv4, has_default, "0.0.0.0/0"),
+            (self.default_route6 && self.profile.ipv6, has_default6, "::/0"),
+        ];
+        for (wanted, there, to) in families {
+            match (wanted, there && self.metric.is_none()) {
+                (true, false) => routes.push(Route {
+                    to: to.parse().expect("a network"),
+                    metric: self.metric,
+                    table: None,
+                }),
+                (true, true) if self.replace_default_route => words.push(
+                    "replacedefaultroute: the default route that is there is kept, as it may lead to the other end; \
+                     use defaultroute-metric to add one beside it",
+                ),
+                (true, true) => words.push("not replacing existing default route"),
+                (false, _) => {}
+            }
+        }
+        (routes, words)
+    }
+
+    /// What a profile cannot say about the link. `own` is this host's own address, for a link that gets none.
+    pub fn adjust(&self, link: &mut LinkConfig, own: Option<Ipv4Addr>) {
+        link.lcp.passive = self.passive;
+        link.lcp.silent = self.silent;
+        link.echo = (self.echo_interval > 0).then(|| EchoConfig {
+            interval: Duration::from_secs(self.echo_interval.into()),
+            failure: self.echo_failure,
+        });
+        if let Some(ipv4) = &mut link.ipv4 {
+            ipv4.local = match (self.profile.addresses.local, own) {
+                (Some(local), _) if self.accept_local => LocalAddress::Prefer(local),
+                (Some(local), _) => LocalAddress::Fixed(local),
+                (None, Some(own)) => LocalAddress::Prefer(own),
+                (None, None) => LocalAddress::Ask,
+            };
+            ipv4.remote = match self.profile.addresses.remote {
+                Some(remote) if self.accept_remote => RemoteAddress::Prefer(remote),
+                Some(remote) => RemoteAddress::Fixed(remote),
+                None => RemoteAddress::Any,
+            };
+        }
+    }
+
+    /// This host's own address, by its name, where pppd would propose it: neither an address nor `noipdefault` given.
+    pub fn own_address(&self) -> Option<Ipv4Addr> {
+        if self.no_ip_default || self.profile.addresses.local.is_some() {
+            return None;
+        }
+        let host = rustix::system::uname().nodename().to_str().ok()?.to_owned();
+        let found = (host, 0).to_socket_addrs().ok()?.find_map(|address| match address.ip() {
+            std::net::IpAddr::V4(address) => Some(address),
+            std::net::IpAddr::V6(_) => None,
+        })?;
+        is_usable(found).then_some(found)
+    }
+
+    /// The session's name: the link's if it can be one, else by the process id.
+    pub fn session_name(&self) -> String {
+        let linkname =
+            self.linkname.clone().filter(|name| name.parse::<crate::config::ProfileName>().is_ok());
+        linkname.unwrap_or_else(|| format!("pppd-{}", std::process::id()))
+    }
+}
+
+/// Whether a link may have this address: pppd's `bad_ip_adrs`, without which a mistake would take the loop-back away.
+pub fn is_usable(address: Ipv4Addr) -> bool {
+    address.is_unspecified()
+        || !(address.octets()[0] == 0
+            || address.is_loopback()
+            || address.is_multicast()
+            || address.octets()[0] >= 240)
+}

@@ -1,0 +1,560 @@
+//! Every option of pppd 2.4.9, once: its name, its argument, what it does here. `docs/pppd.md` has the same in words.
+
+use std::net::{Ipv4Addr, ToSocketAddrs};
+
+use super::options::{LogTo, Options, is_usable};
+use crate::config::{ControlMap, Escapes, PacketSize, Seconds};
+use crate::foreign::Detach;
+
+/// What an option takes and does.
+pub(super) enum Kind {
+    /// A mere word.
+    Flag(fn(&mut Options)),
+    /// A number, decimal unless it begins with 0 or 0x.
+    Int { least: i32, most: i32, set: fn(&mut Options, i32) },
+    /// A number in hexadecimal.
+    Hex(fn(&mut Options, u32)),
+    /// A text.
+    Text(fn(&mut Options, &str)),
+    /// A text that `dump` does not print.
+    Secret(fn(&mut Options, &str)),
+    /// A text that may be wrong.
+    Parsed(fn(&mut Options, &str) -> Result<(), String>),
+    /// `LOCAL:REMOTE`, which is its own name.
+    Addresses,
+    /// A speed in bits per second, which is its own name.
+    Speed,
+    /// A serial line, which is its own name.
+    Device,
+    /// More options in a file.
+    File,
+    /// More options in a file of `/etc/ppp/peers`.
+    Call,
+    /// Prints the usage.
+    Help,
+    /// Prints the version.
+    Version,
+    /// Accepted, and without effect: there is nothing here that it could change.
+    Ignored { argument: bool },
+    /// Not accepted: somebody relies on what it does.
+    Refused { argument: bool, why: &'static str },
+}
+
+/// One option.
+pub(super) struct Entry {
+    pub(super) name: &'static str,
+    /// The option whose value it gives, where it is another word for that.
+    pub(super) of: &'static str,
+    pub(super) kind: Kind,
+}
+
+const fn flag(name: &'static str, of: &'static str, set: fn(&mut Options)) -> Entry {
+    Entry { name, of, kind: Kind::Flag(set) }
+}
+
+const fn int(name: &'static str, set: fn(&mut Options, i32)) -> Entry {
+    bounded(name, i32::MIN, i32::MAX, set)
+}
+
+const fn bounded(name: &'static str, least: i32, most: i32, set: fn(&mut Options, i32)) -> Entry {
+    Entry { name, of: name, kind: Kind::Int { least, most, set } }
+}
+
+const fn text(name: &'static str, set: fn(&mut Options, &str)) -> Entry {
+    Entry { name, of: name, kind: Kind::Text(set) }
+}
+
+const fn parsed(name: &'static str, parse: fn(&mut Options, &str) -> Result<(), String>) -> Entry {
+    Entry { name, of: name, kind: Kind::Parsed(parse) }
+}
+
+const fn ignored(name: &'static str) -> Entry {
+    Entry { name, of: name, kind: Kind::Ignored { argument: false } }
+}
+
+const fn ignored_with(name: &'static str) -> Entry {
+    Entry { name, of: name, kind: Kind::Ignored { argument: true } }
+}
+
+const fn refused(name: &'static str, why: &'static str) -> Entry {
+    Entry { name, of: name, kind: Kind::Refused { argument: false, why } }
+}
+
+const fn refused_with(name: &'static str, why: &'static str) -> Entry {
+    Entry { name, of: name, kind: Kind::Refused { argument: true, why } }
+}
+
+const fn special(name: &'static str, kind: Kind) -> Entry {
+    Entry { name, of: name, kind }
+}
+
+const SERIAL: &str = "there are no serial lines; put the whole way to the other end into pty";
+const FILTER: &str = "packets are not filtered here; use the firewall of the system on the device";
+const MPPE: &str = "there is no MPPE; SSH encrypts";
+const MULTILINK: &str = "there is no Multilink";
+const EAP: &str = "there is no EAP";
+const SRP: &str = "there is no SRP";
+const DEMAND: &str = "there is no dialling on demand; use persist";
+const PLUGIN: &str = "plug-ins are part of pppd's own program";
+const LIMIT: &str = "traffic is not limited here";
+const ARP: &str =
+    "no proxy ARP entry is made; route the peer's address instead, or use `ip neigh add proxy` in ip-up";
+const OLD: &str = "addresses are negotiated one by one only (RFC 1332)";
+const NAMES: &str = "names and numbers of callers are the SSH login's";
+
+/// Every option, in the order in which `dump` prints them.
+#[rustfmt::skip]
+pub(super) static ENTRIES: &[Entry] = &[
+    flag("debug", "debug", |o| o.debug += 1),
+    flag("-d", "debug", |o| o.debug += 1),
+    ignored_with("kdebug"),
+    flag("nodetach", "nodetach", |o| o.detach = Detach::No),
+    flag("-detach", "nodetach", |o| o.detach = Detach::No),
+    flag("updetach", "nodetach", |o| o.detach = Detach::WhenUp),
+    refused("up_sdnotify", "say Type=forking with updetach in the unit"),
+    ignored("master_detach"),
+    int("holdoff", |o, n| { o.profile.holdoff = seconds(n); o.profile.max_holdoff = seconds(n) }),
+    int("idle", |o, n| o.limits.idle = seconds(n).unless_zero()),
+    bounded("maxconnect", 0, i32::MAX, |o, n| o.limits.connect = seconds(n).unless_zero()),
+    ignored_with("domain"),
+    special("file", Kind::File),
+    special("call", Kind::Call),
+    flag("persist", "persist", |o| o.profile.persist = true),
+    flag("nopersist", "persist", |o| o.profile.persist = false),
+    refused("demand", DEMAND),
+    special("--version", Kind::Version),
+    special("--help", Kind::Help),
+    special("-h", Kind::Help),
+    text("logfile", |o, path| o.log = LogTo::File(path.into())),
+    Entry { name: "logfd", of: "logfile", kind: Kind::Int { least: i32::MIN, most: i32::MAX, set: |o, n| o.log = if n < 0 { LogTo::None } else { LogTo::Fd(n) } } },
+    flag("nolog", "logfile", |o| o.log = LogTo::None),
+    flag("nologfd", "logfile", |o| o.log = LogTo::None),
+    parsed("linkname", |o, name| { o.linkname = Some(file_name("linkname", name)?); Ok(()) }),
+    int("maxfail", |o, n| o.profile.maxfail = count(n)),
+    ignored("ktune"),
+    ignored("noktune"),
+    ignored_with("connect-delay"),
+    bounded("unit", 0, i32::MAX, |o, n| o.profile.tun = format!("ppp{n}")),
+    parsed("ifname", |o, name| { o.profile.tun = interface(name)?; Ok(()) }),
+    flag("dump", "dump", |o| o.dump = true),
+    flag("dryrun", "dryrun", |o| o.dryrun = true),
+    ignored_with("child-timeout"),
+    parsed("set", set),
+    parsed("unset", unset),
+    bounded("defaultroute-metric", -1, i32::MAX, |o, n| o.metric = u32::try_from(n).ok()),
+    text("ip-up-script", |o, path| o.ip_up = Some(path.into())),
+    text("ip-down-script", |o, path| o.ip_down = Some(path.into())),
+    refused("multilink", MULTILINK),
+    refused("mp", MULTILINK),
+    ignored("nomultilink"),
+    ignored("nomp"),
+    refused_with("bundle", MULTILINK),
+    refused_with("plugin", PLUGIN),
+    refused_with("pass-filter", FILTER),
+    refused_with("active-filter", FILTER),
+    refused_with("maxoctets", LIMIT),
+    refused_with("mo", LIMIT),
+    refused_with("mo-direction", LIMIT),
+    refused_with("mo-timeout", LIMIT),
+    flag("auth", "auth", |o| o.auth = Some(true)),
+    flag("noauth", "auth", |o| o.auth = Some(false)),
+    flag("require-pap", "require-pap", |o| o.auth = Some(true)),
+    flag("+pap", "require-pap", |o| o.auth = Some(true)),
+    flag("require-chap", "require-chap", |o| o.auth = Some(true)),
+    flag("+chap", "require-chap", |o| o.auth = Some(true)),
+    flag("require-mschap", "require-mschap", |o| o.auth = Some(true)),
+    flag("+mschap", "require-mschap", |o| o.auth = Some(true)),
+    flag("require-mschap-v2", "require-mschap-v2", |o| o.auth = Some(true)),
+    flag("+mschap-v2", "require-mschap-v2", |o| o.auth = Some(true)),
+    ignored("refuse-pap"),
+    ignored("-pap"),
+    ignored("refuse-chap"),
+    ignored("-chap"),
+    ignored("refuse-mschap"),
+    ignored("-mschap"),
+    ignored("refuse-mschap-v2"),
+    ignored("-mschap-v2"),
+    ignored("refuse-eap"),
+    refused("require-eap", EAP),
+    text("name", |o, name| o.name = Some(name.to_owned())),
+    refused_with("+ua", "say user and password, or use pap-secrets"),
+    text("user", |o, name| o.user = Some(name.to_owned())),
+    special("password", Kind::Secret(|o, word| o.password = Some(word.to_owned()))),
+    ignored("usehostname"),
+    text("remotename", |o, name| o.remote_name = Some(name.to_owned())),
+    refused("login", "the system's passwords are SSH's business"),
+    refused("enable-session", "sessions are SSH's business"),
+    ignored("papcrypt"),
+    ignored_with("privgroup"),
+    ignored_with("allow-ip"),
+    refused_with("remotenumber", NAMES),
+    refused_with("allow-number", NAMES),
+    refused_with("ca", EAP),
+    refused_with("capath", EAP),
+    refused_with("cert", EAP),
+    refused_with("key", EAP),
+    refused_with("crl-dir", EAP),
+    refused_with("crl", EAP),
+    refused_with("max-tls-version", EAP),
+    refused("need-peer-eap", EAP),
+    refused("-all", "say noaccomp nopcomp nomagic default-asyncmap default-mru"),
+    flag("noaccomp", "noaccomp", |o| o.profile.accomp = false),
+    flag("-ac", "noaccomp", |o| o.profile.accomp = false),
+    Entry { name: "asyncmap", of: "asyncmap", kind: Kind::Hex(|o, map| o.profile.asyncmap = ControlMap(o.profile.asyncmap.0 | map)) },
+    Entry { name: "-as", of: "asyncmap", kind: Kind::Hex(|o, map| o.profile.asyncmap = ControlMap(o.profile.asyncmap.0 | map)) },
+    flag("default-asyncmap", "asyncmap", |o| o.profile.asyncmap = ControlMap(u32::MAX)),
+    flag("-am", "asyncmap", |o| o.profile.asyncmap = ControlMap(u32::MAX)),
+    flag("nomagic", "nomagic", |o| o.profile.magic = false),
+    flag("-mn", "nomagic", |o| o.profile.magic = false),
+    bounded("mru", 128, 16384, |o, n| o.profile.mru = size(n)),
+    flag("default-mru", "mru", |o| o.profile.mru = PacketSize::DEFAULT),
+    flag("-mru", "mru", |o| o.profile.mru = PacketSize::DEFAULT),
+    bounded("mtu", 128, 16384, |o, n| o.profile.mtu = size(n)),
+    flag("nopcomp", "nopcomp", |o| o.profile.pcomp = false),
+    flag("-pc", "nopcomp", |o| o.profile.pcomp = false),
+    flag("passive", "passive", |o| o.passive = true),
+    flag("-p", "passive", |o| o.passive = true),
+    flag("silent", "silent", |o| o.silent = true),
+    int("lcp-echo-failure", |o, n| o.echo_failure = count(n)),
+    int("lcp-echo-interval", |o, n| o.echo_interval = count(n)),
+    ignored("lcp-echo-adaptive"),
+    int("lcp-restart", |o, n| o.profile.lcp_restart = seconds(n.max(1))),
+    int("lcp-max-terminate", |o, n| o.profile.lcp_max_terminate = count(n)),
+    int("lcp-max-configure", |o, n| o.profile.lcp_max_configure = count(n)),
+    int("lcp-max-failure", |o, n| o.profile.lcp_max_failure = count(n)),
+    ignored("receive-all"),
+    refused_with("mrru", MULTILINK),
+    refused("mpshortseq", MULTILINK),
+    ignored("nompshortseq"),
+    refused_with("endpoint", MULTILINK),
+    ignored("noendpoint"),
+    flag("noip", "noip", |o| o.profile.ipv4 = false),
+    flag("-ip", "noip", |o| o.profile.ipv4 = false),
+    flag("novj", "novj", |o| o.profile.vj = false),
+    flag("-vj", "novj", |o| o.profile.vj = false),
+    flag("novjccomp", "novjccomp", |o| o.profile.vj_cid = false),
+    flag("-vjccomp", "novjccomp", |o| o.profile.vj_cid = false),
+    parsed("vj-max-slots", slots),
+    flag("ipcp-accept-local", "ipcp-accept-local", |o| o.accept_local = true),
+    flag("ipcp-accept-remote", "ipcp-accept-remote", |o| o.accept_remote = true),
+    text("ipparam", |o, text| o.profile.ipparam = Some(text.to_owned())),
+    flag("noipdefault", "noipdefault", |o| o.no_ip_default = true),
+    parsed("ms-dns", |o, word| name_server("ms-dns", &mut o.profile.dns_offer, word)),
+    parsed("ms-wins", |o, word| name_server("ms-wins", &mut o.profile.nbns_offer, word)),
+    ignored_with("ipcp-restart"),
+    ignored_with("ipcp-max-terminate"),
+    ignored_with("ipcp-max-configure"),
+    ignored_with("ipcp-max-failure"),
+    flag("defaultroute", "defaultroute", |o| o.default_route = true),
+    flag("nodefaultroute", "nodefaultroute", |o| o.no_default_route = true),
+    flag("-defaultroute", "nodefaultroute", |o| o.no_default_route = true),
+    flag("replacedefaultroute", "replacedefaultroute", |o| o.replace_default_route = true),
+    flag("noreplacedefaultroute", "replacedefaultroute", |o| o.replace_default_route = false),
+    refused("proxyarp", ARP),
+    ignored("noproxyarp"),
+    ignored("-proxyarp"),
+    flag("usepeerdns", "usepeerdns", |o| o.profile.dns_ask = true),
+    ignored_with("netmask"),
+    refused("ipcp-no-addresses", OLD),
+    refused("ipcp-no-address", OLD),
+    refused("noremoteip", "a point-to-point device has two addresses"),
+    refused("nosendip", OLD),
+    special("IP addresses", Kind::Addresses),
+    parsed("ipv6", identifiers),
+    flag("+ipv6", "+ipv6", |o| o.profile.ipv6 = true),
+    flag("noipv6", "+ipv6", |o| o.profile.ipv6 = false),
+    flag("-ipv6", "+ipv6", |o| o.profile.ipv6 = false),
+    ignored("ipv6cp-accept-local"),
+    ignored("ipv6cp-accept-remote"),
+    flag("defaultroute6", "defaultroute6", |o| o.default_route6 = true),
+    flag("nodefaultroute6", "defaultroute6", |o| o.default_route6 = false),
+    flag("-defaultroute6", "defaultroute6", |o| o.default_route6 = false),
+    refused("ipv6cp-use-ipaddr", "say the identifiers with ipv6"),
+    ignored("ipv6cp-use-persistent"),
+    ignored_with("ipv6cp-restart"),
+    ignored_with("ipv6cp-max-terminate"),
+    ignored_with("ipv6cp-max-configure"),
+    ignored_with("ipv6cp-max-failure"),
+    ignored("noccp"),
+    ignored("-ccp"),
+    ignored_with("bsdcomp"),
+    ignored("nobsdcomp"),
+    ignored("-bsdcomp"),
+    ignored_with("deflate"),
+    ignored("nodeflate"),
+    ignored("-deflate"),
+    ignored("nodeflatedraft"),
+    ignored("predictor1"),
+    ignored("nopredictor1"),
+    ignored("-predictor1"),
+    refused("require-mppe", MPPE),
+    refused("+mppe", MPPE),
+    ignored("nomppe"),
+    ignored("-mppe"),
+    refused("require-mppe-40", MPPE),
+    refused("+mppe-40", MPPE),
+    ignored("nomppe-40"),
+    ignored("-mppe-40"),
+    refused("require-mppe-128", MPPE),
+    refused("+mppe-128", MPPE),
+    ignored("nomppe-128"),
+    ignored("-mppe-128"),
+    refused("mppe-stateful", MPPE),
+    ignored("nomppe-stateful"),
+    ignored("noipx"),
+    ignored("-ipx"),
+    refused("ipx", "there is no IPX"),
+    refused("+ipx", "there is no IPX"),
+    ignored("noecp"),
+    ignored("-ecp"),
+    ignored("hide-password"),
+    ignored("show-password"),
+    ignored_with("pap-restart"),
+    ignored_with("pap-max-authreq"),
+    ignored_with("pap-timeout"),
+    ignored_with("chap-restart"),
+    ignored_with("chap-max-challenge"),
+    ignored_with("chap-interval"),
+    ignored_with("chap-timeout"),
+    ignored("chapms-strip-domain"),
+    ignored_with("eap-restart"),
+    ignored_with("eap-max-sreq"),
+    ignored_with("eap-timeout"),
+    ignored_with("eap-max-rreq"),
+    ignored_with("eap-interval"),
+    refused_with("srp-interval", SRP),
+    refused_with("srp-pn-secret", SRP),
+    refused("srp-use-pseudonym", SRP),
+    special("device name", Kind::Device),
+    special("tty speed", Kind::Speed),
+    ignored("lock"),
+    ignored("nolock"),
+    refused_with("init", SERIAL),
+    refused_with("connect", SERIAL),
+    refused_with("disconnect", SERIAL),
+    refused_with("welcome", SERIAL),
+    text("pty", |o, line| o.pty = Some(line.to_owned())),
+    flag("notty", "notty", |o| o.notty = true),
+    refused_with("socket", "say pty with a program that opens the socket, such as nc"),
+    text("record", |o, path| o.profile.record = Some(path.into())),
+    ignored("crtscts"),
+    ignored("cdtrcts"),
+    ignored("nocrtscts"),
+    ignored("-crtscts"),
+    ignored("nocdtrcts"),
+    flag("xonxoff", "xonxoff", |o| o.profile.asyncmap = ControlMap(o.profile.asyncmap.0 | 0x000a_0000)),
+    ignored_with("stop-bits"),
+    ignored("modem"),
+    ignored("local"),
+    refused("sync", SERIAL),
+    ignored_with("datarate"),
+    parsed("escape", escape),
+];
+
+/// Where an option stands in the table.
+pub(super) struct Found {
+    pub(super) index: usize,
+}
+
+impl Found {
+    /// Whether a word follows it.
+    pub(super) fn takes_argument(&self) -> bool {
+        match ENTRIES[self.index].kind {
+            Kind::Int { .. }
+            | Kind::Hex(_)
+            | Kind::Text(_)
+            | Kind::Secret(_)
+            | Kind::Parsed(_)
+            | Kind::File
+            | Kind::Call => true,
+            Kind::Ignored { argument } | Kind::Refused { argument, .. } => argument,
+            Kind::Flag(_) | Kind::Addresses | Kind::Speed | Kind::Device | Kind::Help | Kind::Version => {
+                false
+            }
+        }
+    }
+}
+
+/// The option that `word` is: by name, or by its look.
+pub(super) fn find(word: &str) -> Option<Found> {
+    let by_look = |entry: &Entry| match entry.kind {
+        Kind::Addresses => word.contains(':'),
+        Kind::Device => word.starts_with("/dev/"),
+        Kind::Speed => !word.is_empty() && word.bytes().all(|octet| octet.is_ascii_digit()),
+        _ => entry.name == word,
+    };
+    let named = |entry: &Entry| !matches!(entry.kind, Kind::Addresses | Kind::Device | Kind::Speed);
+    let index = ENTRIES
+        .iter()
+        .position(|entry| named(entry) && entry.name == word)
+        .or_else(|| ENTRIES.iter().position(|entry| !named(entry) && by_look(entry)))?;
+    Some(Found { index })
+}
+
+/// Where the value of the option at `index` is kept: several words may give one value.
+pub(super) fn group(index: usize) -> usize {
+    let of = ENTRIES[index].of;
+    ENTRIES.iter().position(|entry| entry.name == of).unwrap_or(index)
+}
+
+/// C's strtoul, with what follows the digits left alone as pppd does.
+pub(super) fn integer(option: &str, text: &str, radix: u32) -> Result<u32, String> {
+    let digits = text.trim_start();
+    let (negative, digits) = match digits.strip_prefix('-') {
+        Some(digits) => (true, digits),
+        None => (false, digits.strip_prefix('+').unwrap_or(digits)),
+    };
+    let hexadecimal = digits.strip_prefix("0x").or_else(|| digits.strip_prefix("0X"));
+    let hexadecimal = hexadecimal.filter(|rest| rest.starts_with(|char: char| char.is_ascii_hexdigit()));
+    let (radix, digits) = match (radix, hexadecimal) {
+        (0 | 16, Some(rest)) => (16, rest),
+        (0, None) if digits.starts_with('0') => (8, digits),
+        (0, None) => (10, digits),
+        (radix, _) => (radix, digits),
+    };
+    let end = digits.find(|char: char| !char.is_digit(radix)).unwrap_or(digits.len());
+    if end == 0 {
+        return Err(format!("invalid numeric parameter '{text}' for {option} option"));
+    }
+    let value = u64::from_str_radix(&digits[..end], radix).unwrap_or(u64::MAX);
+    let value = if negative { value.wrapping_neg() } else { value };
+    // As C does when it stores an unsigned long in 32 bits.
+    Ok(u32::try_from(value & u64::from(u32::MAX)).unwrap_or(u32::MAX))
+}
+
+/// pppd's words for a number that is out of bounds.
+pub(super) fn within(option: &str, value: i32, least: i32, most: i32) -> Result<(), String> {
+    match (value < least || value > most, least, most) {
+        (false, _, _) => Ok(()),
+        (true, least, i32::MAX) => Err(format!("{option} value must be >= {least}")),
+        (true, least, most) => Err(format!("{option} value must be between {least} and {most}")),
+    }
+}
+
+fn seconds(number: i32) -> Seconds {
+    Seconds::whole(count(number).into())
+}
+
+fn count(number: i32) -> u32 {
+    u32::try_from(number).unwrap_or(0)
+}
+
+fn size(octets: i32) -> PacketSize {
+    PacketSize::try_from(i64::from(octets)).unwrap_or(PacketSize::DEFAULT)
+}
+
+fn file_name(option: &str, name: &str) -> Result<String, String> {
+    if name.is_empty() || name.contains('/') || name.contains('\0') || name.starts_with('.') {
+        return Err(format!("{option} '{name}' cannot be part of a file's name"));
+    }
+    Ok(name.to_owned())
+}
+
+fn interface(name: &str) -> Result<String, String> {
+    // IFNAMSIZ, less the final zero.
+    let fits = (1..=15).contains(&name.len());
+    let plain =
+        !name.contains(|char: char| char == '/' || char == '%' || char.is_whitespace() || char.is_control());
+    if fits && plain && name != "." && name != ".." {
+        return Ok(name.to_owned());
+    }
+    Err(format!("ifname '{name}' cannot be the name of an interface"))
+}
+
+fn set(options: &mut Options, word: &str) -> Result<(), String> {
+    let (name, value) = word.split_once('=').ok_or_else(|| format!("missing = in name=value: {word}"))?;
+    if name.is_empty() {
+        return Err(format!("missing variable name: {word}"));
+    }
+    options.environment.retain(|(old, _)| old != name);
+    options.environment.push((name.to_owned(), value.to_owned()));
+    Ok(())
+}
+
+fn unset(options: &mut Options, name: &str) -> Result<(), String> {
+    if name.contains('=') {
+        return Err(format!("unexpected = in name: {name}"));
+    }
+    if name.is_empty() {
+        return Err("missing variable name for unset".to_owned());
+    }
+    options.environment.retain(|(old, _)| old != name);
+    Ok(())
+}
+
+fn slots(options: &mut Options, word: &str) -> Result<(), String> {
+    let value = integer("vj-max-slots", word, 0)?;
+    let slots = u8::try_from(value).ok().filter(|slots| (2..=16).contains(slots));
+    options.profile.vj_max_slots = slots.ok_or("vj-max-slots value must be between 2 and 16")?;
+    Ok(())
+}
+
+/// The last two count, and one alone counts twice: so the link has it anyway.
+fn name_server(option: &str, servers: &mut Vec<Ipv4Addr>, word: &str) -> Result<(), String> {
+    let address =
+        resolve(word).ok_or_else(|| format!("invalid address parameter '{word}' for {option} option"))?;
+    servers.push(address);
+    if servers.len() > 2 {
+        servers.remove(0);
+    }
+    Ok(())
+}
+
+fn resolve(word: &str) -> Option<Ipv4Addr> {
+    if let Ok(address) = word.parse() {
+        return Some(address);
+    }
+    if word.is_empty() {
+        return None;
+    }
+    (word, 0).to_socket_addrs().ok()?.find_map(|address| match address.ip() {
+        std::net::IpAddr::V4(address) => Some(address),
+        std::net::IpAddr::V6(_) => None,
+    })
+}
+
+/// `LOCAL:REMOTE`; a side that is empty or 0.0.0.0 says nothing.
+pub(super) fn addresses(options: &mut Options, word: &str) -> Result<(), String> {
+    let Some((local, remote)) = word.split_once(':') else { return Ok(()) };
+    let both = &mut options.profile.addresses;
+    for (side, text, value) in [("local", local, &mut both.local), ("remote", remote, &mut both.remote)] {
+        if text.is_empty() {
+            continue;
+        }
+        let address = resolve(text).ok_or_else(|| format!("unknown host: {text}"))?;
+        if !is_usable(address) {
+            return Err(format!("bad {side} IP address {address}"));
+        }
+        if !address.is_unspecified() {
+            *value = Some(address);
+        }
+    }
+    Ok(())
+}
+
+/// `LOCAL,REMOTE`, in the form of the lower half of an address.
+fn identifiers(options: &mut Options, word: &str) -> Result<(), String> {
+    // A side may be missing, and so may the comma.
+    let both = if word.contains(',') { word.to_owned() } else { format!("{word},") };
+    options.profile.ipv6_ids =
+        both.parse().map_err(|_| format!("Illegal interface identifier (local or remote): {word}"))?;
+    options.profile.ipv6 = true;
+    Ok(())
+}
+
+fn escape(options: &mut Options, word: &str) -> Result<(), String> {
+    for text in word.split([',', ' ']).filter(|text| !text.is_empty()) {
+        let octet = u32::from_str_radix(text.trim_start_matches("0x"), 16)
+            .map_err(|_| format!("escape parameter contains invalid hex number '{text}'"))?;
+        let cannot = || format!("can't escape character 0x{octet:x}");
+        // What stands for 0x5e behind the escape is the flag itself.
+        let octet = Some(octet).filter(|octet| *octet != 0x5e).ok_or_else(cannot)?;
+        let escape: Escapes = format!("{octet:x}").parse().map_err(|_| cannot())?;
+        for octet in escape.0 {
+            if !options.profile.escape.0.contains(&octet) {
+                options.profile.escape.0.push(octet);
+            }
+        }
+    }
+    Ok(())
+}
