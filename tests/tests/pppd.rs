@@ -94,7 +94,7 @@ fn a_word_that_is_no_option_ends_it_with_pppds_words() {
 #[test]
 fn a_peer_that_should_prove_who_it_is_and_cannot_is_not_let_in() {
     let world = world();
-    let end = finish("pppd", pppd(&world.venus, "nodetach auth pty", &[SERVE]));
+    let end = finish("pppd", pppd(&world.venus, "nodetach auth pty", &["exit 1"]));
     end.with_code(1).saying("The remote system is required to authenticate itself");
     assert!(!end.said.contains("Using interface"), "{}", end.said);
 }

@@ -16,7 +16,7 @@ use std::path::Path;
 pub use files::{Ask, OptionError, Places, Reader};
 pub use host::{has_default_route, has_default_route6};
 pub use log::Log;
-pub use options::{LogTo, Options, is_usable};
+pub use options::{LogTo, Options, Password, is_usable};
 pub use words::{MAX_WORD, Words};
 
 /// The version that is imitated, as `--version` says it.

@@ -25,6 +25,16 @@ pub enum LogTo {
     None,
 }
 
+/// A password, which no message shows.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Password(pub String);
+
+impl std::fmt::Debug for Password {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("??????")
+    }
+}
+
 /// Everything that the option words said.
 #[derive(Debug, Clone, PartialEq)]
 #[expect(clippy::struct_excessive_bools, reason = "they are pppd's")]
@@ -80,7 +90,7 @@ pub struct Options {
     /// `remotename`.
     pub remote_name: Option<String>,
     /// `password`.
-    pub password: Option<String>,
+    pub password: Option<Password>,
     /// `defaultroute`.
     pub default_route: bool,
     /// `nodefaultroute`: the option above is disabled.

@@ -2,7 +2,7 @@
 
 use std::net::{Ipv4Addr, ToSocketAddrs};
 
-use super::options::{LogTo, Options, is_usable};
+use super::options::{LogTo, Options, Password, is_usable};
 use crate::config::{ControlMap, Escapes, PacketSize, Seconds};
 use crate::foreign::Detach;
 
@@ -179,7 +179,7 @@ pub(super) static ENTRIES: &[Entry] = &[
     text("name", |o, name| o.name = Some(name.to_owned())),
     refused_with("+ua", "say user and password, or use pap-secrets"),
     text("user", |o, name| o.user = Some(name.to_owned())),
-    special("password", Kind::Secret(|o, word| o.password = Some(word.to_owned()))),
+    special("password", Kind::Secret(|o, word| o.password = Some(Password(word.to_owned())))),
     ignored("usehostname"),
     text("remotename", |o, name| o.remote_name = Some(name.to_owned())),
     refused("login", "the system's passwords are SSH's business"),

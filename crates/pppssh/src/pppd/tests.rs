@@ -126,7 +126,8 @@ fn each_option_that_people_use_with_ssh_does_what_it_says() {
     is("user me", &|o| o.user.as_deref() == Some("me"));
     is("name me", &|o| o.name.as_deref() == Some("me"));
     is("remotename you", &|o| o.remote_name.as_deref() == Some("you"));
-    is("password secret", &|o| o.password.as_deref() == Some("secret"));
+    is("password secret", &|o| o.password == Some(Password("secret".to_owned())));
+    assert!(!format!("{:?}", options("password secret")).contains("secret"));
     for required in ["require-pap", "require-chap", "require-mschap", "require-mschap-v2"] {
         is(required, &|o| o.auth == Some(true));
     }
