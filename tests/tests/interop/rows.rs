@@ -52,6 +52,9 @@ const OUR_LOG: &str = "/tmp/pppssh.log";
 /// As ours and pppd's packets show it, by default.
 const VJ: &str = "compress VJ 0f 01";
 
+/// What ours says of a peer whose MRU is too small for IPv6.
+const NO_IPV6: &str = "no IPv6 on this link";
+
 const PAIR: Pair =
     Pair { pppd: "", ours: "", ipv4: true, ipv6: true, end: 5, by_itself: false, says: &[], we_say: &[] };
 
@@ -75,6 +78,7 @@ fn pairs() -> Vec<(&'static str, Pair)> {
     vec![
         ("default options", PAIR),
         ("asyncmap 0", Pair { says: &["<asyncmap 0x0>"], ..pppd("asyncmap 0") }),
+        ("asyncmap a0000", Pair { says: &["<asyncmap 0xa0000>"], ..pppd("asyncmap a0000") }),
         ("asyncmap ffffffff", pppd("asyncmap ffffffff")),
         ("default-asyncmap", pppd("default-asyncmap")),
         ("asyncmap ffffffff asked by us", ours("", "--asyncmap ffffffff")),
@@ -82,8 +86,8 @@ fn pairs() -> Vec<(&'static str, Pair)> {
         ("escape ff,11 on our side", ours("", "--escape ff,11")),
         ("noaccomp nopcomp", pppd("noaccomp nopcomp")),
         ("neither compression on our side", ours("", "-o accomp=false -o pcomp=false")),
-        ("mru 512", Pair { ipv6: false, says: &["<mru 512>"], ..pppd("mru 512 noipv6") }),
-        ("mru 296", Pair { ipv6: false, says: &["<mru 296>"], ..pppd("mru 296 noipv6") }),
+        ("mru 512", Pair { ipv6: false, says: &["<mru 512>"], we_say: &[NO_IPV6], ..pppd("mru 512") }),
+        ("mru 296", Pair { ipv6: false, says: &["<mru 296>"], we_say: &[NO_IPV6], ..pppd("mru 296") }),
         ("mru 1300 and mtu 1280", pppd("mru 1300 mtu 1280")),
         ("a small mru on our side", Pair { ipv6: false, ..ours("noipv6", "--no-ipv6 --mru 296 --mtu 296") }),
         ("nomagic", pppd("nomagic")),
@@ -135,9 +139,9 @@ impl Pair {
     fn run(self) -> [String; 4] {
         let hosts = Hosts::new();
         let Pair { pppd, ours, ipv4, ipv6, end, by_itself, says, we_say } = self;
-        // In a session of its own: pppd passes on to its process group the signal that ends it.
+        // Not pppd's own child: it passes the signal that ends it on to that, and either end might be the first to close.
         let serve = format!(
-            "exec setsid nsenter --net={} {} -vv serve --ipv6-ids ::2,::1 {OURS} {} {ours} 2>{OUR_LOG}",
+            "exec setsid --fork --wait nsenter --net={} {} -vv serve --ipv6-ids ::2,::1 {OURS} {} {ours} 2>{OUR_LOG}",
             hosts.saturn.netns_path().display(),
             pppssh(),
             if ours.contains("--addresses") { "" } else { "--addresses 192.168.2.1:192.168.1.1" },
@@ -202,7 +206,8 @@ fn pppd_calls(ssh: &str, before: &str) -> [String; 4] {
     let _sshd = hosts.sshd(&format!("{before}{} -vv {serve} {OURS} 2>{OUR_LOG}", pppssh()));
     let mut command = hosts.venus.command("/usr/sbin/pppd");
     command.args(words(PPPD)).args(["::1,::2", "192.168.1.1:192.168.2.1", "pty"]);
-    command.arg(format!("{ssh} -F {} saturn anything", Hosts::ssh_config()));
+    // As in a pair: a signal to pppd is none to ssh.
+    command.arg(format!("exec setsid --fork --wait {ssh} -F {} saturn anything", Hosts::ssh_config()));
     let _ours = ShowLog;
     let mut pppd = Running::start("pppd", command);
     let [ipv4, ipv6] = carry(&hosts, &pppd, true, true);

@@ -19,6 +19,8 @@ pub struct Network {
     hooks: Option<Hooks>,
     facts: HookFacts,
     index: u32,
+    /// What the peer takes, once LCP is Opened.
+    mtu: u16,
     wanted: Wanted,
     /// The SSH server's address, whose route must not lead into the tunnel.
     carrier: Option<IpAddr>,
@@ -34,6 +36,9 @@ struct Wanted {
     forward: bool,
     local_range: Vec<Ipv4Net>,
 }
+
+/// Every link that carries IPv6 carries packets of this size (RFC 8200 §5).
+const IPV6_MIN_MTU: u16 = 1280;
 
 /// Why the link cannot be used although the peer agreed.
 #[derive(Debug, thiserror::Error)]
@@ -64,7 +69,17 @@ impl Network {
             forward: profile.forward,
             local_range: profile.local_range.clone(),
         };
-        Ok(Self { net, hooks: Some(hooks), facts, index, wanted, carrier: None, ipv4: None, ipv6: None })
+        Ok(Self {
+            net,
+            hooks: Some(hooks),
+            facts,
+            index,
+            mtu: 0,
+            wanted,
+            carrier: None,
+            ipv4: None,
+            ipv6: None,
+        })
     }
 
     /// The carrier goes to this address: packets to it keep the way that they take now.
@@ -85,6 +100,7 @@ impl Network {
 
     /// LCP is Opened: packets of `mtu` octets may be sent.
     pub async fn link_up(&mut self, mtu: u16) -> Result<(), Error> {
+        self.mtu = mtu;
         if !self.wanted.configure {
             return Ok(());
         }
@@ -120,9 +136,18 @@ impl Network {
         Ok(())
     }
 
-    /// IPV6CP is Opened. A host without IPv6 is told so; the link goes on without it.
+    /// IPV6CP is Opened. A host without IPv6 is told so, and one whose peer takes small packets only; the link goes on
+    /// without it.
     pub async fn ipv6_up(&mut self, local: InterfaceId, remote: InterfaceId) -> Result<bool, NetworkError> {
         if self.wanted.configure {
+            if self.mtu < IPV6_MIN_MTU {
+                // Linux has no IPv6 on such a device, and no address could be set.
+                warn!(
+                    "no IPv6 on this link: the peer takes {} octets, and IPv6 needs {IPV6_MIN_MTU}",
+                    self.mtu
+                );
+                return Ok(false);
+            }
             if let Some((old, _)) = self.ipv6.filter(|ends| *ends != (local, remote)) {
                 if let Err(error) = self.net.remove_address(self.index, old.link_local().into()).await {
                     // Where rights were given up, say. IPv4 is as it was, and goes on.
