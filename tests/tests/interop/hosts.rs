@@ -9,7 +9,7 @@ use pppssh_tests::traffic::{MIB, exchange, ping};
 use pppssh_tests::{Running, finish};
 
 /// What one row moves each way and family.
-const OCTETS: u64 = 4 * MIB;
+pub(crate) const OCTETS: u64 = 4 * MIB;
 
 /// Where keys and configuration of ssh are.
 const SSH: &str = "/tmp/ssh";

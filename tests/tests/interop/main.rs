@@ -7,10 +7,12 @@
 //!
 //! `cargo test -p pppssh-tests --test interop -- WORDS` runs only the rows whose name contains WORDS.
 
+mod anew;
 mod guest;
 mod hosts;
 mod kernel;
 mod rows;
+mod slirp;
 
 fn main() {
     if std::process::id() == 1 {

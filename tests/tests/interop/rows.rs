@@ -7,6 +7,7 @@ use pppssh_tests::{Running, finish};
 use rustix::process::Signal;
 
 use crate::hosts::{Hosts, IPV4, IPV6};
+use crate::{anew, slirp};
 
 /// One line of the table.
 pub(crate) struct Row {
@@ -26,9 +27,9 @@ impl Row {
 }
 
 /// What pppd gets in every row. Debian's options file says `lock`, for which a kernel without a disk has no place.
-const PPPD: &str = "nodetach noauth nolock local debug logfd 2 +ipv6 ipv6 ";
+pub(crate) const PPPD: &str = "nodetach noauth nolock local debug logfd 2 +ipv6 ipv6 ";
 /// What ours gets in every row.
-const OURS: &str = "--no-hooks --runtime-dir /run/pppssh -o connect-timeout=60";
+pub(crate) const OURS: &str = "--no-hooks --runtime-dir /run/pppssh -o connect-timeout=60";
 
 /// pppd on venus, and `pppssh serve` as its pty command on saturn.
 #[derive(Clone, Copy)]
@@ -47,7 +48,7 @@ struct Pair {
 }
 
 /// Where ours logs, so that its words are not taken for pppd's.
-const OUR_LOG: &str = "/tmp/pppssh.log";
+pub(crate) const OUR_LOG: &str = "/tmp/pppssh.log";
 
 /// As ours and pppd's packets show it, by default.
 const VJ: &str = "compress VJ 0f 01";
@@ -68,6 +69,9 @@ pub(crate) fn all() -> Vec<Row> {
             pppd_calls("ssh", "echo Welcome to saturn; echo '~~~ be nice ~~~'; exec ")
         }),
     ];
+    rows.push(Row::new("pppd begins anew on a line that is up", anew::pppd_begins));
+    rows.push(Row::new("pppssh begins anew on a line that is up", anew::pppssh_begins));
+    rows.push(Row::new("pppssh pppd to slirp", slirp::called));
     rows.extend(pairs().into_iter().map(|(name, pair)| Row::new(name, move || pair.run())));
     rows
 }
@@ -105,6 +109,21 @@ fn pairs() -> Vec<(&'static str, Pair)> {
         ("noipdefault: we assign", Pair { says: &["<addr 0.0.0.0>"], ..pppd("noipdefault :") }),
         ("we ask, pppd assigns", ours("", "--addresses :")),
         ("both name both addresses", PAIR),
+        ("each names its own address", ours("192.168.1.1:", "--addresses 192.168.2.1:")),
+        ("each names the other's address", ours(":192.168.2.1", "--addresses :192.168.1.1")),
+        (
+            "both ask for an address, neither has one",
+            Pair {
+                ipv4: false,
+                ipv6: false,
+                // We end first, and take the pty along.
+                end: 16,
+                by_itself: true,
+                says: &["Could not determine local IP address"],
+                we_say: &["Could not determine"],
+                ..ours("noipdefault noipv6 :", "--no-ipv6 --addresses :")
+            },
+        ),
         (
             "usepeerdns: we tell name servers",
             Pair {
@@ -148,7 +167,7 @@ impl Pair {
         );
         let mut command = hosts.venus.command("/usr/sbin/pppd");
         command.args(words(PPPD)).arg("::1,::2").args(words(pppd));
-        if !pppd.split(' ').any(|word| word == ":") {
+        if !pppd.split(' ').any(|word| word.contains(':')) {
             command.arg("192.168.1.1:192.168.2.1");
         }
         command.args(["pty", &serve]);
@@ -170,7 +189,7 @@ impl Pair {
 }
 
 /// Shows what ours said when a row fails.
-struct ShowLog;
+pub(crate) struct ShowLog;
 
 impl Drop for ShowLog {
     fn drop(&mut self) {
@@ -234,15 +253,15 @@ fn session_lives(session: &Running, waited: &pppssh_tests::Finished) -> bool {
     waited.status.success()
 }
 
-fn terminate(program: &mut Running) -> pppssh_tests::Finished {
+pub(crate) fn terminate(program: &mut Running) -> pppssh_tests::Finished {
     program.signal(Signal::TERM);
     program.end()
 }
 
-fn pppssh() -> String {
+pub(crate) fn pppssh() -> String {
     std::env::var("PPPSSH_BIN").expect("the program outside names the binary")
 }
 
-fn words(text: &str) -> impl Iterator<Item = &str> {
+pub(crate) fn words(text: &str) -> impl Iterator<Item = &str> {
     text.split(' ').filter(|word| !word.is_empty())
 }

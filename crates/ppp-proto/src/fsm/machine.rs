@@ -299,7 +299,14 @@ impl<P: ControlProtocol> ControlMachine<P> {
                     self.restarts_left = 0;
                     self.deadline = Some(now + self.settings.timers.restart);
                 }
-                Action::scr => self.send_configure_request(now, event == Event::ToPlus, out),
+                Action::scr => match self.protocol.pause().filter(|_| event == Event::Rcn) {
+                    Some(pause) => {
+                        // The timer sends it, with what is wanted by then.
+                        self.request_id = 0;
+                        self.deadline = Some(now + pause);
+                    }
+                    None => self.send_configure_request(now, event == Event::ToPlus, out),
+                },
                 Action::sca => Self::send_answer(Code::ConfigureAck, occasion, out),
                 Action::scn => Self::send_answer(Code::ConfigureNak, occasion, out),
                 Action::str => self.send_terminate_request(now, out),

@@ -11,6 +11,8 @@ pub struct IpcpConfig {
     pub local: LocalAddress,
     /// The peer's address.
     pub remote: RemoteAddress,
+    /// The peer's address if neither end names one. Without it, such a link fails.
+    pub remote_fallback: Option<Ipv4Addr>,
     /// Ask the peer for DNS servers (RFC 1877 §1.1, §1.3).
     pub ask_dns: bool,
     /// Ask the peer for NetBIOS name servers (RFC 1877 §1.2, §1.4).

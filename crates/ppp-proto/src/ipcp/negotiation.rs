@@ -2,6 +2,8 @@
 
 use std::net::Ipv4Addr;
 
+use tracing::warn;
+
 use super::{
     IP_ADDRESS, IP_COMPRESSION_PROTOCOL, IpcpConfig, IpcpOption, Ipv4Params, LocalAddress, RemoteAddress,
     options::Place,
@@ -85,6 +87,13 @@ impl Ipcp {
                     .find(|&address| range.contains(address) && is_usable(address) && address != self.local)
             }),
         }
+    }
+
+    /// An address for a peer that has none and needs none: a modem's end, say.
+    fn fallback(&self) -> Option<Ipv4Addr> {
+        let fallback = self.config.remote_fallback.filter(|fallback| *fallback != self.local)?;
+        warn!(target: "ppp", "Could not determine remote IP address: defaulting to {fallback}");
+        Some(fallback)
     }
 
     fn is_allowed(&self, remote: Ipv4Addr) -> bool {
@@ -302,7 +311,7 @@ impl ControlProtocol for Ipcp {
 
     fn settle(&mut self) -> Result<(), Failure> {
         if self.remote.is_none() {
-            self.remote = self.assignable();
+            self.remote = self.assignable().or_else(|| self.fallback());
         }
         let Some(remote) = self.remote else {
             return Err(String::from(

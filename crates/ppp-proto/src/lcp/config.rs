@@ -1,5 +1,7 @@
 //! What to ask of the peer, and what to allow it.
 
+use std::time::Duration;
+
 use crate::frame::{Accm, ExtraEscapes, Fcs};
 
 /// What every implementation takes unless something else is negotiated (RFC 1661 §6.1).
@@ -31,6 +33,9 @@ pub struct LcpConfig {
     pub passive: bool,
     /// Send nothing before the peer's first Configure-Request.
     pub silent: bool,
+    /// How long to wait for the peer's first frame before sending any: a terminal on the way, still to be made raw, would
+    /// echo ours (pppd's `connect-delay`). Zero: not at all.
+    pub start_delay: Duration,
     /// Sent to the peer in an Identification packet (RFC 1570 §1.1) once LCP is Opened.
     pub identification: Option<String>,
 }
@@ -49,6 +54,7 @@ impl Default for LcpConfig {
             fcs: Fcs::Fcs16,
             passive: false,
             silent: false,
+            start_delay: Duration::ZERO,
             identification: None,
         }
     }

@@ -1,5 +1,7 @@
 //! What LCP asks, and what it thinks of the peer's wishes.
 
+use std::time::Duration;
+
 use super::{
     LcpConfig, LcpOption, MRU_DEFAULT, MRU_MIN, auth_name,
     options::{ACCM, FCS_ALTERNATIVES, MAGIC_NUMBER, MRU},
@@ -11,6 +13,10 @@ use crate::{
     packet::{Options, ParseOptionError, RawOption},
     rng::Rng,
 };
+
+/// Between a sign of a loop and the next Configure-Request, doubled with each further one up to the second.
+const LOOP_PAUSE: Duration = Duration::from_millis(100);
+const LOOP_PAUSE_MAX: Duration = Duration::from_millis(800);
 
 /// What one direction of a link is agreed to be like; `default` is the RFC's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -272,6 +278,12 @@ impl ControlProtocol for Lcp {
             }
         }
         Ok(())
+    }
+
+    /// A terminal that echoes until a slow program makes it raw looks like a loop: it gets time.
+    fn pause(&self) -> Option<Duration> {
+        let doublings = self.loops.checked_sub(1)?;
+        Some(LOOP_PAUSE_MAX.min(LOOP_PAUSE * 2_u32.saturating_pow(doublings.min(16))))
     }
 
     fn settle(&mut self) -> Result<(), Failure> {

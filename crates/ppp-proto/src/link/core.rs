@@ -44,6 +44,8 @@ pub(super) struct Core {
     pub(super) phase: Phase,
     pub(super) phase_since: Instant,
     pub(super) lower_up: bool,
+    /// LCP hears of the carrier then, or with the peer's first frame.
+    start_at: Option<Instant>,
     /// Whether the link shall be up: between `open` and `close`.
     wanted: bool,
     /// Why the link is closing, or closed.
@@ -90,6 +92,7 @@ impl Core {
             phase: Phase::Dead,
             phase_since: now,
             lower_up: false,
+            start_at: None,
             wanted: false,
             closing: None,
             closed_reported: true,
@@ -109,6 +112,7 @@ impl Core {
     }
 
     pub(super) fn close(&mut self, now: Instant, reason: CloseReason, message: &str) {
+        self.start(now);
         self.closing.get_or_insert(reason);
         let layer = self.lcp.close(now, message, &mut self.outbox);
         self.lcp_did(now, layer);
@@ -133,8 +137,18 @@ impl Core {
         if self.wanted && self.lcp.state() == State::Initial {
             self.lcp.open(now, &mut self.outbox);
         }
-        let layer = self.lcp.up(now, &mut self.outbox);
-        self.lcp_did(now, layer);
+        self.start_at = now.checked_add(self.config.lcp.start_delay);
+        if self.config.lcp.start_delay.is_zero() {
+            self.start(now);
+        }
+    }
+
+    /// Tells LCP of the carrier, if it does not know yet.
+    pub(super) fn start(&mut self, now: Instant) {
+        if self.start_at.take().is_some() {
+            let layer = self.lcp.up(now, &mut self.outbox);
+            self.lcp_did(now, layer);
+        }
     }
 
     pub(super) fn lower_down(&mut self, now: Instant) {
@@ -142,6 +156,7 @@ impl Core {
             return;
         }
         self.lower_up = false;
+        self.start(now);
         let layer = self.lcp.down(now, &mut self.outbox);
         self.lcp_did(now, layer);
         self.outbox.clear();
@@ -152,6 +167,7 @@ impl Core {
 
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
         [
+            self.start_at,
             self.lcp.deadline(),
             self.ipcp.as_ref().and_then(ControlMachine::deadline),
             self.ipv6cp.as_ref().and_then(ControlMachine::deadline),
@@ -163,6 +179,9 @@ impl Core {
     }
 
     pub(super) fn handle_timeout(&mut self, now: Instant) {
+        if self.start_at.is_some_and(|at| at <= now) {
+            self.start(now);
+        }
         let layer = self.lcp.handle_timeout(now, &mut self.outbox);
         self.lcp_did(now, layer);
         if let Some(ipcp) = &mut self.ipcp {

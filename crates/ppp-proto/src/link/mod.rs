@@ -164,6 +164,7 @@ impl Link {
             self.follow_framing();
             let frame = self.decoder.find(chunk)?;
             self.note_damage();
+            self.core.start(now);
             if let Some(keepalive) = &mut self.core.keepalive {
                 keepalive.heard(now);
             }

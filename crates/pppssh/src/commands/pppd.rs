@@ -136,7 +136,7 @@ async fn run_link(context: &Context, options: &Options, detached: Detached) -> R
     let role = if options.notty { Role::Serve } else { Role::Connect };
     let name = options.session_name();
     let profile = &options.profile;
-    let adjust = |link: &mut _| options.adjust(link, own);
+    let adjust = |link: &mut _, interface: &str| options.adjust(link, own, interface);
     let hooks = |config: &mut _| hooks(options, config);
     let mut session = setup::open_fully(context, role, &name, profile, signals, adjust, hooks).await?;
     session.set_limits(options.limits);

@@ -239,7 +239,7 @@ async fn open(
             config.prepare = None;
         }
     };
-    let adjust = |link: &mut _| plan.adjust(link);
+    let adjust = |link: &mut _, _: &str| plan.adjust(link);
     let mut session =
         setup::open_fully(context, role, name, &plan.profile, signals, adjust, set_hooks).await?;
     session.set_limits(Limits { idle: plan.idle, least: plan.least, connect: None });

@@ -75,6 +75,8 @@ pub struct Options {
     pub echo_interval: u32,
     /// `lcp-echo-failure`; 0 for never.
     pub echo_failure: u32,
+    /// How long to wait for the first frame from the `pty` command.
+    pub connect_delay: Duration,
     /// `ipcp-accept-local`.
     pub accept_local: bool,
     /// `ipcp-accept-remote`.
@@ -139,6 +141,7 @@ impl Default for Options {
             silent: false,
             echo_interval: 0,
             echo_failure: 0,
+            connect_delay: Duration::from_secs(1),
             accept_local: false,
             accept_remote: false,
             no_ip_default: false,
@@ -209,9 +212,12 @@ impl Options {
     }
 
     /// What a profile cannot say about the link. `own` is this host's own address, for a link that gets none.
-    pub fn adjust(&self, link: &mut LinkConfig, own: Option<Ipv4Addr>) {
+    pub fn adjust(&self, link: &mut LinkConfig, own: Option<Ipv4Addr>, interface: &str) {
         link.lcp.passive = self.passive;
         link.lcp.silent = self.silent;
+        if self.pty.is_some() {
+            link.lcp.start_delay = self.connect_delay;
+        }
         link.echo = (self.echo_interval > 0).then(|| EchoConfig {
             interval: Duration::from_secs(self.echo_interval.into()),
             failure: self.echo_failure,
@@ -228,6 +234,7 @@ impl Options {
                 Some(remote) => RemoteAddress::Fixed(remote),
                 None => RemoteAddress::Any,
             };
+            ipv4.remote_fallback = Some(fallback(interface));
         }
     }
 
@@ -250,6 +257,12 @@ impl Options {
             self.linkname.clone().filter(|name| name.parse::<crate::config::ProfileName>().is_ok());
         linkname.unwrap_or_else(|| format!("pppd-{}", std::process::id()))
     }
+}
+
+/// What pppd calls a peer that nobody named: 10.64.64.64 for ppp0, and so on.
+fn fallback(interface: &str) -> Ipv4Addr {
+    let unit = interface.trim_start_matches(|char: char| !char.is_ascii_digit()).parse().unwrap_or(0_u32);
+    Ipv4Addr::from_bits(Ipv4Addr::new(10, 64, 64, 64).to_bits().wrapping_add(unit))
 }
 
 /// Whether a link may have this address: pppd's `bad_ip_adrs`, without which a mistake would take the loop-back away.

@@ -1,6 +1,7 @@
 //! Every option of pppd 2.4.9, once: its name, its argument, what it does here. `docs/pppd.md` has the same in words.
 
 use std::net::{Ipv4Addr, ToSocketAddrs};
+use std::time::Duration;
 
 use super::options::{LogTo, Options, Password, is_usable};
 use crate::config::{ControlMap, Escapes, PacketSize, Seconds};
@@ -133,7 +134,7 @@ pub(super) static ENTRIES: &[Entry] = &[
     int("maxfail", |o, n| o.profile.maxfail = count(n)),
     ignored("ktune"),
     ignored("noktune"),
-    ignored_with("connect-delay"),
+    int("connect-delay", |o, n| o.connect_delay = Duration::from_millis(count(n).into())),
     bounded("unit", 0, i32::MAX, |o, n| o.profile.tun = format!("ppp{n}")),
     parsed("ifname", |o, name| { o.profile.tun = interface(name)?; Ok(()) }),
     flag("dump", "dump", |o| o.dump = true),

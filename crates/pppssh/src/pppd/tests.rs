@@ -28,7 +28,7 @@ fn error(line: &str) -> String {
 
 fn link(options: &Options) -> LinkConfig {
     let mut link = link_config(&options.profile, "ppp", 1);
-    options.adjust(&mut link, None);
+    options.adjust(&mut link, None, "ppp7");
     link
 }
 
@@ -41,6 +41,7 @@ fn the_defaults_are_pppds() {
     let ipv4 = link.ipv4.unwrap();
     assert!(ipv4.vj.is_some());
     assert_eq!((ipv4.local, ipv4.remote), (LocalAddress::Ask, RemoteAddress::Any));
+    assert_eq!(ipv4.remote_fallback, Some([10, 64, 64, 71].into()), "of ppp7");
     assert_eq!((link.lcp.mru, link.lcp.accm.0), (1500, 0));
     assert_eq!(options.profile.hooks, Path::new("/etc/ppp"));
 }
@@ -54,6 +55,8 @@ fn each_option_that_people_use_with_ssh_does_what_it_says() {
     };
     is("pty 'ssh saturn'", &|o| o.pty.as_deref() == Some("ssh saturn"));
     is("notty", &|o| o.notty);
+    is("connect-delay 5000", &|o| o.connect_delay == Duration::from_secs(5));
+    is("pty cat", &|o| link(o).lcp.start_delay == Duration::from_secs(1));
     is("nodetach", &|o| o.detach == Detach::No);
     is("updetach", &|o| o.detach == Detach::WhenUp);
     is("noauth", &|o| o.auth == Some(false));

@@ -61,6 +61,7 @@ fn ipcp(profile: &Profile) -> IpcpConfig {
             None if profile.remote_range.is_empty() => RemoteAddress::Any,
             None => RemoteAddress::Ranges(profile.remote_range.iter().map(ipv4_range).collect()),
         },
+        remote_fallback: None,
         ask_dns: profile.dns_ask,
         ask_nbns: false,
         offer_dns: profile.dns_offer.clone(),
