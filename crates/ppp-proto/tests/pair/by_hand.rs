@@ -80,7 +80,9 @@ impl ByHand {
         let end = self.now + time;
         loop {
             let said = self.packets();
-            said.iter().for_each(|(number, octets)| self.say_raw(*number, octets));
+            for (number, octets) in &said {
+                self.say_raw(*number, octets);
+            }
             match self.link.poll_timeout().filter(|due| *due <= end) {
                 _ if !said.is_empty() => {}
                 Some(due) => self.pass(due - self.now),
