@@ -165,7 +165,7 @@ impl Link {
             let frame = self.decoder.find(chunk)?;
             self.note_damage();
             if let Some(keepalive) = &mut self.core.keepalive {
-                keepalive.heard(now);
+                keepalive.heard(now, frame.protocol);
             }
             if let Some(tap) = &mut self.core.tap {
                 tap.packet(Direction::Received, frame.protocol, self.decoder.payload(&frame));
