@@ -157,6 +157,8 @@ profile! {
         lcp_echo_interval: Seconds = Seconds::whole(15), Harmless, "15";
         /// Echo requests without an answer after which the peer counts as dead.
         lcp_echo_failure: u32 = 4, Harmless, "4";
+        /// Whether to send echo requests only after an interval in which no packet came in.
+        lcp_echo_adaptive: bool = false, Harmless, "true";
         /// Seconds until a request without an answer is sent again.
         lcp_restart: Seconds = Seconds::whole(3), Harmless, "3";
         /// How often a Configure-Request is sent before giving up.

@@ -4,7 +4,7 @@ use std::net::{Ipv4Addr, ToSocketAddrs};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use ppp_proto::link::{EchoConfig, LinkConfig};
+use ppp_proto::link::{EchoConfig, LinkConfig, Timers};
 use ppp_proto::{LocalAddress, RemoteAddress};
 
 use crate::config::{Profile, Route, Seconds};
@@ -75,10 +75,18 @@ pub struct Options {
     pub echo_interval: u32,
     /// `lcp-echo-failure`; 0 for never.
     pub echo_failure: u32,
+    /// `ipcp-restart`, `ipcp-max-…`.
+    pub ipcp_timers: Timers,
+    /// `ipv6cp-restart`, `ipv6cp-max-…`.
+    pub ipv6cp_timers: Timers,
     /// `ipcp-accept-local`.
     pub accept_local: bool,
     /// `ipcp-accept-remote`.
     pub accept_remote: bool,
+    /// `ipv6cp-accept-local`.
+    pub accept_local6: bool,
+    /// `ipv6cp-accept-remote`.
+    pub accept_remote6: bool,
     /// `noipdefault`.
     pub no_ip_default: bool,
     /// `auth`, a `require-…`, or `noauth`.
@@ -139,8 +147,12 @@ impl Default for Options {
             silent: false,
             echo_interval: 0,
             echo_failure: 0,
+            ipcp_timers: Timers::default(),
+            ipv6cp_timers: Timers::default(),
             accept_local: false,
             accept_remote: false,
+            accept_local6: false,
+            accept_remote6: false,
             no_ip_default: false,
             auth: None,
             name: None,
@@ -215,7 +227,14 @@ impl Options {
         link.echo = (self.echo_interval > 0).then(|| EchoConfig {
             interval: Duration::from_secs(self.echo_interval.into()),
             failure: self.echo_failure,
+            adaptive: self.profile.lcp_echo_adaptive,
         });
+        link.ipcp_timers = Some(self.ipcp_timers);
+        link.ipv6cp_timers = Some(self.ipv6cp_timers);
+        if let Some(ipv6) = &mut link.ipv6 {
+            ipv6.accept_local = self.accept_local6;
+            ipv6.accept_remote = self.accept_remote6;
+        }
         if let Some(ipv4) = &mut link.ipv4 {
             ipv4.local = match (self.profile.addresses.local, own) {
                 (Some(local), _) if self.accept_local => LocalAddress::Prefer(local),

@@ -1,6 +1,7 @@
 //! Every option of pppd 2.4.9, once: its name, its argument, what it does here. `docs/pppd.md` has the same in words.
 
 use std::net::{Ipv4Addr, ToSocketAddrs};
+use std::time::Duration;
 
 use super::options::{LogTo, Options, Password, is_usable};
 use crate::config::{ControlMap, Escapes, PacketSize, Seconds};
@@ -217,7 +218,7 @@ pub(super) static ENTRIES: &[Entry] = &[
     flag("silent", "silent", |o| o.silent = true),
     int("lcp-echo-failure", |o, n| o.echo_failure = count(n)),
     int("lcp-echo-interval", |o, n| o.echo_interval = count(n)),
-    ignored("lcp-echo-adaptive"),
+    flag("lcp-echo-adaptive", "lcp-echo-adaptive", |o| o.profile.lcp_echo_adaptive = true),
     int("lcp-restart", |o, n| o.profile.lcp_restart = seconds(n.max(1))),
     int("lcp-max-terminate", |o, n| o.profile.lcp_max_terminate = count(n)),
     int("lcp-max-configure", |o, n| o.profile.lcp_max_configure = count(n)),
@@ -241,10 +242,10 @@ pub(super) static ENTRIES: &[Entry] = &[
     flag("noipdefault", "noipdefault", |o| o.no_ip_default = true),
     parsed("ms-dns", |o, word| name_server("ms-dns", &mut o.profile.dns_offer, word)),
     parsed("ms-wins", |o, word| name_server("ms-wins", &mut o.profile.nbns_offer, word)),
-    ignored_with("ipcp-restart"),
-    ignored_with("ipcp-max-terminate"),
-    ignored_with("ipcp-max-configure"),
-    ignored_with("ipcp-max-failure"),
+    int("ipcp-restart", |o, n| o.ipcp_timers.restart = period(n)),
+    int("ipcp-max-terminate", |o, n| o.ipcp_timers.max_terminate = count(n)),
+    int("ipcp-max-configure", |o, n| o.ipcp_timers.max_configure = count(n)),
+    int("ipcp-max-failure", |o, n| o.ipcp_timers.max_failure = count(n)),
     flag("defaultroute", "defaultroute", |o| o.default_route = true),
     flag("nodefaultroute", "nodefaultroute", |o| o.no_default_route = true),
     flag("-defaultroute", "nodefaultroute", |o| o.no_default_route = true),
@@ -264,17 +265,17 @@ pub(super) static ENTRIES: &[Entry] = &[
     flag("+ipv6", "+ipv6", |o| o.profile.ipv6 = true),
     flag("noipv6", "+ipv6", |o| o.profile.ipv6 = false),
     flag("-ipv6", "+ipv6", |o| o.profile.ipv6 = false),
-    ignored("ipv6cp-accept-local"),
-    ignored("ipv6cp-accept-remote"),
+    flag("ipv6cp-accept-local", "ipv6cp-accept-local", |o| o.accept_local6 = true),
+    flag("ipv6cp-accept-remote", "ipv6cp-accept-remote", |o| o.accept_remote6 = true),
     flag("defaultroute6", "defaultroute6", |o| o.default_route6 = true),
     flag("nodefaultroute6", "defaultroute6", |o| o.default_route6 = false),
     flag("-defaultroute6", "defaultroute6", |o| o.default_route6 = false),
     refused("ipv6cp-use-ipaddr", "say the identifiers with ipv6"),
     ignored("ipv6cp-use-persistent"),
-    ignored_with("ipv6cp-restart"),
-    ignored_with("ipv6cp-max-terminate"),
-    ignored_with("ipv6cp-max-configure"),
-    ignored_with("ipv6cp-max-failure"),
+    int("ipv6cp-restart", |o, n| o.ipv6cp_timers.restart = period(n)),
+    int("ipv6cp-max-terminate", |o, n| o.ipv6cp_timers.max_terminate = count(n)),
+    int("ipv6cp-max-configure", |o, n| o.ipv6cp_timers.max_configure = count(n)),
+    int("ipv6cp-max-failure", |o, n| o.ipv6cp_timers.max_failure = count(n)),
     ignored("noccp"),
     ignored("-ccp"),
     ignored_with("bsdcomp"),
@@ -433,6 +434,11 @@ pub(super) fn within(option: &str, value: i32, least: i32, most: i32) -> Result<
 
 fn seconds(number: i32) -> Seconds {
     Seconds::whole(count(number).into())
+}
+
+/// Of a restart timer, which never stands still.
+fn period(number: i32) -> Duration {
+    Duration::from_secs(count(number).max(1).into())
 }
 
 fn count(number: i32) -> u32 {

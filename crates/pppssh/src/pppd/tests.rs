@@ -66,14 +66,23 @@ fn each_option_that_people_use_with_ssh_does_what_it_says() {
     is("maxconnect 60", &|o| o.limits.connect == Some(Duration::from_secs(60)));
     is("lcp-echo-interval 30", &|o| link(o).echo.is_some_and(|echo| echo.interval.as_secs() == 30));
     is("lcp-echo-interval 30 lcp-echo-failure 4", &|o| link(o).echo.is_some_and(|echo| echo.failure == 4));
-    is("lcp-echo-adaptive", &|o| o.ignored == ["lcp-echo-adaptive"]);
+    is("lcp-echo-interval 30 lcp-echo-adaptive", &|o| link(o).echo.is_some_and(|echo| echo.adaptive));
     is("lcp-restart 5", &|o| link(o).timers.restart == Duration::from_secs(5));
     is("lcp-max-configure 4", &|o| link(o).timers.max_configure == 4);
     is("lcp-max-terminate 4", &|o| link(o).timers.max_terminate == 4);
     is("lcp-max-failure 4", &|o| link(o).timers.max_failure == 4);
-    for counter in ["ipcp-restart 3", "ipcp-max-configure 1", "ipcp-max-terminate 1", "ipcp-max-failure 1"] {
-        is(counter, &|o| o.ignored.len() == 1);
-    }
+    let ipcp = |o: &Options| link(o).ipcp_timers.unwrap();
+    is("ipcp-restart 7", &|o| ipcp(o).restart == Duration::from_secs(7));
+    is("ipcp-max-configure 7", &|o| ipcp(o).max_configure == 7);
+    is("ipcp-max-terminate 7", &|o| ipcp(o).max_terminate == 7);
+    is("ipcp-max-failure 7", &|o| ipcp(o).max_failure == 7);
+    let ipv6cp = |o: &Options| link(o).ipv6cp_timers.unwrap();
+    is("ipv6cp-restart 7", &|o| ipv6cp(o).restart == Duration::from_secs(7));
+    is("ipv6cp-max-configure 7", &|o| ipv6cp(o).max_configure == 7);
+    is("ipv6cp-max-terminate 7", &|o| ipv6cp(o).max_terminate == 7);
+    is("ipv6cp-max-failure 7", &|o| ipv6cp(o).max_failure == 7);
+    is("+ipv6 ipv6cp-accept-local", &|o| link(o).ipv6.is_some_and(|ipv6| ipv6.accept_local));
+    is("+ipv6 ipv6cp-accept-remote", &|o| link(o).ipv6.is_some_and(|ipv6| ipv6.accept_remote));
     is("ipparam 'to saturn'", &|o| o.profile.ipparam.as_deref() == Some("to saturn"));
     is("mtu 1400", &|o| link(o).lcp.mtu == Some(1400));
     is("mru 1400", &|o| link(o).lcp.mru == 1400);
