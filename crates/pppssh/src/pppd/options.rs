@@ -7,6 +7,7 @@ use std::time::Duration;
 use ppp_proto::link::{EchoConfig, LinkConfig, Timers};
 use ppp_proto::{LocalAddress, RemoteAddress};
 
+use super::host::DefaultRoute;
 use crate::config::{Profile, Route, Seconds};
 use crate::foreign::Detach;
 use crate::session::Limits;
@@ -105,6 +106,12 @@ pub struct Options {
     pub no_default_route: bool,
     /// `defaultroute6`.
     pub default_route6: bool,
+    /// `nodefaultroute6`: the option above is disabled.
+    pub no_default_route6: bool,
+    /// `noproxyarp`: `proxyarp` is disabled.
+    pub no_proxy_arp: bool,
+    /// `up_sdnotify`.
+    pub notify: bool,
     /// `defaultroute-metric`.
     pub metric: Option<u32>,
     /// `replacedefaultroute`.
@@ -162,6 +169,9 @@ impl Default for Options {
             default_route: false,
             no_default_route: false,
             default_route6: false,
+            no_default_route6: false,
+            no_proxy_arp: false,
+            notify: false,
             metric: None,
             replace_default_route: false,
             ignored: Vec::new(),
@@ -180,9 +190,6 @@ impl Options {
             }
             _ => {}
         }
-        if self.default_route && self.no_default_route {
-            return Err("defaultroute option is disabled".to_owned());
-        }
         if !self.profile.ipv4 && !self.profile.ipv6 {
             return Err("noip without +ipv6: nothing would pass".to_owned());
         }
@@ -193,28 +200,30 @@ impl Options {
         Ok(())
     }
 
-    /// The routes that the options ask for, given which families have a default route already. A route that is there is
-    /// left in place, and what to say about it comes with the result.
-    pub fn routes(&self, has_default: bool, has_default6: bool) -> (Vec<Route>, Vec<&'static str>) {
+    /// The routes that the options ask for, given the default routes that are there already. Where one has the same
+    /// metric, or any where no metric is given, none is added, and what to say about it comes with the result.
+    pub fn routes(&self, there: &[DefaultRoute], there6: &[DefaultRoute]) -> (Vec<Route>, Vec<String>) {
         let (mut routes, mut words) = (Vec::new(), Vec::new());
-        let wanted = (self.default_route || self.replace_default_route) && !self.no_default_route;
         let families = [
-            (wanted && self.profile.ipv4, has_default, "0.0.0.0/0"),
-            (self.default_route6 && self.profile.ipv6, has_default6, "::/0"),
+            (self.default_route && self.profile.ipv4, there, "0.0.0.0/0"),
+            (self.default_route6 && self.profile.ipv6, there6, "::/0"),
         ];
         for (wanted, there, to) in families {
-            match (wanted, there && self.metric.is_none()) {
-                (true, false) => routes.push(Route {
+            let in_the_way =
+                there.iter().find(|route| self.metric.is_none_or(|metric| metric == route.metric));
+            match (wanted, in_the_way) {
+                (false, _) => {}
+                (true, None) => routes.push(Route {
                     to: to.parse().expect("a network"),
                     metric: self.metric,
                     table: None,
                 }),
-                (true, true) if self.replace_default_route => words.push(
+                (true, Some(_)) if self.replace_default_route => words.push(
                     "replacedefaultroute: the default route that is there is kept, as it may lead to the other end; \
-                     use defaultroute-metric to add one beside it",
+                     use defaultroute-metric to add one beside it"
+                        .to_owned(),
                 ),
-                (true, true) => words.push("not replacing existing default route"),
-                (false, _) => {}
+                (true, Some(route)) => words.push(route.kept()),
             }
         }
         (routes, words)

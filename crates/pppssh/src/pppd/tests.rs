@@ -22,6 +22,10 @@ fn options(line: &str) -> Options {
     reader(line).unwrap_or_else(|error| panic!("{line}: {error}")).options
 }
 
+fn gateway(metric: u32) -> DefaultRoute {
+    DefaultRoute { interface: "eth0".into(), gateway: [192, 0, 2, 1].into(), metric }
+}
+
 fn error(line: &str) -> String {
     reader(line).expect_err(line).to_string()
 }
@@ -116,11 +120,17 @@ fn each_option_that_people_use_with_ssh_does_what_it_says() {
     });
     is("ms-dns 10.0.0.53", &|o| o.profile.dns_offer == ["10.0.0.53".parse::<std::net::Ipv4Addr>().unwrap()]);
     is("usepeerdns", &|o| link(o).ipv4.unwrap().ask_dns);
-    is("defaultroute", &|o| o.routes(false, false).0.len() == 1);
+    is("defaultroute", &|o| o.routes(&[], &[]).0.len() == 1);
     is("defaultroute defaultroute-metric 50", &|o| {
-        o.routes(true, true).0[..].first().is_some_and(|r| r.metric == Some(50))
+        o.routes(&[gateway(100)], &[]).0[..].first().is_some_and(|r| r.metric == Some(50))
     });
-    is("replacedefaultroute", &|o| o.routes(true, false).1.first().is_some_and(|w| w.contains("is kept")));
+    is("defaultroute replacedefaultroute", &|o| {
+        o.routes(&[gateway(0)], &[]).1.first().is_some_and(|w| w.contains("is kept"))
+    });
+    is("proxyarp", &|o| o.profile.proxy_arp);
+    assert!(!options("proxyarp noproxyarp").profile.proxy_arp);
+    is("up_sdnotify", &|o| o.notify && o.detach == Detach::No);
+    is("updetach up_sdnotify", &|o| o.detach == Detach::No);
     is("linkname office", &|o| o.linkname.as_deref() == Some("office"));
     is("unit 7", &|o| o.profile.tun == "ppp7");
     is("ifname vpn0", &|o| o.profile.tun == "vpn0");
@@ -186,7 +196,9 @@ fn mistakes_are_named_in_pppds_words() {
     assert_eq!(check("pty x notty"), "pty option is incompatible with notty option");
     assert!(check("").contains("no device specified"));
     assert!(check("notty noip").contains("nothing would pass"));
-    assert_eq!(check("notty defaultroute nodefaultroute"), "defaultroute option is disabled");
+    assert_eq!(error("nodefaultroute defaultroute"), "defaultroute option is disabled");
+    assert_eq!(error("nodefaultroute6 defaultroute6"), "defaultroute6 option is disabled");
+    assert_eq!(error("-proxyarp proxyarp"), "proxyarp option is disabled");
 }
 
 #[test]
@@ -266,11 +278,14 @@ escape ff\t\t# (from command line)
 
 #[test]
 fn a_default_route_that_is_there_stays() {
-    let routes = |line: &str, there: bool| options(line).routes(there, there);
-    assert_eq!(routes("defaultroute", true).1, ["not replacing existing default route"]);
-    assert!(routes("defaultroute", true).0.is_empty());
-    assert_eq!(routes("defaultroute defaultroute6 +ipv6", false).0.len(), 2);
-    assert!(routes("defaultroute nodefaultroute", false).0.is_empty());
+    let routes = |line: &str, there: &[DefaultRoute]| options(line).routes(there, &[]);
+    let there = [gateway(100)];
+    let words = "not replacing default route to eth0 [192.0.2.1]";
+    assert_eq!(routes("defaultroute", &there), (vec![], vec![words.to_owned()]));
+    assert_eq!(routes("defaultroute defaultroute-metric 100", &there).1, [words]);
+    assert_eq!(routes("defaultroute defaultroute-metric 0", &there).0[0].metric, Some(0));
+    assert_eq!(routes("defaultroute defaultroute6 +ipv6", &[]).0.len(), 2);
+    assert_eq!(routes("defaultroute nodefaultroute replacedefaultroute", &[]).0, []);
 }
 
 #[test]

@@ -29,15 +29,13 @@ pub fn link_config(profile: &Profile, name: &str, seed: u64) -> LinkConfig {
         },
         ipcp_timers: None,
         ipv6cp_timers: None,
-        echo: profile
-            .lcp_echo_interval
-            .unless_zero()
-            .filter(|_| profile.lcp_echo_failure > 0)
-            .map(|interval| EchoConfig {
+        echo: profile.lcp_echo_interval.unless_zero().filter(|_| profile.lcp_echo_failure > 0).map(
+            |interval| EchoConfig {
                 interval,
                 failure: profile.lcp_echo_failure,
                 adaptive: profile.lcp_echo_adaptive,
-            }),
+            },
+        ),
         seed,
     }
 }

@@ -162,9 +162,8 @@ impl Draft {
             "mrru" if matches!(values, [zero] if zero == "0") => {}
             // A modem's, a multilink bundle's, or a detail of how ppp itself queues and counts.
             "bandwidth" | "ccpretry" | "cd" | "chapretry" | "choked" | "ctsrts" | "deflate" | "enddisc"
-            | "ifqueue" | "papretry" | "parity" | "phone" | "port_id"
-            | "procname" | "proctitle" | "rad_alive" | "rad_port_id" | "recvpipe" | "sendpipe" | "speed"
-            | "stopped" | "urgent" => {}
+            | "ifqueue" | "papretry" | "parity" | "phone" | "port_id" | "procname" | "proctitle"
+            | "rad_alive" | "rad_port_id" | "recvpipe" | "sendpipe" | "speed" | "stopped" | "urgent" => {}
             other => return Err(refused(other).to_owned()),
         }
         Ok(())

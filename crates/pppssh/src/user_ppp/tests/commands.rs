@@ -105,7 +105,10 @@ fn the_link_gets_what_set_says() {
     let counters = |timers: Option<Timers>| {
         timers.map(|timers| (timers.restart.as_secs(), timers.max_configure, timers.max_terminate))
     };
-    assert_eq!((counters(link.ipcp_timers), counters(link.ipv6cp_timers)), (Some((4, 6, 5)), Some((2, 5, 5))));
+    assert_eq!(
+        (counters(link.ipcp_timers), counters(link.ipv6cp_timers)),
+        (Some((4, 6, 5)), Some((2, 5, 5)))
+    );
     assert_eq!(link.lcp.identification.as_deref(), Some("I am venus"));
     assert!(!format!("{plan:?}").contains("secret"), "a key is not for logs");
     assert_eq!(vpn(" set mru 0\n set mtu 0\n").profile.mru.get(), 1500);
