@@ -7,7 +7,7 @@ use tracing::{debug, warn};
 
 use super::{
     CloseReason, ControlProtocolName, Direction, Event, Family, LinkConfig, LinkCounters, Phase,
-    ProtocolStatus, Tap,
+    ProtocolStatus, Tap, Timers,
     keepalive::{Due, Keepalive},
 };
 use crate::{
@@ -73,14 +73,15 @@ impl Core {
         let mut rng = Rng::new(config.seed);
         let timers = config.timers;
         let lcp_settings = Settings { timers, passive: config.lcp.passive, silent: config.lcp.silent };
-        let ncp_settings = Settings { timers, passive: false, silent: false };
+        let ncp_settings =
+            |own: Option<Timers>| Settings { timers: own.unwrap_or(timers), passive: false, silent: false };
         let lcp = Lcp::new(config.lcp.clone(), timers.max_loopback, rng.fork());
         let ipcp = config.ipv4.clone().map(Ipcp::new);
         let ipv6cp = config.ipv6.clone().map(|ipv6| Ipv6cp::new(ipv6, rng.fork()));
         Core {
             lcp: ControlMachine::new(lcp, lcp_settings),
-            ipcp: ipcp.map(|ipcp| ControlMachine::new(ipcp, ncp_settings)),
-            ipv6cp: ipv6cp.map(|ipv6cp| ControlMachine::new(ipv6cp, ncp_settings)),
+            ipcp: ipcp.map(|ipcp| ControlMachine::new(ipcp, ncp_settings(config.ipcp_timers))),
+            ipv6cp: ipv6cp.map(|ipv6cp| ControlMachine::new(ipv6cp, ncp_settings(config.ipv6cp_timers))),
             keepalive: config.echo.filter(|echo| !echo.interval.is_zero()).map(Keepalive::new),
             encoder: FrameEncoder::new(Framing::DEFAULT),
             compressor: None,

@@ -166,7 +166,7 @@ impl Link {
             self.note_damage();
             self.core.start(now);
             if let Some(keepalive) = &mut self.core.keepalive {
-                keepalive.heard(now);
+                keepalive.heard(now, frame.protocol);
             }
             if let Some(tap) = &mut self.core.tap {
                 tap.packet(Direction::Received, frame.protocol, self.decoder.payload(&frame));

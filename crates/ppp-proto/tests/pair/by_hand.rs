@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
 use ppp_proto::{
-    Event, IpcpConfig, LcpConfig, Link, LinkConfig, LocalAddress,
+    Event, IpcpConfig, LcpConfig, Link, LinkConfig, LocalAddress, Timers,
     frame::{Accm, FrameDecoder, FrameEncoder, Framing},
     packet::{ControlPacket, TracePacket},
     protocol::{IPCP, LCP},
@@ -218,6 +218,26 @@ fn after_max_failure_naks_become_rejects_and_after_that_the_link_gives_up() {
     assert_eq!(said.iter().filter(|line| line.contains("ConfNak")).count(), 5);
     assert_eq!(said.iter().filter(|line| line.contains("ConfRej")).count(), 15);
     assert!(said.last().unwrap().contains("TermReq"), "{said:?}");
+}
+
+#[test]
+fn each_network_protocol_may_have_counters_of_its_own() {
+    let own = |max_configure, seconds| {
+        Some(Timers { max_configure, restart: Duration::from_secs(seconds), ..Timers::default() })
+    };
+    let config = LinkConfig { ipcp_timers: own(2, 10), ipv6cp_timers: own(6, 1), ..LinkConfig::default() };
+    let mut hand = ByHand::new(config);
+    hand.open_lcp();
+    let (mut ipcp, mut ipv6cp) = (0, 0);
+    for _ in 0..60 {
+        for line in hand.said() {
+            ipcp += u32::from(line.starts_with("[IPCP ConfReq"));
+            ipv6cp += u32::from(line.starts_with("[IPV6CP ConfReq"));
+        }
+        hand.pass(Duration::from_secs(1));
+    }
+    // The first ones went out when LCP was Opened.
+    assert_eq!((ipcp, ipv6cp), (1, 5));
 }
 
 #[test]

@@ -15,10 +15,10 @@ use super::inherited;
 use super::setup::{self, Context, Failure, OrExit as _};
 use crate::config::{Caller, Trust};
 use crate::exit::ExitCode;
-use crate::foreign::{Detach, Detached, Pidfile, RUN, detach};
+use crate::foreign::{Detach, Detached, Pidfile, RUN, detach, notify_ready};
 use crate::hooks::HookConfig;
 use crate::pppd::{
-    Ask, Log, OptionError, Options, Places, Reader, USAGE, VERSION, has_default_route, has_default_route6,
+    Ask, Log, OptionError, Options, Places, Reader, USAGE, VERSION, default_routes, default_routes6,
 };
 use crate::privilege::{Privileges, clean_environment};
 use crate::session::{End, Limit, PumpError, Request, Signals, Why};
@@ -87,9 +87,9 @@ fn start(words: &[String]) -> Result<ExitCode, Failure> {
     let mut options = reader.options;
     // Whoever talks to us on our own streams would lose them.
     let when = if options.notty { Detach::No } else { options.detach };
-    let (routes, words) = options.routes(has_default_route(), has_default_route6());
+    let (routes, words) = options.routes(&default_routes(), &default_routes6());
     for words in words {
-        warn!(target: "pppd", "{words}");
+        error!(target: "pppd", "{words}");
     }
     options.profile.routes = routes;
     // While there is one thread.
@@ -108,7 +108,7 @@ fn start(words: &[String]) -> Result<ExitCode, Failure> {
 
 /// Nobody is let in who should prove who he is and cannot: pppd's words, and its exit code for them.
 fn authentication(options: &Options) -> Result<(), Failure> {
-    let by_default = options.auth.is_none() && !geteuid().is_root() && has_default_route();
+    let by_default = options.auth.is_none() && !geteuid().is_root() && !default_routes().is_empty();
     if options.auth != Some(true) && !by_default {
         return Ok(());
     }
@@ -144,9 +144,21 @@ async fn run_link(context: &Context, options: &Options, detached: Detached) -> R
     info!(target: "pppd", "Using interface {interface}");
     let _pidfiles = pidfiles(options, &interface);
     let mut detached = detached;
+    let notify = options.notify && !detached.is_awaited();
     session.on_settled(move || {
+        if detached.is_awaited() {
+            debug!(target: "pppd", "updetach is set. Now detaching.");
+        }
         if let Err(error) = detached.up() {
             warn!(%error, "could not leave the terminal");
+        }
+        if notify {
+            debug!(target: "pppd", "up_sdnotify is set. Now notifying systemd: READY=1");
+            match notify_ready() {
+                Ok(true) => {}
+                Ok(false) => debug!(target: "pppd", "up_sdnotify: NOTIFY_SOCKET is not set, nobody waits"),
+                Err(error) => warn!(target: "pppd", "up_sdnotify: cannot tell NOTIFY_SOCKET: {error}"),
+            }
         }
     });
 
@@ -216,6 +228,8 @@ fn hooks(options: &Options, config: &mut HookConfig) {
     if let Some(script) = &options.ip_down {
         config.ip_down.clone_from(script);
     }
+    // Where pppd has it, and its own scripts look.
+    config.resolv_conf = options.profile.dns_ask.then(|| Path::new(ETC_PPP).join("resolv.conf"));
     config.environment.clone_from(&options.environment);
     let more = [("LINKNAME", &options.linkname), ("CALL_FILE", &options.call)];
     let more = more.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value.clone()?)));

@@ -253,6 +253,7 @@ fn in_place(plan: &Plan, linkup: LinkScript, linkdown: LinkScript) -> hooks::InP
         let scripts = scripts.lock().unwrap_or_else(PoisonError::into_inner);
         let (linkup, linkdown) = &*scripts;
         let script = match script {
+            Script::IpPreUp => return Vec::new(),
             Script::IpUp | Script::Ipv6Up => linkup,
             Script::IpDown | Script::Ipv6Down => linkdown,
         };

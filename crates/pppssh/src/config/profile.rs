@@ -130,6 +130,9 @@ profile! {
         routes: Vec<Route> = vec![], Widens, r#"["192.168.2.0/24", { to = "10.0.0.0/8", metric = 50, table = 100 }]"#;
         /// Whether to switch on packet forwarding while the link is up.
         forward: bool = false, OnlyOff, "true";
+        /// Whether to answer ARP for the peer on the device of the network that holds its address, while the link is up.
+        /// The kernel does so only while it forwards: see `forward`.
+        proxy_arp: bool = false, OnlyOff, "true";
     }
 
     "PPP" {
@@ -157,6 +160,8 @@ profile! {
         lcp_echo_interval: Seconds = Seconds::whole(15), Harmless, "15";
         /// Echo requests without an answer after which the peer counts as dead.
         lcp_echo_failure: u32 = 4, Harmless, "4";
+        /// Whether to send echo requests only after an interval in which no packet came in.
+        lcp_echo_adaptive: bool = false, Harmless, "true";
         /// Seconds until a request without an answer is sent again.
         lcp_restart: Seconds = Seconds::whole(3), Harmless, "3";
         /// How often a Configure-Request is sent before giving up.
@@ -179,7 +184,7 @@ profile! {
     }
 
     "Hooks and control" {
-        /// Directory with the programs ip-up, ip-down, ipv6-up and ipv6-down; each may be missing. "" for none.
+        /// Directory with the programs ip-pre-up, ip-up, ip-down, ipv6-up and ipv6-down; each may be missing. "" for none.
         hooks: PathBuf = "/etc/pppssh/hooks".into(), Widens, r#""/etc/pppssh/hooks""#;
         /// Sixth argument of the hooks.
         ipparam: Option<String> = None, Widens, r#""saturn""#;

@@ -60,7 +60,8 @@ pub(super) fn variables(facts: &HookFacts, ends: &Ends, usage: Option<Usage>) ->
             vars.push(("IPLOCAL", local.to_string()));
             vars.push(("IPREMOTE", remote.to_string()));
             vars.extend(["DNS1", "DNS2"].into_iter().zip(dns.iter().map(ToString::to_string)));
-            if facts.usepeerdns {
+            // As in pppd: only where there is something to use.
+            if facts.usepeerdns && !dns.is_empty() {
                 vars.push(("USEPEERDNS", "1".to_owned()));
             }
         }

@@ -1,11 +1,13 @@
-//! The scripts of pppd: `ip-up`, `ip-down`, `ipv6-up`, `ipv6-down`.
+//! The scripts of pppd: `ip-pre-up`, `ip-up`, `ip-down`, `ipv6-up`, `ipv6-down`.
 //!
 //! They get pppd's six arguments, an environment of documented variables and nothing else, and nothing on standard
 //! input. What they print goes to the log. As in pppd they run beside the link, never in its way, and in order: a script
-//! starts when the one before it for the same family has ended. [`Hooks`] is the session's handle.
+//! starts when the one before it for the same family has ended. Only `ip-pre-up` is waited for: no packet passes before
+//! it has ended. [`Hooks`] is the session's handle.
 
 mod environment;
 mod output;
+mod resolv;
 mod runner;
 
 use std::ffi::OsString;
@@ -22,9 +24,14 @@ pub use runner::Hooks;
 /// How long hooks may go on when the session ends, unless configured otherwise.
 pub const SHUTDOWN_PATIENCE: Duration = Duration::from_secs(30);
 
-/// Which of the four scripts.
+/// How long `ip-pre-up` may keep the link waiting.
+pub const PRE_UP_PATIENCE: Duration = Duration::from_secs(30);
+
+/// Which of the scripts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Script {
+    /// The addresses are set, and no packet has passed.
+    IpPreUp,
     /// IPv4 can be sent and received.
     IpUp,
     /// It no longer can.
@@ -39,6 +46,7 @@ impl Script {
     /// Its file name, pppd's.
     pub fn name(self) -> &'static str {
         match self {
+            Script::IpPreUp => "ip-pre-up",
             Script::IpUp => "ip-up",
             Script::IpDown => "ip-down",
             Script::Ipv6Up => "ipv6-up",
@@ -86,6 +94,8 @@ pub type InPlace = Arc<dyn Fn(Script, &HookFacts, &Ends, Option<Usage>) -> Vec<H
 /// Which scripts to run and how.
 #[derive(Clone)]
 pub struct HookConfig {
+    /// Run before IPv4 comes up.
+    pub ip_pre_up: PathBuf,
     /// Run when IPv4 comes up.
     pub ip_up: PathBuf,
     /// Run when IPv4 goes down.
@@ -100,7 +110,9 @@ pub struct HookConfig {
     pub prepare: Option<Prepare>,
     /// Variables besides those of pppd(8), which they do not replace.
     pub environment: Vec<(String, String)>,
-    /// Programs to run instead of the four, which are ignored then: user-ppp's `ppp.linkup` and `ppp.linkdown`. Whoever
+    /// The file that gets the name servers the peer told us: pppd's `/etc/ppp/resolv.conf`.
+    pub resolv_conf: Option<PathBuf>,
+    /// Programs to run instead of the others, which are ignored then: user-ppp's `ppp.linkup` and `ppp.linkdown`. Whoever
     /// names them answers for them: `trusted_only` is not about them.
     pub in_place: Option<InPlace>,
     /// While this is set, a family that gets its addresses is not up yet: they are there for packets to wait on, and
@@ -109,10 +121,11 @@ pub struct HookConfig {
 }
 
 impl HookConfig {
-    /// pppd's four names in `dir`.
+    /// pppd's names in `dir`.
     pub fn in_dir(dir: &Path, trusted_only: bool) -> Self {
         let file = |script: Script| dir.join(script.name());
         HookConfig {
+            ip_pre_up: file(Script::IpPreUp),
             ip_up: file(Script::IpUp),
             ip_down: file(Script::IpDown),
             ipv6_up: file(Script::Ipv6Up),
@@ -120,6 +133,7 @@ impl HookConfig {
             trusted_only,
             prepare: None,
             environment: Vec::new(),
+            resolv_conf: None,
             in_place: None,
             expecting: Arc::default(),
         }
@@ -127,6 +141,7 @@ impl HookConfig {
 
     fn path(&self, script: Script) -> &Path {
         match script {
+            Script::IpPreUp => &self.ip_pre_up,
             Script::IpUp => &self.ip_up,
             Script::IpDown => &self.ip_down,
             Script::Ipv6Up => &self.ipv6_up,
@@ -138,6 +153,7 @@ impl HookConfig {
 impl std::fmt::Debug for HookConfig {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("HookConfig")
+            .field("ip_pre_up", &self.ip_pre_up)
             .field("ip_up", &self.ip_up)
             .field("ip_down", &self.ip_down)
             .field("ipv6_up", &self.ipv6_up)

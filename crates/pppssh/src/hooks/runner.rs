@@ -14,7 +14,7 @@ use crate::config::open_trusted;
 
 use super::environment::{HookFacts, Usage, variables};
 use super::output::Output;
-use super::{Ends, HookCommand, HookConfig, Script, arguments};
+use super::{Ends, HookCommand, HookConfig, Script, arguments, resolv};
 
 /// Scripts of one family that may wait behind a slow one: the ups and downs of a link that flaps meanwhile.
 const WAITING_MAX: usize = 32;
@@ -24,6 +24,7 @@ const WAITING_MAX: usize = 32;
 pub struct Hooks {
     v4: Family,
     v6: Family,
+    config: Arc<HookConfig>,
     kill: watch::Sender<bool>,
     expecting: Arc<AtomicBool>,
 }
@@ -54,7 +55,30 @@ impl Hooks {
             let worker = tokio::spawn(work(config.clone(), jobs, kill.subscribe()));
             Family { queue, worker, up: None }
         };
-        Hooks { v4: family(), v6: family(), kill, expecting: config.expecting.clone() }
+        let (v4, v6, expecting) = (family(), family(), config.expecting.clone());
+        Hooks { v4, v6, config, kill, expecting }
+    }
+
+    /// IPv4 is about to come up: writes the file for the resolver, then runs `ip-pre-up` and waits for it,
+    /// or kills it after `patience`.
+    pub async fn pre_up(&self, facts: &HookFacts, ends: &Ends, patience: Duration) {
+        let config = &self.config;
+        if let (Some(path), Ends::V4 { dns, .. }) = (&config.resolv_conf, ends)
+            && !dns.is_empty()
+            && let Err(error) = resolv::write(path, dns)
+        {
+            tracing::error!("Failed to create {}: {error}", path.display());
+        }
+        if config.in_place.is_some() {
+            return;
+        }
+        let job = Job { script: Script::IpPreUp, facts: facts.clone(), ends: ends.clone(), usage: None };
+        let (kill, mut killed) = watch::channel(false);
+        let mut running = pin!(attend(job.script.name(), || start(config, &job), &mut killed));
+        if tokio::time::timeout(patience, &mut running).await.is_err() {
+            kill.send_replace(true);
+            running.await;
+        }
     }
 
     /// The family of `ends` came up: runs `ip-up` or `ipv6-up`, after `-down` if it was up with other ends.
@@ -99,7 +123,7 @@ impl Hooks {
 
     fn family(&mut self, script: Script) -> &mut Family {
         match script {
-            Script::IpUp | Script::IpDown => &mut self.v4,
+            Script::IpPreUp | Script::IpUp | Script::IpDown => &mut self.v4,
             Script::Ipv6Up | Script::Ipv6Down => &mut self.v6,
         }
     }

@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use super::{Ends, HookConfig, HookFacts, Hooks, SHUTDOWN_PATIENCE, Usage};
+use super::{Ends, HookConfig, HookFacts, Hooks, PRE_UP_PATIENCE, SHUTDOWN_PATIENCE, Usage};
 
 /// A directory of scripts and what they write.
 struct Place(tempfile::TempDir);
@@ -116,6 +116,31 @@ async fn ip_up_and_ip_down_get_pppds_arguments_and_environment_and_nothing_else(
     let mut down = ours(place.read("ip-down.env"));
     down.sort();
     assert_eq!(down, expected);
+}
+
+#[tokio::test]
+async fn ip_pre_up_has_ended_before_anything_goes_on_and_finds_the_name_servers_in_their_file() {
+    let place = Place::new();
+    place.script("ip-pre-up", r#"cat $here/resolv.conf > $here/seen; echo "$@ $DNS1" >> $here/seen"#);
+    let resolv_conf = Some(place.path("resolv.conf"));
+    let hooks = Hooks::new(HookConfig { resolv_conf, ..HookConfig::in_dir(place.0.path(), false) });
+    hooks.pre_up(&facts(), &v4(1), PRE_UP_PATIENCE).await;
+    let seen = "nameserver 10.0.0.53\nppp0 none 0 192.168.1.1 192.168.2.1 two words 10.0.0.53\n";
+    assert_eq!(place.read("seen"), seen);
+
+    let none = Ends::V4 { local: [10, 0, 0, 1].into(), remote: [10, 0, 0, 2].into(), dns: vec![] };
+    place.script("ip-pre-up", r#"echo "${USEPEERDNS-unset}" > $here/seen"#);
+    hooks.pre_up(&facts(), &none, PRE_UP_PATIENCE).await;
+    assert_eq!(place.read("seen"), "unset\n", "there is nothing to use");
+    assert_eq!(place.read("resolv.conf"), "nameserver 10.0.0.53\n", "nor to write");
+}
+
+#[tokio::test]
+async fn an_ip_pre_up_that_does_not_end_does_not_keep_the_link_down_for_ever() {
+    let place = Place::new();
+    place.script("ip-pre-up", "sleep 1000; echo never > $here/end");
+    place.hooks().pre_up(&facts(), &v4(1), Duration::ZERO).await;
+    assert_eq!(place.read("end"), "");
 }
 
 #[tokio::test]

@@ -166,6 +166,10 @@ impl Reader {
                 set(&mut self.options);
                 entry.name.clone_into(&mut text);
             }
+            Kind::Switch(set) => {
+                set(&mut self.options).map_err(bad)?;
+                entry.name.clone_into(&mut text);
+            }
             Kind::Int { least, most, set } => {
                 let value = table::integer(entry.name, argument, 0).map_err(bad)?.cast_signed();
                 table::within(entry.name, value, least, most).map_err(bad)?;

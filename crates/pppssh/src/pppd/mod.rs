@@ -14,7 +14,7 @@ use std::ffi::OsString;
 use std::path::Path;
 
 pub use files::{Ask, OptionError, Places, Reader};
-pub use host::{has_default_route, has_default_route6};
+pub use host::{DefaultRoute, default_routes, default_routes6};
 pub use log::Log;
 pub use options::{LogTo, Options, Password, is_usable};
 pub use words::{MAX_WORD, Words};

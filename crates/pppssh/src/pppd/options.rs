@@ -4,9 +4,10 @@ use std::net::{Ipv4Addr, ToSocketAddrs};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use ppp_proto::link::{EchoConfig, LinkConfig};
+use ppp_proto::link::{EchoConfig, LinkConfig, Timers};
 use ppp_proto::{LocalAddress, RemoteAddress};
 
+use super::host::DefaultRoute;
 use crate::config::{Profile, Route, Seconds};
 use crate::foreign::Detach;
 use crate::session::Limits;
@@ -77,10 +78,18 @@ pub struct Options {
     pub echo_failure: u32,
     /// How long to wait for the first frame from the `pty` command.
     pub connect_delay: Duration,
+    /// `ipcp-restart`, `ipcp-max-…`.
+    pub ipcp_timers: Timers,
+    /// `ipv6cp-restart`, `ipv6cp-max-…`.
+    pub ipv6cp_timers: Timers,
     /// `ipcp-accept-local`.
     pub accept_local: bool,
     /// `ipcp-accept-remote`.
     pub accept_remote: bool,
+    /// `ipv6cp-accept-local`.
+    pub accept_local6: bool,
+    /// `ipv6cp-accept-remote`.
+    pub accept_remote6: bool,
     /// `noipdefault`.
     pub no_ip_default: bool,
     /// `auth`, a `require-…`, or `noauth`.
@@ -99,6 +108,12 @@ pub struct Options {
     pub no_default_route: bool,
     /// `defaultroute6`.
     pub default_route6: bool,
+    /// `nodefaultroute6`: the option above is disabled.
+    pub no_default_route6: bool,
+    /// `noproxyarp`: `proxyarp` is disabled.
+    pub no_proxy_arp: bool,
+    /// `up_sdnotify`.
+    pub notify: bool,
     /// `defaultroute-metric`.
     pub metric: Option<u32>,
     /// `replacedefaultroute`.
@@ -142,8 +157,12 @@ impl Default for Options {
             echo_interval: 0,
             echo_failure: 0,
             connect_delay: Duration::from_secs(1),
+            ipcp_timers: Timers::default(),
+            ipv6cp_timers: Timers::default(),
             accept_local: false,
             accept_remote: false,
+            accept_local6: false,
+            accept_remote6: false,
             no_ip_default: false,
             auth: None,
             name: None,
@@ -153,6 +172,9 @@ impl Default for Options {
             default_route: false,
             no_default_route: false,
             default_route6: false,
+            no_default_route6: false,
+            no_proxy_arp: false,
+            notify: false,
             metric: None,
             replace_default_route: false,
             ignored: Vec::new(),
@@ -171,9 +193,6 @@ impl Options {
             }
             _ => {}
         }
-        if self.default_route && self.no_default_route {
-            return Err("defaultroute option is disabled".to_owned());
-        }
         if !self.profile.ipv4 && !self.profile.ipv6 {
             return Err("noip without +ipv6: nothing would pass".to_owned());
         }
@@ -184,28 +203,30 @@ impl Options {
         Ok(())
     }
 
-    /// The routes that the options ask for, given which families have a default route already. A route that is there is
-    /// left in place, and what to say about it comes with the result.
-    pub fn routes(&self, has_default: bool, has_default6: bool) -> (Vec<Route>, Vec<&'static str>) {
+    /// The routes that the options ask for, given the default routes that are there already. Where one has the same
+    /// metric, or any where no metric is given, none is added, and what to say about it comes with the result.
+    pub fn routes(&self, there: &[DefaultRoute], there6: &[DefaultRoute]) -> (Vec<Route>, Vec<String>) {
         let (mut routes, mut words) = (Vec::new(), Vec::new());
-        let wanted = (self.default_route || self.replace_default_route) && !self.no_default_route;
         let families = [
-            (wanted && self.profile.ipv4, has_default, "0.0.0.0/0"),
-            (self.default_route6 && self.profile.ipv6, has_default6, "::/0"),
+            (self.default_route && self.profile.ipv4, there, "0.0.0.0/0"),
+            (self.default_route6 && self.profile.ipv6, there6, "::/0"),
         ];
         for (wanted, there, to) in families {
-            match (wanted, there && self.metric.is_none()) {
-                (true, false) => routes.push(Route {
+            let in_the_way =
+                there.iter().find(|route| self.metric.is_none_or(|metric| metric == route.metric));
+            match (wanted, in_the_way) {
+                (false, _) => {}
+                (true, None) => routes.push(Route {
                     to: to.parse().expect("a network"),
                     metric: self.metric,
                     table: None,
                 }),
-                (true, true) if self.replace_default_route => words.push(
+                (true, Some(_)) if self.replace_default_route => words.push(
                     "replacedefaultroute: the default route that is there is kept, as it may lead to the other end; \
-                     use defaultroute-metric to add one beside it",
+                     use defaultroute-metric to add one beside it"
+                        .to_owned(),
                 ),
-                (true, true) => words.push("not replacing existing default route"),
-                (false, _) => {}
+                (true, Some(route)) => words.push(route.kept()),
             }
         }
         (routes, words)
@@ -221,7 +242,14 @@ impl Options {
         link.echo = (self.echo_interval > 0).then(|| EchoConfig {
             interval: Duration::from_secs(self.echo_interval.into()),
             failure: self.echo_failure,
+            adaptive: self.profile.lcp_echo_adaptive,
         });
+        link.ipcp_timers = Some(self.ipcp_timers);
+        link.ipv6cp_timers = Some(self.ipv6cp_timers);
+        if let Some(ipv6) = &mut link.ipv6 {
+            ipv6.accept_local = self.accept_local6;
+            ipv6.accept_remote = self.accept_remote6;
+        }
         if let Some(ipv4) = &mut link.ipv4 {
             ipv4.local = match (self.profile.addresses.local, own) {
                 (Some(local), _) if self.accept_local => LocalAddress::Prefer(local),

@@ -11,6 +11,8 @@ use crate::foreign::Detach;
 pub(super) enum Kind {
     /// A mere word.
     Flag(fn(&mut Options)),
+    /// A mere word that may come too late.
+    Switch(fn(&mut Options) -> Result<(), String>),
     /// A number, decimal unless it begins with 0 or 0x.
     Int { least: i32, most: i32, set: fn(&mut Options, i32) },
     /// A number in hexadecimal.
@@ -51,6 +53,10 @@ pub(super) struct Entry {
 
 const fn flag(name: &'static str, of: &'static str, set: fn(&mut Options)) -> Entry {
     Entry { name, of, kind: Kind::Flag(set) }
+}
+
+const fn switch(name: &'static str, set: fn(&mut Options) -> Result<(), String>) -> Entry {
+    Entry { name, of: name, kind: Kind::Switch(set) }
 }
 
 const fn int(name: &'static str, set: fn(&mut Options, i32)) -> Entry {
@@ -98,8 +104,6 @@ const SRP: &str = "there is no SRP";
 const DEMAND: &str = "there is no dialling on demand; use persist";
 const PLUGIN: &str = "plug-ins are part of pppd's own program";
 const LIMIT: &str = "traffic is not limited here";
-const ARP: &str =
-    "no proxy ARP entry is made; route the peer's address instead, or use `ip neigh add proxy` in ip-up";
 const OLD: &str = "addresses are negotiated one by one only (RFC 1332)";
 const NAMES: &str = "names and numbers of callers are the SSH login's";
 
@@ -112,7 +116,7 @@ pub(super) static ENTRIES: &[Entry] = &[
     flag("nodetach", "nodetach", |o| o.detach = Detach::No),
     flag("-detach", "nodetach", |o| o.detach = Detach::No),
     flag("updetach", "nodetach", |o| o.detach = Detach::WhenUp),
-    refused("up_sdnotify", "say Type=forking with updetach in the unit"),
+    flag("up_sdnotify", "nodetach", |o| { o.detach = Detach::No; o.notify = true }),
     ignored("master_detach"),
     int("holdoff", |o, n| { o.profile.holdoff = seconds(n); o.profile.max_holdoff = seconds(n) }),
     int("idle", |o, n| o.limits.idle = seconds(n).unless_zero()),
@@ -218,7 +222,7 @@ pub(super) static ENTRIES: &[Entry] = &[
     flag("silent", "silent", |o| o.silent = true),
     int("lcp-echo-failure", |o, n| o.echo_failure = count(n)),
     int("lcp-echo-interval", |o, n| o.echo_interval = count(n)),
-    ignored("lcp-echo-adaptive"),
+    flag("lcp-echo-adaptive", "lcp-echo-adaptive", |o| o.profile.lcp_echo_adaptive = true),
     int("lcp-restart", |o, n| o.profile.lcp_restart = seconds(n.max(1))),
     int("lcp-max-terminate", |o, n| o.profile.lcp_max_terminate = count(n)),
     int("lcp-max-configure", |o, n| o.profile.lcp_max_configure = count(n)),
@@ -242,18 +246,18 @@ pub(super) static ENTRIES: &[Entry] = &[
     flag("noipdefault", "noipdefault", |o| o.no_ip_default = true),
     parsed("ms-dns", |o, word| name_server("ms-dns", &mut o.profile.dns_offer, word)),
     parsed("ms-wins", |o, word| name_server("ms-wins", &mut o.profile.nbns_offer, word)),
-    ignored_with("ipcp-restart"),
-    ignored_with("ipcp-max-terminate"),
-    ignored_with("ipcp-max-configure"),
-    ignored_with("ipcp-max-failure"),
-    flag("defaultroute", "defaultroute", |o| o.default_route = true),
-    flag("nodefaultroute", "nodefaultroute", |o| o.no_default_route = true),
-    flag("-defaultroute", "nodefaultroute", |o| o.no_default_route = true),
+    int("ipcp-restart", |o, n| o.ipcp_timers.restart = period(n)),
+    int("ipcp-max-terminate", |o, n| o.ipcp_timers.max_terminate = count(n)),
+    int("ipcp-max-configure", |o, n| o.ipcp_timers.max_configure = count(n)),
+    int("ipcp-max-failure", |o, n| o.ipcp_timers.max_failure = count(n)),
+    switch("defaultroute", |o| enable("defaultroute", o.no_default_route, &mut o.default_route)),
+    flag("nodefaultroute", "nodefaultroute", |o| disable(&mut o.no_default_route, &mut o.default_route)),
+    flag("-defaultroute", "nodefaultroute", |o| disable(&mut o.no_default_route, &mut o.default_route)),
     flag("replacedefaultroute", "replacedefaultroute", |o| o.replace_default_route = true),
     flag("noreplacedefaultroute", "replacedefaultroute", |o| o.replace_default_route = false),
-    refused("proxyarp", ARP),
-    ignored("noproxyarp"),
-    ignored("-proxyarp"),
+    switch("proxyarp", |o| enable("proxyarp", o.no_proxy_arp, &mut o.profile.proxy_arp)),
+    flag("noproxyarp", "noproxyarp", |o| disable(&mut o.no_proxy_arp, &mut o.profile.proxy_arp)),
+    flag("-proxyarp", "noproxyarp", |o| disable(&mut o.no_proxy_arp, &mut o.profile.proxy_arp)),
     flag("usepeerdns", "usepeerdns", |o| o.profile.dns_ask = true),
     ignored_with("netmask"),
     refused("ipcp-no-addresses", OLD),
@@ -265,17 +269,17 @@ pub(super) static ENTRIES: &[Entry] = &[
     flag("+ipv6", "+ipv6", |o| o.profile.ipv6 = true),
     flag("noipv6", "+ipv6", |o| o.profile.ipv6 = false),
     flag("-ipv6", "+ipv6", |o| o.profile.ipv6 = false),
-    ignored("ipv6cp-accept-local"),
-    ignored("ipv6cp-accept-remote"),
-    flag("defaultroute6", "defaultroute6", |o| o.default_route6 = true),
-    flag("nodefaultroute6", "defaultroute6", |o| o.default_route6 = false),
-    flag("-defaultroute6", "defaultroute6", |o| o.default_route6 = false),
+    flag("ipv6cp-accept-local", "ipv6cp-accept-local", |o| o.accept_local6 = true),
+    flag("ipv6cp-accept-remote", "ipv6cp-accept-remote", |o| o.accept_remote6 = true),
+    switch("defaultroute6", |o| enable("defaultroute6", o.no_default_route6, &mut o.default_route6)),
+    flag("nodefaultroute6", "nodefaultroute6", |o| disable(&mut o.no_default_route6, &mut o.default_route6)),
+    flag("-defaultroute6", "nodefaultroute6", |o| disable(&mut o.no_default_route6, &mut o.default_route6)),
     refused("ipv6cp-use-ipaddr", "say the identifiers with ipv6"),
     ignored("ipv6cp-use-persistent"),
-    ignored_with("ipv6cp-restart"),
-    ignored_with("ipv6cp-max-terminate"),
-    ignored_with("ipv6cp-max-configure"),
-    ignored_with("ipv6cp-max-failure"),
+    int("ipv6cp-restart", |o, n| o.ipv6cp_timers.restart = period(n)),
+    int("ipv6cp-max-terminate", |o, n| o.ipv6cp_timers.max_terminate = count(n)),
+    int("ipv6cp-max-configure", |o, n| o.ipv6cp_timers.max_configure = count(n)),
+    int("ipv6cp-max-failure", |o, n| o.ipv6cp_timers.max_failure = count(n)),
     ignored("noccp"),
     ignored("-ccp"),
     ignored_with("bsdcomp"),
@@ -369,9 +373,13 @@ impl Found {
             | Kind::File
             | Kind::Call => true,
             Kind::Ignored { argument } | Kind::Refused { argument, .. } => argument,
-            Kind::Flag(_) | Kind::Addresses | Kind::Speed | Kind::Device | Kind::Help | Kind::Version => {
-                false
-            }
+            Kind::Flag(_)
+            | Kind::Switch(_)
+            | Kind::Addresses
+            | Kind::Speed
+            | Kind::Device
+            | Kind::Help
+            | Kind::Version => false,
         }
     }
 }
@@ -432,8 +440,25 @@ pub(super) fn within(option: &str, value: i32, least: i32, most: i32) -> Result<
     }
 }
 
+/// An option that another one may have disabled before.
+fn enable(name: &str, disabled: bool, value: &mut bool) -> Result<(), String> {
+    *value = !disabled;
+    if disabled { Err(format!("{name} option is disabled")) } else { Ok(()) }
+}
+
+/// Disables an option, and takes back that it was said.
+fn disable(disabled: &mut bool, value: &mut bool) {
+    *disabled = true;
+    *value = false;
+}
+
 fn seconds(number: i32) -> Seconds {
     Seconds::whole(count(number).into())
+}
+
+/// Of a restart timer, which never stands still.
+fn period(number: i32) -> Duration {
+    Duration::from_secs(count(number).max(1).into())
 }
 
 fn count(number: i32) -> u32 {

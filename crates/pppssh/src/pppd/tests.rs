@@ -22,6 +22,10 @@ fn options(line: &str) -> Options {
     reader(line).unwrap_or_else(|error| panic!("{line}: {error}")).options
 }
 
+fn gateway(metric: u32) -> DefaultRoute {
+    DefaultRoute { interface: "eth0".into(), gateway: [192, 0, 2, 1].into(), metric }
+}
+
 fn error(line: &str) -> String {
     reader(line).expect_err(line).to_string()
 }
@@ -69,14 +73,23 @@ fn each_option_that_people_use_with_ssh_does_what_it_says() {
     is("maxconnect 60", &|o| o.limits.connect == Some(Duration::from_secs(60)));
     is("lcp-echo-interval 30", &|o| link(o).echo.is_some_and(|echo| echo.interval.as_secs() == 30));
     is("lcp-echo-interval 30 lcp-echo-failure 4", &|o| link(o).echo.is_some_and(|echo| echo.failure == 4));
-    is("lcp-echo-adaptive", &|o| o.ignored == ["lcp-echo-adaptive"]);
+    is("lcp-echo-interval 30 lcp-echo-adaptive", &|o| link(o).echo.is_some_and(|echo| echo.adaptive));
     is("lcp-restart 5", &|o| link(o).timers.restart == Duration::from_secs(5));
     is("lcp-max-configure 4", &|o| link(o).timers.max_configure == 4);
     is("lcp-max-terminate 4", &|o| link(o).timers.max_terminate == 4);
     is("lcp-max-failure 4", &|o| link(o).timers.max_failure == 4);
-    for counter in ["ipcp-restart 3", "ipcp-max-configure 1", "ipcp-max-terminate 1", "ipcp-max-failure 1"] {
-        is(counter, &|o| o.ignored.len() == 1);
-    }
+    let ipcp = |o: &Options| link(o).ipcp_timers.unwrap();
+    is("ipcp-restart 7", &|o| ipcp(o).restart == Duration::from_secs(7));
+    is("ipcp-max-configure 7", &|o| ipcp(o).max_configure == 7);
+    is("ipcp-max-terminate 7", &|o| ipcp(o).max_terminate == 7);
+    is("ipcp-max-failure 7", &|o| ipcp(o).max_failure == 7);
+    let ipv6cp = |o: &Options| link(o).ipv6cp_timers.unwrap();
+    is("ipv6cp-restart 7", &|o| ipv6cp(o).restart == Duration::from_secs(7));
+    is("ipv6cp-max-configure 7", &|o| ipv6cp(o).max_configure == 7);
+    is("ipv6cp-max-terminate 7", &|o| ipv6cp(o).max_terminate == 7);
+    is("ipv6cp-max-failure 7", &|o| ipv6cp(o).max_failure == 7);
+    is("+ipv6 ipv6cp-accept-local", &|o| link(o).ipv6.is_some_and(|ipv6| ipv6.accept_local));
+    is("+ipv6 ipv6cp-accept-remote", &|o| link(o).ipv6.is_some_and(|ipv6| ipv6.accept_remote));
     is("ipparam 'to saturn'", &|o| o.profile.ipparam.as_deref() == Some("to saturn"));
     is("mtu 1400", &|o| link(o).lcp.mtu == Some(1400));
     is("mru 1400", &|o| link(o).lcp.mru == 1400);
@@ -110,11 +123,17 @@ fn each_option_that_people_use_with_ssh_does_what_it_says() {
     });
     is("ms-dns 10.0.0.53", &|o| o.profile.dns_offer == ["10.0.0.53".parse::<std::net::Ipv4Addr>().unwrap()]);
     is("usepeerdns", &|o| link(o).ipv4.unwrap().ask_dns);
-    is("defaultroute", &|o| o.routes(false, false).0.len() == 1);
+    is("defaultroute", &|o| o.routes(&[], &[]).0.len() == 1);
     is("defaultroute defaultroute-metric 50", &|o| {
-        o.routes(true, true).0[..].first().is_some_and(|r| r.metric == Some(50))
+        o.routes(&[gateway(100)], &[]).0[..].first().is_some_and(|r| r.metric == Some(50))
     });
-    is("replacedefaultroute", &|o| o.routes(true, false).1.first().is_some_and(|w| w.contains("is kept")));
+    is("defaultroute replacedefaultroute", &|o| {
+        o.routes(&[gateway(0)], &[]).1.first().is_some_and(|w| w.contains("is kept"))
+    });
+    is("proxyarp", &|o| o.profile.proxy_arp);
+    assert!(!options("proxyarp noproxyarp").profile.proxy_arp);
+    is("up_sdnotify", &|o| o.notify && o.detach == Detach::No);
+    is("updetach up_sdnotify", &|o| o.detach == Detach::No);
     is("linkname office", &|o| o.linkname.as_deref() == Some("office"));
     is("unit 7", &|o| o.profile.tun == "ppp7");
     is("ifname vpn0", &|o| o.profile.tun == "vpn0");
@@ -180,7 +199,9 @@ fn mistakes_are_named_in_pppds_words() {
     assert_eq!(check("pty x notty"), "pty option is incompatible with notty option");
     assert!(check("").contains("no device specified"));
     assert!(check("notty noip").contains("nothing would pass"));
-    assert_eq!(check("notty defaultroute nodefaultroute"), "defaultroute option is disabled");
+    assert_eq!(error("nodefaultroute defaultroute"), "defaultroute option is disabled");
+    assert_eq!(error("nodefaultroute6 defaultroute6"), "defaultroute6 option is disabled");
+    assert_eq!(error("-proxyarp proxyarp"), "proxyarp option is disabled");
 }
 
 #[test]
@@ -260,11 +281,14 @@ escape ff\t\t# (from command line)
 
 #[test]
 fn a_default_route_that_is_there_stays() {
-    let routes = |line: &str, there: bool| options(line).routes(there, there);
-    assert_eq!(routes("defaultroute", true).1, ["not replacing existing default route"]);
-    assert!(routes("defaultroute", true).0.is_empty());
-    assert_eq!(routes("defaultroute defaultroute6 +ipv6", false).0.len(), 2);
-    assert!(routes("defaultroute nodefaultroute", false).0.is_empty());
+    let routes = |line: &str, there: &[DefaultRoute]| options(line).routes(there, &[]);
+    let there = [gateway(100)];
+    let words = "not replacing default route to eth0 [192.0.2.1]";
+    assert_eq!(routes("defaultroute", &there), (vec![], vec![words.to_owned()]));
+    assert_eq!(routes("defaultroute defaultroute-metric 100", &there).1, [words]);
+    assert_eq!(routes("defaultroute defaultroute-metric 0", &there).0[0].metric, Some(0));
+    assert_eq!(routes("defaultroute defaultroute6 +ipv6", &[]).0.len(), 2);
+    assert_eq!(routes("defaultroute nodefaultroute replacedefaultroute", &[]).0, []);
 }
 
 #[test]

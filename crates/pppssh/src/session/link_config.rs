@@ -18,6 +18,7 @@ pub fn link_config(profile: &Profile, name: &str, seed: u64) -> LinkConfig {
         ipv6: profile.ipv6.then(|| Ipv6cpConfig {
             local: profile.ipv6_ids.local.map(interface_id),
             remote: profile.ipv6_ids.remote.map(interface_id),
+            ..Ipv6cpConfig::default()
         }),
         timers: Timers {
             restart: profile.lcp_restart.get(),
@@ -26,11 +27,15 @@ pub fn link_config(profile: &Profile, name: &str, seed: u64) -> LinkConfig {
             max_failure: profile.lcp_max_failure,
             ..Timers::default()
         },
-        echo: profile
-            .lcp_echo_interval
-            .unless_zero()
-            .filter(|_| profile.lcp_echo_failure > 0)
-            .map(|interval| EchoConfig { interval, failure: profile.lcp_echo_failure }),
+        ipcp_timers: None,
+        ipv6cp_timers: None,
+        echo: profile.lcp_echo_interval.unless_zero().filter(|_| profile.lcp_echo_failure > 0).map(
+            |interval| EchoConfig {
+                interval,
+                failure: profile.lcp_echo_failure,
+                adaptive: profile.lcp_echo_adaptive,
+            },
+        ),
         seed,
     }
 }

@@ -323,6 +323,8 @@ impl<D: Device> Session<D> {
                     takeover::end_others(&self.dirs, &name, params.remote).await;
                 }
                 self.network.ipv4_up(&params).await?;
+                let proxy_arp = self.network.proxy_arp();
+                self.status.update(|status| status.proxy_arp = proxy_arp);
                 let servers = ["primary  ", "secondary"].into_iter().zip(params.dns.into_iter().flatten());
                 servers.for_each(|(which, address)| info!(target: "pppd", "{which} DNS address {address}"));
                 self.up.ipv4 = true;

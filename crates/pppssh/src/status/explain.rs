@@ -23,6 +23,9 @@ pub fn explain(status: &SessionStatus, now: u64) -> String {
     if !status.routes.is_empty() {
         said.push(format!("This session routes {} into the link.", status.routes.join(", ")));
     }
+    if let Some(device) = &status.proxy_arp {
+        said.push(format!("On {device} this host answers ARP for {peer}."));
+    }
     for protocol in &status.protocols {
         protocol_sentences(&mut said, protocol, &peer);
     }

@@ -46,6 +46,9 @@ pub struct SessionStatus {
     /// The routes this session made, as `ip route` would print their destinations.
     #[serde(default)]
     pub routes: Vec<String>,
+    /// The device on which this host answers ARP for the peer, if it does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proxy_arp: Option<String>,
     /// What went through since the session began.
     #[serde(default)]
     pub counters: Counters,
@@ -77,6 +80,7 @@ impl SessionStatus {
             ipv4: None,
             ipv6: None,
             routes: Vec::new(),
+            proxy_arp: None,
             counters: Counters::default(),
             protocols: Vec::new(),
             keepalive: Keepalive::default(),

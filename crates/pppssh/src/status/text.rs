@@ -39,6 +39,9 @@ pub fn render(status: &SessionStatus, now: u64) -> String {
     if !status.routes.is_empty() {
         line(&mut out, "routes", &join(&status.routes));
     }
+    if let Some(device) = &status.proxy_arp {
+        line(&mut out, "proxy arp", device);
+    }
     counters(&mut out, status);
     let keepalive = &status.keepalive;
     if let Some(heard) = keepalive.last_heard {

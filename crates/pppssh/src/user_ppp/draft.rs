@@ -3,6 +3,8 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
+use ppp_proto::link::Timers;
+
 use super::linkup::shell;
 use super::{AuthKey, IfAddr, Line, LinkScript, Negotiable, Problem, Redial, Sections, find, routes};
 use crate::config::{Profile, Route};
@@ -70,6 +72,8 @@ pub(super) struct Draft {
     pub(super) reconnect: (Duration, u32),
     pub(super) lqr_period: Duration,
     pub(super) echo_period: Duration,
+    pub(super) ipcp_timers: Timers,
+    pub(super) ipv6cp_timers: Timers,
     pub(super) silent: bool,
     pub(super) facilities: Vec<&'static str>,
     pub(super) identification: Option<String>,
@@ -92,6 +96,8 @@ impl Draft {
             reconnect: (Duration::from_secs(3), 0),
             lqr_period: Duration::from_secs(30),
             echo_period: Duration::ZERO,
+            ipcp_timers: Timers::default(),
+            ipv6cp_timers: Timers::default(),
             silent: false,
             facilities: vec!["phase"],
             identification: None,

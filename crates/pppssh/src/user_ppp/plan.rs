@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use ppp_proto::link::LinkConfig;
+use ppp_proto::link::{LinkConfig, Timers};
 
 use super::draft::Draft;
 use super::linkup::substitute;
@@ -139,6 +139,10 @@ pub struct Plan {
     pub reconnect: (Duration, u32),
     /// Between link quality reports.
     pub lqr_period: Duration,
+    /// `set ipcpretry`.
+    pub ipcp_timers: Timers,
+    /// `set ipv6cpretry`.
+    pub ipv6cp_timers: Timers,
     /// Wait for the peer's first word.
     pub silent: bool,
     /// What to tell the peer that we are.
@@ -191,6 +195,8 @@ impl Plan {
     /// What a profile cannot say about the link.
     pub fn adjust(&self, link: &mut LinkConfig) {
         link.lcp.silent = self.silent;
+        link.ipcp_timers = Some(self.ipcp_timers);
+        link.ipv6cp_timers = Some(self.ipv6cp_timers);
         link.lcp.identification.clone_from(&self.identification);
         if let Some(ipv4) = &mut link.ipv4 {
             ipv4.local = self.ifaddr.local;
@@ -253,6 +259,8 @@ impl Draft {
             redial,
             reconnect,
             lqr_period: self.lqr_period,
+            ipcp_timers: self.ipcp_timers,
+            ipv6cp_timers: self.ipv6cp_timers,
             silent: self.silent,
             identification: self.identification,
             verbosity,

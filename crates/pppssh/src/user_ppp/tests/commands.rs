@@ -1,7 +1,7 @@
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
-use ppp_proto::link::LinkConfig;
+use ppp_proto::link::{LinkConfig, Timers};
 use ppp_proto::{Ipv4Range, LocalAddress, RemoteAddress};
 
 use super::super::linkup::{Ends, substitute};
@@ -86,7 +86,7 @@ fn redial_and_reconnect_say_when_to_call_again() {
 fn the_link_gets_what_set_says() {
     let plan = vpn(
         " set mru 1400\n set mtu maximum 1300\n set accmap 000a0000\n set escape ff 0x11 11\n set vj slots 8\n \
-         set vj slotcomp off\n set lcpretry 5 7 9\n set openmode passive\n set authname venus\n set authkey secret\n \
+         set vj slotcomp off\n set lcpretry 5 7 9\n set ipcpretry 4 6\n set ipv6cpretries 2\n set openmode passive\n set authname venus\n set authkey secret\n \
          set nbns 10.0.0.53\n ident I am venus\n",
     );
     let profile = &plan.profile;
@@ -102,6 +102,13 @@ fn the_link_gets_what_set_says() {
     let mut link = LinkConfig::default();
     plan.adjust(&mut link);
     assert!(link.lcp.silent);
+    let counters = |timers: Option<Timers>| {
+        timers.map(|timers| (timers.restart.as_secs(), timers.max_configure, timers.max_terminate))
+    };
+    assert_eq!(
+        (counters(link.ipcp_timers), counters(link.ipv6cp_timers)),
+        (Some((4, 6, 5)), Some((2, 5, 5)))
+    );
     assert_eq!(link.lcp.identification.as_deref(), Some("I am venus"));
     assert!(!format!("{plan:?}").contains("secret"), "a key is not for logs");
     assert_eq!(vpn(" set mru 0\n set mtu 0\n").profile.mru.get(), 1500);
