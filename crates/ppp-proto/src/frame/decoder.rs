@@ -95,6 +95,8 @@ pub(crate) struct FoundFrame<'i> {
     pub(crate) protocol: u16,
     octets: Delimited<'i>,
     info: Range<usize>,
+    /// Its octets without stuffing, with the FCS and one flag (RFC 1989 §2.3).
+    pub(crate) counted_len: usize,
 }
 
 /// Why a frame is dropped.
@@ -154,14 +156,15 @@ impl FrameDecoder {
     pub(crate) fn find<'i>(&mut self, input: &mut &'i [u8]) -> Option<FoundFrame<'i>> {
         loop {
             let octets = self.delimit(input)?;
-            let checked = match octets {
-                Delimited::Whole(octets) => check(octets, self.fcs, self.max_info),
-                Delimited::Collected => check(&self.collected, self.fcs, self.max_info),
+            let frame = match octets {
+                Delimited::Whole(octets) => octets,
+                Delimited::Collected => &self.collected,
             };
-            match checked {
+            let counted_len = frame.len() + 1;
+            match check(frame, self.fcs, self.max_info) {
                 Ok((protocol, info)) => {
                     self.stats.frames += 1;
-                    return Some(FoundFrame { protocol, octets, info });
+                    return Some(FoundFrame { protocol, octets, info, counted_len });
                 }
                 Err(fault) => self.count(fault),
             }

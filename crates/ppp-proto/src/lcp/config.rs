@@ -1,6 +1,9 @@
 //! What to ask of the peer, and what to allow it.
 
-use crate::frame::{Accm, ExtraEscapes, Fcs};
+use crate::{
+    LqmConfig,
+    frame::{Accm, ExtraEscapes, Fcs},
+};
 
 /// What every implementation takes unless something else is negotiated (RFC 1661 §6.1).
 pub const MRU_DEFAULT: u16 = 1500;
@@ -33,6 +36,8 @@ pub struct LcpConfig {
     pub silent: bool,
     /// Sent to the peer in an Identification packet (RFC 1570 §1.1) once LCP is Opened.
     pub identification: Option<String>,
+    /// Link Quality Monitoring (RFC 1661 §6.3, RFC 1989).
+    pub lqm: LqmConfig,
 }
 
 impl Default for LcpConfig {
@@ -50,6 +55,7 @@ impl Default for LcpConfig {
             passive: false,
             silent: false,
             identification: None,
+            lqm: LqmConfig::default(),
         }
     }
 }

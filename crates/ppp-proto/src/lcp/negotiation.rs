@@ -2,7 +2,7 @@
 
 use super::{
     LcpConfig, LcpOption, MRU_DEFAULT, MRU_MIN, auth_name,
-    options::{ACCM, FCS_ALTERNATIVES, MAGIC_NUMBER, MRU},
+    options::{ACCM, FCS_ALTERNATIVES, MAGIC_NUMBER, MRU, QUALITY_PROTOCOL, lqr, reporting_period},
 };
 use crate::{
     ControlProtocolName,
@@ -11,6 +11,11 @@ use crate::{
     packet::{Options, ParseOptionError, RawOption},
     rng::Rng,
 };
+
+/// The shortest Reporting-Period that we agree to: reports are to take little of the link (RFC 1989 §2.9).
+const LQR_PERIOD_MIN: u32 = 100;
+/// Suggested to a peer that wants another protocol, or none that makes sense: half a minute.
+const LQR_PERIOD_DEFAULT: u32 = 3000;
 
 /// What one direction of a link is agreed to be like; `default` is the RFC's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,11 +27,21 @@ pub(crate) struct Terms {
     pub(crate) pfc: bool,
     pub(crate) acfc: bool,
     pub(crate) fcs: Fcs,
+    /// Hundredths of a second in which a report is due to the end whose terms these are; zero: for each of its own.
+    pub(crate) lqr: Option<u32>,
 }
 
 impl Default for Terms {
     fn default() -> Terms {
-        Terms { mru: MRU_DEFAULT, accm: Accm::DEFAULT, magic: 0, pfc: false, acfc: false, fcs: Fcs::Fcs16 }
+        Terms {
+            mru: MRU_DEFAULT,
+            accm: Accm::DEFAULT,
+            magic: 0,
+            pfc: false,
+            acfc: false,
+            fcs: Fcs::Fcs16,
+            lqr: None,
+        }
     }
 }
 
@@ -46,6 +61,7 @@ struct Wishes {
     pfc: bool,
     acfc: bool,
     fcs: Option<Fcs>,
+    lqr: Option<u32>,
 }
 
 /// LCP's options.
@@ -69,7 +85,8 @@ pub(crate) struct Lcp {
 
 impl Lcp {
     pub(crate) fn new(config: LcpConfig, max_loopback: u32, rng: Rng) -> Lcp {
-        let wishes = Wishes { mru: None, accm: None, magic: None, pfc: false, acfc: false, fcs: None };
+        let wishes =
+            Wishes { mru: None, accm: None, magic: None, pfc: false, acfc: false, fcs: None, lqr: None };
         Lcp {
             config,
             rng,
@@ -113,8 +130,15 @@ impl Lcp {
             ACCM => LcpOption::Accm(Accm::NONE).data(),
             MAGIC_NUMBER => LcpOption::MagicNumber(self.rng.magic()).data(),
             FCS_ALTERNATIVES => LcpOption::FcsAlternatives(self.config.fcs).data(),
+            QUALITY_PROTOCOL => lqr(self.report_period().unwrap_or(LQR_PERIOD_DEFAULT)).data(),
             _ => Vec::new(),
         }
+    }
+
+    /// The Reporting-Period to ask for.
+    fn report_period(&self) -> Option<u32> {
+        let hundredths = self.config.lqm.period?.as_millis() / 10;
+        Some(u32::try_from(hundredths).unwrap_or(u32::MAX)).filter(|&hundredths| hundredths > 0)
     }
 
     /// Naks a Magic-Number: with zero, or with ours, the line may be looped back (RFC 1661 §6.4).
@@ -126,6 +150,7 @@ impl Lcp {
 
     fn nak_or_judge(&mut self, option: RawOption<'_>, terms: &mut Terms, reply: &mut ReplyBuilder) {
         let parsed = match LcpOption::parse_raw(option) {
+            _ if option.kind == QUALITY_PROTOCOL && !self.config.lqm.answer => return reply.reject(option),
             Ok(parsed) => parsed,
             Err(ParseOptionError::Unknown) => return reply.reject(option),
             Err(ParseOptionError::BadLength) => {
@@ -147,7 +172,16 @@ impl Lcp {
             LcpOption::MagicNumber(magic) => terms.magic = magic,
             LcpOption::Pfc if self.config.pfc => terms.pfc = true,
             LcpOption::Acfc if self.config.acfc => terms.acfc = true,
-            LcpOption::Pfc | LcpOption::Acfc | LcpOption::QualityProtocol(_) => reply.reject(option),
+            LcpOption::Pfc | LcpOption::Acfc => reply.reject(option),
+            LcpOption::QualityProtocol(data) => match reporting_period(&data) {
+                // As we never ask for zero ourselves, the peer may (RFC 1989 §2.5).
+                Some(period) if period == 0 || period >= LQR_PERIOD_MIN => terms.lqr = Some(period),
+                Some(_) => reply.nak(option, &lqr(LQR_PERIOD_MIN).data()),
+                None => {
+                    let proper = self.proper(QUALITY_PROTOCOL);
+                    reply.nak(option, &proper);
+                }
+            },
             LcpOption::FcsAlternatives(fcs) if fcs == self.config.fcs || fcs == Fcs::Fcs16 => terms.fcs = fcs,
             LcpOption::FcsAlternatives(_) if self.config.fcs == Fcs::Fcs16 => reply.reject(option),
             LcpOption::FcsAlternatives(_) => {
@@ -182,6 +216,7 @@ impl ControlProtocol for Lcp {
             pfc,
             acfc,
             fcs: Some(fcs).filter(|&fcs| fcs != Fcs::Fcs16),
+            lqr: self.report_period(),
         };
         self.ours = Terms::default();
         self.peers = Terms::default();
@@ -191,10 +226,11 @@ impl ControlProtocol for Lcp {
     }
 
     fn request(&mut self, out: &mut Vec<u8>) {
-        let Wishes { mru, accm, magic, pfc, acfc, fcs } = self.wishes;
+        let Wishes { mru, accm, magic, pfc, acfc, fcs, lqr: period } = self.wishes;
         let options = [
             mru.map(LcpOption::Mru),
             accm.map(LcpOption::Accm),
+            period.map(lqr),
             magic.map(LcpOption::MagicNumber),
             pfc.then_some(LcpOption::Pfc),
             acfc.then_some(LcpOption::Acfc),
@@ -215,7 +251,7 @@ impl ControlProtocol for Lcp {
     }
 
     fn receive_ack(&mut self) {
-        let Wishes { mru, accm, magic, pfc, acfc, fcs } = self.wishes;
+        let Wishes { mru, accm, magic, pfc, acfc, fcs, lqr } = self.wishes;
         let default = Terms::default();
         self.ours = Terms {
             mru: mru.unwrap_or(default.mru),
@@ -224,6 +260,7 @@ impl ControlProtocol for Lcp {
             pfc,
             acfc,
             fcs: fcs.unwrap_or(default.fcs),
+            lqr,
         };
     }
 
@@ -247,6 +284,10 @@ impl ControlProtocol for Lcp {
                 Ok(LcpOption::Pfc) => wishes.pfc = false,
                 Ok(LcpOption::Acfc) => wishes.acfc = false,
                 Ok(LcpOption::FcsAlternatives(_)) => wishes.fcs = None,
+                // Another period is as good; that the peer has no timer either, or another protocol, is not.
+                Ok(LcpOption::QualityProtocol(data)) if wishes.lqr.is_some() => {
+                    wishes.lqr = reporting_period(&data).filter(|&period| period > 0 && !insists);
+                }
                 // §5.3: options we did not ask for are the peer's wishes; these we do not share.
                 Ok(
                     LcpOption::MagicNumber(_)
@@ -268,7 +309,8 @@ impl ControlProtocol for Lcp {
                 Ok(LcpOption::Pfc) => self.wishes.pfc = false,
                 Ok(LcpOption::Acfc) => self.wishes.acfc = false,
                 Ok(LcpOption::FcsAlternatives(_)) => self.wishes.fcs = None,
-                Ok(LcpOption::AuthenticationProtocol(_) | LcpOption::QualityProtocol(_)) | Err(_) => {}
+                Ok(LcpOption::QualityProtocol(_)) => self.wishes.lqr = None,
+                Ok(LcpOption::AuthenticationProtocol(_)) | Err(_) => {}
             }
         }
         Ok(())

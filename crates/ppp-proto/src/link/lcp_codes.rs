@@ -95,6 +95,7 @@ impl Core {
                     self.ipv6cp_did(now, layer);
                 }
             }
+            protocol::LQR => self.quality.rejected(),
             _ => {}
         }
     }
@@ -106,11 +107,7 @@ impl Core {
             return;
         };
         if self.is_ours(*magic) {
-            if self.lcp.protocol.saw_own_magic() {
-                self.events.push_back(Event::LoopDetected);
-                self.close(now, CloseReason::LoopDetected, "Loopback detected");
-            }
-            return;
+            return self.saw_own_magic(now);
         }
         let room = usize::from(self.lcp.protocol.peers().mru).saturating_sub(HEADER_LEN + magic.len());
         let data = [&self.lcp.protocol.ours().magic.to_be_bytes(), &rest[..rest.len().min(room)]].concat();
@@ -130,8 +127,16 @@ impl Core {
         }
     }
 
+    /// A packet with our own Magic-Number came in: a sign of a loop (§6.4), and once too often proof of one.
+    pub(super) fn saw_own_magic(&mut self, now: Instant) {
+        if self.lcp.protocol.saw_own_magic() {
+            self.events.push_back(Event::LoopDetected);
+            self.close(now, CloseReason::LoopDetected, "Loopback detected");
+        }
+    }
+
     /// Whether this Magic-Number is the one we have, if we have any.
-    fn is_ours(&self, magic: [u8; 4]) -> bool {
+    pub(super) fn is_ours(&self, magic: [u8; 4]) -> bool {
         let ours = self.lcp.protocol.ours().magic;
         ours != 0 && magic == ours.to_be_bytes()
     }

@@ -183,8 +183,8 @@ fn options_of_a_wrong_length_are_naked_with_a_proper_one() {
 fn rejects_go_before_naks_and_all_at_once() {
     let mut hand = ByHand::new(LinkConfig::default());
     hand.packets();
-    hand.say(LCP, 1, 1, &[4, 4, 0xc0, 0x25, 1, 4, 0, 1, 17, 4, 5, 220, 7, 2]);
-    assert_eq!(hand.said(), ["[LCP ConfRej id=0x1 <quality lqr> < 11 04 05 dc>]"]);
+    hand.say(LCP, 1, 1, &[13, 3, 0, 1, 4, 0, 1, 17, 4, 5, 220, 7, 2]);
+    assert_eq!(hand.said(), ["[LCP ConfRej id=0x1 < 0d 03 00> < 11 04 05 dc>]"]);
     hand.say(LCP, 1, 2, &[1, 4, 0, 1, 7, 2]);
     assert_eq!(hand.said(), ["[LCP ConfNak id=0x2 <mru 128>]"]);
 }

@@ -4,6 +4,7 @@ mod addresses;
 mod by_hand;
 mod closing;
 mod keepalive;
+mod lqm;
 mod negotiation;
 mod pair;
 mod status;
