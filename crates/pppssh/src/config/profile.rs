@@ -157,6 +157,8 @@ profile! {
         lcp_echo_interval: Seconds = Seconds::whole(15), Harmless, "15";
         /// Echo requests without an answer after which the peer counts as dead.
         lcp_echo_failure: u32 = 4, Harmless, "4";
+        /// Seconds between link quality reports to ask the peer for (RFC 1989); 0 asks for none. A peer that asks gets them.
+        lqr: Seconds = Seconds::whole(0), Harmless, "30";
         /// Seconds until a request without an answer is sent again.
         lcp_restart: Seconds = Seconds::whole(3), Harmless, "3";
         /// How often a Configure-Request is sent before giving up.

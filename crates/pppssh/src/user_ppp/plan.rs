@@ -191,6 +191,8 @@ impl Plan {
     /// What a profile cannot say about the link.
     pub fn adjust(&self, link: &mut LinkConfig) {
         link.lcp.silent = self.silent;
+        // What it asks for is the profile's; ppp grants it unless told not to.
+        link.lcp.lqm.answer = self.negotiable.lqr.grant != Some(false);
         link.lcp.identification.clone_from(&self.identification);
         if let Some(ipv4) = &mut link.ipv4 {
             ipv4.local = self.ifaddr.local;
@@ -216,7 +218,10 @@ impl Draft {
             profile.tun = format!("tun{unit}");
         }
         let period = if self.echo_period.is_zero() { self.lqr_period } else { self.echo_period };
-        // Both find a dead peer, and there are no link quality reports yet.
+        if negotiable.lqr.ask == Some(true) {
+            profile.lqr = Seconds::whole(self.lqr_period.as_secs());
+        }
+        // In ppp either finds a dead peer, by five reports or echoes in vain; here only echoes do.
         match negotiable.echo.ask.or(negotiable.lqr.ask) {
             Some(true) => {
                 profile.lcp_echo_interval = Seconds::whole(period.as_secs());
