@@ -123,16 +123,20 @@ impl Lcp {
         self.loops >= self.max_loopback
     }
 
-    /// The value to nak an option of a wrong Length with (RFC 1661 §6).
-    fn proper(&mut self, kind: u8) -> Vec<u8> {
-        match kind {
+    /// The value to nak an option of a wrong Length with (RFC 1661 §6); none for one that has no value (§5.3).
+    fn proper(&mut self, kind: u8) -> Option<Vec<u8>> {
+        Some(match kind {
             MRU => LcpOption::Mru(MRU_DEFAULT).data(),
             ACCM => LcpOption::Accm(Accm::NONE).data(),
             MAGIC_NUMBER => LcpOption::MagicNumber(self.rng.magic()).data(),
             FCS_ALTERNATIVES => LcpOption::FcsAlternatives(self.config.fcs).data(),
-            QUALITY_PROTOCOL => lqr(self.report_period().unwrap_or(LQR_PERIOD_DEFAULT)).data(),
-            _ => Vec::new(),
-        }
+            QUALITY_PROTOCOL => self.proper_quality(),
+            _ => return None,
+        })
+    }
+
+    fn proper_quality(&self) -> Vec<u8> {
+        lqr(self.report_period().unwrap_or(LQR_PERIOD_DEFAULT)).data()
     }
 
     /// The Reporting-Period to ask for.
@@ -154,8 +158,10 @@ impl Lcp {
             Ok(parsed) => parsed,
             Err(ParseOptionError::Unknown) => return reply.reject(option),
             Err(ParseOptionError::BadLength) => {
-                let proper = self.proper(option.kind);
-                return reply.nak(option, &proper);
+                return match self.proper(option.kind) {
+                    Some(proper) => reply.nak(option, &proper),
+                    None => reply.reject(option),
+                };
             }
         };
         match parsed {
@@ -177,10 +183,7 @@ impl Lcp {
                 // As we never ask for zero ourselves, the peer may (RFC 1989 §2.5).
                 Some(period) if period == 0 || period >= LQR_PERIOD_MIN => terms.lqr = Some(period),
                 Some(_) => reply.nak(option, &lqr(LQR_PERIOD_MIN).data()),
-                None => {
-                    let proper = self.proper(QUALITY_PROTOCOL);
-                    reply.nak(option, &proper);
-                }
+                None => reply.nak(option, &self.proper_quality()),
             },
             LcpOption::FcsAlternatives(fcs) if fcs == self.config.fcs || fcs == Fcs::Fcs16 => terms.fcs = fcs,
             LcpOption::FcsAlternatives(_) if self.config.fcs == Fcs::Fcs16 => reply.reject(option),
