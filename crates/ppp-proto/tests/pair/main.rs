@@ -7,6 +7,7 @@ mod keepalive;
 mod lqm;
 mod negotiation;
 mod pair;
+mod rules;
 mod status;
 mod transcript;
 mod vj;
