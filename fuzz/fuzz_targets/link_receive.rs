@@ -13,10 +13,12 @@ use std::{
 
 use bytes::BytesMut;
 use libfuzzer_sys::fuzz_target;
-use ppp_proto::{IpcpConfig, LinkConfig, LocalAddress, frame::FrameEncoder, protocol};
+use ppp_proto::{
+    IpcpConfig, LcpConfig, LinkConfig, LocalAddress, LqmConfig, QualityPolicy, frame::FrameEncoder, protocol,
+};
 use pppssh_fuzz::{Talker, converse};
 
-const PROTOCOLS: [u16; 8] = [
+const PROTOCOLS: [u16; 9] = [
     protocol::LCP,
     protocol::IPCP,
     protocol::IPV6CP,
@@ -25,13 +27,20 @@ const PROTOCOLS: [u16; 8] = [
     protocol::CCP,
     protocol::CHAP,
     protocol::VJ_COMPRESSED,
+    protocol::LQR,
 ];
 
 fn config(number: u8) -> LinkConfig {
+    let lqm = LqmConfig {
+        period: Some(Duration::from_secs(number.into())),
+        policy: Some(QualityPolicy::default()),
+        ..LqmConfig::default()
+    };
     let local = LocalAddress::Fixed(Ipv4Addr::new(192, 168, number, 1));
     LinkConfig {
         seed: number.into(),
         ipv4: Some(IpcpConfig { local, ..IpcpConfig::default() }),
+        lcp: LcpConfig { lqm, ..LcpConfig::default() },
         ..LinkConfig::default()
     }
 }

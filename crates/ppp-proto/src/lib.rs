@@ -1,6 +1,7 @@
 //! PPP in user space, without I/O.
 //!
-//! [`Link`] is one end of a PPP link: the framing of RFC 1662, the negotiation of RFC 1661, and LCP, IPCP and IPV6CP.
+//! [`Link`] is one end of a PPP link: the framing of RFC 1662, the negotiation of RFC 1661, LCP, IPCP and IPV6CP, and the
+//! link quality reports of RFC 1989.
 //! Bytes and the time go in as arguments; packets, frames to send, [`Event`]s and the next timeout come out. The crate
 //! never reads a clock, owns a socket, spawns a task or logs through anything but `tracing` (target `ppp`, where level
 //! debug shows control packets in pppd's words), and no octet a peer sends makes it panic or grow without bound.
@@ -48,6 +49,7 @@ pub mod ipcp;
 pub mod ipv6cp;
 pub mod lcp;
 pub mod link;
+pub mod lqm;
 pub mod packet;
 pub mod protocol;
 mod rng;
@@ -60,4 +62,5 @@ pub use link::{
     CloseReason, ControlProtocolName, Direction, EchoConfig, Event, Family, Link, LinkConfig, LinkStatus,
     Packet, Phase, SendError, Tap, Timers,
 };
+pub use lqm::{LqmConfig, QualityPolicy};
 pub use vj::VjConfig;

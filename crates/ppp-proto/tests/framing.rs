@@ -130,7 +130,7 @@ fn decode_plainly(framing: Framing, stream: &[u8]) -> Vec<(u16, Vec<u8>)> {
         };
         let (protocol, mut info) = match rest {
             [low, info @ ..] if low % 2 == 1 => (u16::from(*low), info),
-            [high, low, info @ ..] if low % 2 == 1 => (u16::from_be_bytes([*high, *low]), info),
+            [high, low, info @ ..] => (u16::from_be_bytes([*high, *low]), info),
             _ => continue,
         };
         if framing.fcs == Fcs::Null && protocol >= 0x8000 {
@@ -269,16 +269,23 @@ fn an_address_and_control_other_than_ff_03_is_dropped() {
 }
 
 #[test]
-fn malformed_protocol_numbers_are_dropped() {
-    for octets in
-        [&[0xff, 0x03, 0x00, 0x20, 0x45][..], &[0xff, 0x03], &[0xff, 0x03, 0xc0], &[0x00, 0x20, 0x45]]
-    {
+fn frames_that_end_within_their_protocol_number_are_dropped() {
+    for octets in [&[0xff, 0x03][..], &[0xff, 0x03, 0xc0]] {
         let (found, stats) = decode(BARE, &plain_frame(octets));
         assert_eq!(
             (found.len(), stats),
             (0, FrameStats { bad_protocol: 1, ..FrameStats::default() }),
             "{octets:02x?}"
         );
+    }
+}
+
+#[test]
+fn a_malformed_protocol_number_is_left_to_whoever_knows_protocols() {
+    for octets in [&[0xff, 0x03, 0x00, 0x20, 0x45][..], &[0x00, 0x20, 0x45]] {
+        let (found, stats) = decode(BARE, &plain_frame(octets));
+        assert_eq!(found, [(0x0020, vec![0x45])]);
+        assert_eq!(stats, FrameStats { frames: 1, ..FrameStats::default() });
     }
 }
 

@@ -13,7 +13,7 @@ const MAX_OVERHEAD: usize = 2 + 2 + 4;
 /// One good frame without its flags, Address, Control, Protocol and FCS.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Frame<'a> {
-    /// A well-formed protocol number (RFC 1661 §2).
+    /// The protocol number. One that is not well-formed is the peer's mistake, and to be treated as unknown (RFC 1661 §2).
     pub protocol: u16,
     /// The Information field, with padding if the peer sent any.
     pub payload: &'a [u8],
@@ -38,7 +38,7 @@ pub struct FrameStats {
     pub oversize: u64,
     /// Frames whose Address and Control are neither ff 03 nor left out.
     pub bad_address: u64,
-    /// Frames with a malformed protocol number.
+    /// Frames that end before their protocol number does.
     pub bad_protocol: u64,
 }
 
@@ -91,10 +91,12 @@ enum Delimited<'i> {
 /// A good frame, and where it is.
 #[derive(Debug)]
 pub(crate) struct FoundFrame<'i> {
-    /// A well-formed protocol number (RFC 1661 §2).
+    /// The protocol number, well-formed or not.
     pub(crate) protocol: u16,
     octets: Delimited<'i>,
     info: Range<usize>,
+    /// Its octets without stuffing, with the FCS and one flag (RFC 1989 §2.3).
+    pub(crate) counted_len: usize,
 }
 
 /// Why a frame is dropped.
@@ -154,14 +156,15 @@ impl FrameDecoder {
     pub(crate) fn find<'i>(&mut self, input: &mut &'i [u8]) -> Option<FoundFrame<'i>> {
         loop {
             let octets = self.delimit(input)?;
-            let checked = match octets {
-                Delimited::Whole(octets) => check(octets, self.fcs, self.max_info),
-                Delimited::Collected => check(&self.collected, self.fcs, self.max_info),
+            let frame = match octets {
+                Delimited::Whole(octets) => octets,
+                Delimited::Collected => &self.collected,
             };
-            match checked {
+            let counted_len = frame.len() + 1;
+            match check(frame, self.fcs, self.max_info) {
                 Ok((protocol, info)) => {
                     self.stats.frames += 1;
-                    return Some(FoundFrame { protocol, octets, info });
+                    return Some(FoundFrame { protocol, octets, info, counted_len });
                 }
                 Err(fault) => self.count(fault),
             }
@@ -360,7 +363,7 @@ fn check_fcs32(frame: &[u8]) -> Result<usize, Fault> {
 /// The protocol number and the length of Address, Control and Protocol, each compressed or not.
 ///
 /// ```text
-/// ff 03 hh ll | ff 03 ll | hh ll | ll         hh even, ll odd (RFC 1661 §2)
+/// ff 03 hh ll | ff 03 ll | hh ll | ll         hh even, a single ll odd (RFC 1661 §2)
 /// ```
 fn parse_header(frame: &[u8]) -> Result<(u16, usize), Fault> {
     let (fields, skipped) = match frame {
@@ -370,7 +373,7 @@ fn parse_header(frame: &[u8]) -> Result<(u16, usize), Fault> {
     };
     match *fields {
         [low, ..] if low & 1 == 1 => Ok((u16::from(low), skipped + 1)),
-        [high, low, ..] if low & 1 == 1 => Ok((u16::from_be_bytes([high, low]), skipped + 2)),
+        [high, low, ..] => Ok((u16::from_be_bytes([high, low]), skipped + 2)),
         _ => Err(Fault::Protocol),
     }
 }

@@ -48,8 +48,7 @@ impl FrameEncoder {
     /// The protocol number must be well-formed ([`protocol::is_well_formed`]), else no receiver will take the frame.
     pub fn encode_into(&self, protocol: u16, info: &[u8], out: &mut BytesMut) {
         debug_assert!(protocol::is_well_formed(protocol), "malformed protocol number {protocol:#06x}");
-        let default_framing = protocol == protocol::LCP
-            && info.first().is_some_and(|code| LCP_CODES_WITH_DEFAULT_FRAMING.contains(code));
+        let default_framing = goes_unnegotiated(protocol, info);
         let map = if default_framing { &self.unnegotiated } else { &self.negotiated };
 
         out.reserve(info.len() + info.len() / 64 + MAX_OVERHEAD);
@@ -65,7 +64,7 @@ impl FrameEncoder {
         stuff_into(map, info, out);
 
         let mut back = Stuffed::default();
-        match if default_framing { Fcs::Fcs16 } else { self.fcs_for(protocol) } {
+        match self.fcs_for(protocol, info) {
             Fcs::Null => {}
             Fcs::Fcs16 => back.stuff(map, &fcs::fcs16(header, info).to_le_bytes()),
             Fcs::Fcs32 => back.stuff(map, &fcs::fcs32(header, info).to_le_bytes()),
@@ -88,12 +87,24 @@ impl FrameEncoder {
         }
     }
 
-    fn fcs_for(&self, protocol: u16) -> Fcs {
+    /// The octets of a frame without stuffing, with the FCS and one flag (RFC 1989 §2.3).
+    pub(crate) fn counted_len(&self, protocol: u16, info: &[u8]) -> usize {
+        self.header(protocol).1 + info.len() + self.fcs_for(protocol, info).wire_len() + 1
+    }
+
+    fn fcs_for(&self, protocol: u16, info: &[u8]) -> Fcs {
         match self.framing.fcs {
+            _ if goes_unnegotiated(protocol, info) => Fcs::Fcs16,
             Fcs::Null if protocol::is_control(protocol) => Fcs::Fcs16,
             negotiated => negotiated,
         }
     }
+}
+
+/// Whether a packet is one of those that go as if nothing had been negotiated.
+fn goes_unnegotiated(protocol: u16, info: &[u8]) -> bool {
+    protocol == protocol::LCP
+        && info.first().is_some_and(|code| LCP_CODES_WITH_DEFAULT_FRAMING.contains(code))
 }
 
 /// Appends `octets`, those of `map` as Control Escape and complement (RFC 1662 §4.2).

@@ -331,7 +331,8 @@ impl<P: ControlProtocol> ControlMachine<P> {
     }
 
     fn send_configure_request(&mut self, now: Instant, again: bool, out: &mut Outbox) {
-        if !again || self.request_id == 0 {
+        // §5.1: a new Identifier when the options may have changed, and when the last request has been answered.
+        if !again || !self.awaiting_answer {
             self.request.clear();
             self.protocol.request(&mut self.request);
             self.request_id = self.fresh_id();

@@ -35,13 +35,23 @@ pub(crate) struct Ipv6cp {
     local: InterfaceId,
     remote: Option<InterfaceId>,
     ask: bool,
+    /// The identifier in the last Configure-Nak we sent.
+    naked: Option<InterfaceId>,
     /// Whether we asked the peer to name its identifier after it did not.
     suggested: bool,
 }
 
 impl Ipv6cp {
     pub(crate) fn new(config: Ipv6cpConfig, rng: Rng) -> Ipv6cp {
-        Ipv6cp { config, rng, local: InterfaceId::ZERO, remote: None, ask: true, suggested: false }
+        Ipv6cp {
+            config,
+            rng,
+            local: InterfaceId::ZERO,
+            remote: None,
+            ask: true,
+            naked: None,
+            suggested: false,
+        }
     }
 
     pub(crate) fn local(&self) -> InterfaceId {
@@ -61,7 +71,10 @@ impl Ipv6cp {
 
     /// An identifier for the peer: the configured one or a random one that is not ours.
     fn another(&mut self) -> InterfaceId {
-        self.config.remote.filter(|remote| *remote != self.local).unwrap_or_else(|| self.random())
+        let another =
+            self.config.remote.filter(|remote| *remote != self.local).unwrap_or_else(|| self.random());
+        self.naked = Some(another);
+        another
     }
 
     fn random(&mut self) -> InterfaceId {
@@ -96,6 +109,7 @@ impl ControlProtocol for Ipv6cp {
         }
         self.remote = None;
         self.ask = true;
+        self.naked = None;
         self.suggested = false;
     }
 
@@ -107,6 +121,7 @@ impl ControlProtocol for Ipv6cp {
 
     fn receive_request(&mut self, options: Options<'_>, mut reply: ReplyBuilder) -> Result<Reply, Failure> {
         let (mut remote, mut named) = (None, false);
+        self.naked = None;
         for option in options.iter() {
             if option.kind != INTERFACE_IDENTIFIER {
                 reply.reject(option);
@@ -144,8 +159,12 @@ impl ControlProtocol for Ipv6cp {
                     return Err(format!("the peer does not allow the interface identifier {ours}"));
                 }
                 Some(_) => {}
-                // §4.1: take the suggestion unless it is no better than what we have.
-                None if id == InterfaceId::ZERO || id == self.local || Some(id) == self.remote => {
+                // §4.1: take the suggestion unless it is no better than what we have, or our own come back.
+                None if id == InterfaceId::ZERO
+                    || id == self.local
+                    || Some(id) == self.remote
+                    || Some(id) == self.naked =>
+                {
                     self.local = self.random();
                 }
                 None => self.local = id,

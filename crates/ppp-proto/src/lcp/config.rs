@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use crate::frame::{Accm, ExtraEscapes, Fcs};
+use crate::{
+    LqmConfig,
+    frame::{Accm, ExtraEscapes, Fcs},
+};
 
 /// What every implementation takes unless something else is negotiated (RFC 1661 §6.1).
 pub const MRU_DEFAULT: u16 = 1500;
@@ -38,6 +41,8 @@ pub struct LcpConfig {
     pub start_delay: Duration,
     /// Sent to the peer in an Identification packet (RFC 1570 §1.1) once LCP is Opened.
     pub identification: Option<String>,
+    /// Link Quality Monitoring (RFC 1661 §6.3, RFC 1989).
+    pub lqm: LqmConfig,
 }
 
 impl Default for LcpConfig {
@@ -56,6 +61,7 @@ impl Default for LcpConfig {
             silent: false,
             start_delay: Duration::ZERO,
             identification: None,
+            lqm: LqmConfig::default(),
         }
     }
 }

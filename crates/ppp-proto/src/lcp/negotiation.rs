@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{
     LcpConfig, LcpOption, MRU_DEFAULT, MRU_MIN, auth_name,
-    options::{ACCM, FCS_ALTERNATIVES, MAGIC_NUMBER, MRU},
+    options::{ACCM, FCS_ALTERNATIVES, MAGIC_NUMBER, MRU, QUALITY_PROTOCOL, lqr, reporting_period},
 };
 use crate::{
     ControlProtocolName,
@@ -17,6 +17,10 @@ use crate::{
 /// Between a sign of a loop and the next Configure-Request, doubled with each further one up to the second.
 const LOOP_PAUSE: Duration = Duration::from_millis(100);
 const LOOP_PAUSE_MAX: Duration = Duration::from_millis(800);
+/// The shortest Reporting-Period that we agree to: reports are to take little of the link (RFC 1989 §2.9).
+const LQR_PERIOD_MIN: u32 = 100;
+/// Suggested to a peer that wants another protocol, or none that makes sense: half a minute.
+const LQR_PERIOD_DEFAULT: u32 = 3000;
 
 /// What one direction of a link is agreed to be like; `default` is the RFC's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,11 +32,21 @@ pub(crate) struct Terms {
     pub(crate) pfc: bool,
     pub(crate) acfc: bool,
     pub(crate) fcs: Fcs,
+    /// Hundredths of a second in which a report is due to the end whose terms these are; zero: for each of its own.
+    pub(crate) lqr: Option<u32>,
 }
 
 impl Default for Terms {
     fn default() -> Terms {
-        Terms { mru: MRU_DEFAULT, accm: Accm::DEFAULT, magic: 0, pfc: false, acfc: false, fcs: Fcs::Fcs16 }
+        Terms {
+            mru: MRU_DEFAULT,
+            accm: Accm::DEFAULT,
+            magic: 0,
+            pfc: false,
+            acfc: false,
+            fcs: Fcs::Fcs16,
+            lqr: None,
+        }
     }
 }
 
@@ -52,6 +66,7 @@ struct Wishes {
     pfc: bool,
     acfc: bool,
     fcs: Option<Fcs>,
+    lqr: Option<u32>,
 }
 
 /// LCP's options.
@@ -75,7 +90,8 @@ pub(crate) struct Lcp {
 
 impl Lcp {
     pub(crate) fn new(config: LcpConfig, max_loopback: u32, rng: Rng) -> Lcp {
-        let wishes = Wishes { mru: None, accm: None, magic: None, pfc: false, acfc: false, fcs: None };
+        let wishes =
+            Wishes { mru: None, accm: None, magic: None, pfc: false, acfc: false, fcs: None, lqr: None };
         Lcp {
             config,
             rng,
@@ -112,15 +128,26 @@ impl Lcp {
         self.loops >= self.max_loopback
     }
 
-    /// The value to nak an option of a wrong Length with (RFC 1661 §6).
-    fn proper(&mut self, kind: u8) -> Vec<u8> {
-        match kind {
+    /// The value to nak an option of a wrong Length with (RFC 1661 §6); none for one that has no value (§5.3).
+    fn proper(&mut self, kind: u8) -> Option<Vec<u8>> {
+        Some(match kind {
             MRU => LcpOption::Mru(MRU_DEFAULT).data(),
             ACCM => LcpOption::Accm(Accm::NONE).data(),
             MAGIC_NUMBER => LcpOption::MagicNumber(self.rng.magic()).data(),
             FCS_ALTERNATIVES => LcpOption::FcsAlternatives(self.config.fcs).data(),
-            _ => Vec::new(),
-        }
+            QUALITY_PROTOCOL => self.proper_quality(),
+            _ => return None,
+        })
+    }
+
+    fn proper_quality(&self) -> Vec<u8> {
+        lqr(self.report_period().unwrap_or(LQR_PERIOD_DEFAULT)).data()
+    }
+
+    /// The Reporting-Period to ask for.
+    fn report_period(&self) -> Option<u32> {
+        let hundredths = self.config.lqm.period?.as_millis() / 10;
+        Some(u32::try_from(hundredths).unwrap_or(u32::MAX)).filter(|&hundredths| hundredths > 0)
     }
 
     /// Naks a Magic-Number: with zero, or with ours, the line may be looped back (RFC 1661 §6.4).
@@ -132,11 +159,14 @@ impl Lcp {
 
     fn nak_or_judge(&mut self, option: RawOption<'_>, terms: &mut Terms, reply: &mut ReplyBuilder) {
         let parsed = match LcpOption::parse_raw(option) {
+            _ if option.kind == QUALITY_PROTOCOL && !self.config.lqm.answer => return reply.reject(option),
             Ok(parsed) => parsed,
             Err(ParseOptionError::Unknown) => return reply.reject(option),
             Err(ParseOptionError::BadLength) => {
-                let proper = self.proper(option.kind);
-                return reply.nak(option, &proper);
+                return match self.proper(option.kind) {
+                    Some(proper) => reply.nak(option, &proper),
+                    None => reply.reject(option),
+                };
             }
         };
         match parsed {
@@ -153,7 +183,13 @@ impl Lcp {
             LcpOption::MagicNumber(magic) => terms.magic = magic,
             LcpOption::Pfc if self.config.pfc => terms.pfc = true,
             LcpOption::Acfc if self.config.acfc => terms.acfc = true,
-            LcpOption::Pfc | LcpOption::Acfc | LcpOption::QualityProtocol(_) => reply.reject(option),
+            LcpOption::Pfc | LcpOption::Acfc => reply.reject(option),
+            LcpOption::QualityProtocol(data) => match reporting_period(&data) {
+                // As we never ask for zero ourselves, the peer may (RFC 1989 §2.5).
+                Some(period) if period == 0 || period >= LQR_PERIOD_MIN => terms.lqr = Some(period),
+                Some(_) => reply.nak(option, &lqr(LQR_PERIOD_MIN).data()),
+                None => reply.nak(option, &self.proper_quality()),
+            },
             LcpOption::FcsAlternatives(fcs) if fcs == self.config.fcs || fcs == Fcs::Fcs16 => terms.fcs = fcs,
             LcpOption::FcsAlternatives(_) if self.config.fcs == Fcs::Fcs16 => reply.reject(option),
             LcpOption::FcsAlternatives(_) => {
@@ -188,6 +224,7 @@ impl ControlProtocol for Lcp {
             pfc,
             acfc,
             fcs: Some(fcs).filter(|&fcs| fcs != Fcs::Fcs16),
+            lqr: self.report_period(),
         };
         self.ours = Terms::default();
         self.peers = Terms::default();
@@ -197,10 +234,11 @@ impl ControlProtocol for Lcp {
     }
 
     fn request(&mut self, out: &mut Vec<u8>) {
-        let Wishes { mru, accm, magic, pfc, acfc, fcs } = self.wishes;
+        let Wishes { mru, accm, magic, pfc, acfc, fcs, lqr: period } = self.wishes;
         let options = [
             mru.map(LcpOption::Mru),
             accm.map(LcpOption::Accm),
+            period.map(lqr),
             magic.map(LcpOption::MagicNumber),
             pfc.then_some(LcpOption::Pfc),
             acfc.then_some(LcpOption::Acfc),
@@ -221,7 +259,7 @@ impl ControlProtocol for Lcp {
     }
 
     fn receive_ack(&mut self) {
-        let Wishes { mru, accm, magic, pfc, acfc, fcs } = self.wishes;
+        let Wishes { mru, accm, magic, pfc, acfc, fcs, lqr } = self.wishes;
         let default = Terms::default();
         self.ours = Terms {
             mru: mru.unwrap_or(default.mru),
@@ -230,6 +268,7 @@ impl ControlProtocol for Lcp {
             pfc,
             acfc,
             fcs: fcs.unwrap_or(default.fcs),
+            lqr,
         };
     }
 
@@ -253,6 +292,10 @@ impl ControlProtocol for Lcp {
                 Ok(LcpOption::Pfc) => wishes.pfc = false,
                 Ok(LcpOption::Acfc) => wishes.acfc = false,
                 Ok(LcpOption::FcsAlternatives(_)) => wishes.fcs = None,
+                // Another period is as good; that the peer has no timer either, or another protocol, is not.
+                Ok(LcpOption::QualityProtocol(data)) if wishes.lqr.is_some() => {
+                    wishes.lqr = reporting_period(&data).filter(|&period| period > 0 && !insists);
+                }
                 // §5.3: options we did not ask for are the peer's wishes; these we do not share.
                 Ok(
                     LcpOption::MagicNumber(_)
@@ -274,7 +317,8 @@ impl ControlProtocol for Lcp {
                 Ok(LcpOption::Pfc) => self.wishes.pfc = false,
                 Ok(LcpOption::Acfc) => self.wishes.acfc = false,
                 Ok(LcpOption::FcsAlternatives(_)) => self.wishes.fcs = None,
-                Ok(LcpOption::AuthenticationProtocol(_) | LcpOption::QualityProtocol(_)) | Err(_) => {}
+                Ok(LcpOption::QualityProtocol(_)) => self.wishes.lqr = None,
+                Ok(LcpOption::AuthenticationProtocol(_)) | Err(_) => {}
             }
         }
         Ok(())

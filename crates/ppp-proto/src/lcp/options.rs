@@ -20,7 +20,7 @@ use crate::{
 pub(super) const MRU: u8 = 1;
 pub(super) const ACCM: u8 = 2;
 pub(crate) const AUTHENTICATION_PROTOCOL: u8 = 3;
-const QUALITY_PROTOCOL: u8 = 4;
+pub(super) const QUALITY_PROTOCOL: u8 = 4;
 pub(super) const MAGIC_NUMBER: u8 = 5;
 const PFC: u8 = 7;
 const ACFC: u8 = 8;
@@ -67,7 +67,7 @@ impl LcpOption {
             (FCS_ALTERNATIVES, [FCS_NULL]) => LcpOption::FcsAlternatives(Fcs::Null),
             (FCS_ALTERNATIVES, [FCS_16]) => LcpOption::FcsAlternatives(Fcs::Fcs16),
             (FCS_ALTERNATIVES, [FCS_32]) => LcpOption::FcsAlternatives(Fcs::Fcs32),
-            (MRU | ACCM | MAGIC_NUMBER | PFC | ACFC | FCS_ALTERNATIVES, _) => {
+            (MRU | ACCM | QUALITY_PROTOCOL | MAGIC_NUMBER | PFC | ACFC | FCS_ALTERNATIVES, _) => {
                 return Err(ParseOptionError::BadLength);
             }
             _ => return Err(ParseOptionError::Unknown),
@@ -111,6 +111,18 @@ impl LcpOption {
     pub fn emit(&self, out: &mut Vec<u8>) {
         push_option(out, self.kind(), &self.data());
     }
+}
+
+/// Link-Quality-Reports at least once in so many hundredths of a second (RFC 1989 §2.5).
+pub(super) fn lqr(period: u32) -> LcpOption {
+    LcpOption::QualityProtocol([&protocol::LQR.to_be_bytes()[..], &period.to_be_bytes()].concat())
+}
+
+/// The Reporting-Period in the data of a Quality-Protocol option, if it is about Link-Quality-Reports.
+pub(super) fn reporting_period(data: &[u8]) -> Option<u32> {
+    let (number, period) = data.split_first_chunk()?;
+    let period = period.try_into().ok()?;
+    (u16::from_be_bytes(*number) == protocol::LQR).then(|| u32::from_be_bytes(period))
 }
 
 /// The authentication protocol in the data of its option, in pppd's words.

@@ -2,21 +2,21 @@
 
 use std::{collections::VecDeque, time::Instant};
 
-use bytes::BytesMut;
 use tracing::{debug, warn};
 
 use super::{
-    CloseReason, ControlProtocolName, Direction, Event, Family, LinkConfig, LinkCounters, Phase,
-    ProtocolStatus, Tap, Timers,
+    CloseReason, ControlProtocolName, Event, Family, LinkConfig, LinkCounters, Phase, ProtocolStatus, Tap,
+    Timers,
     keepalive::{Due, Keepalive},
 };
 use crate::{
-    frame::{ExtraEscapes, FrameEncoder, Framing},
+    frame::{FrameEncoder, Framing},
     fsm::{ControlMachine, ControlProtocol, Layer, Settings, State},
     ipcp::Ipcp,
     ipv6cp::Ipv6cp,
     lcp::Lcp,
-    packet::{Code, ControlPacket, HEADER_LEN, Outbox, TracePacket},
+    lqm::Monitor,
+    packet::{ControlPacket, Outbox, TracePacket},
     protocol,
     rng::Rng,
     vj::{Compressor, Decompressor},
@@ -33,6 +33,7 @@ pub(super) struct Core {
     pub(super) ipcp: Option<ControlMachine<Ipcp>>,
     pub(super) ipv6cp: Option<ControlMachine<Ipv6cp>>,
     pub(super) keepalive: Option<Keepalive>,
+    pub(super) quality: Monitor,
     pub(super) encoder: FrameEncoder,
     /// Van Jacobson's compression of what we send and what the peer sends, while IPCP is Opened and agreed on it.
     pub(super) compressor: Option<Compressor>,
@@ -41,6 +42,8 @@ pub(super) struct Core {
     pub(super) tap: Option<Box<dyn Tap>>,
     pub(super) events: VecDeque<Event>,
     pub(super) counters: LinkCounters,
+    /// Damaged frames on this carrier.
+    pub(super) damaged: u64,
     pub(super) phase: Phase,
     pub(super) phase_since: Instant,
     pub(super) lower_up: bool,
@@ -83,6 +86,7 @@ impl Core {
             ipcp: ipcp.map(|ipcp| ControlMachine::new(ipcp, ncp_settings(config.ipcp_timers))),
             ipv6cp: ipv6cp.map(|ipv6cp| ControlMachine::new(ipv6cp, ncp_settings(config.ipv6cp_timers))),
             keepalive: config.echo.filter(|echo| !echo.interval.is_zero()).map(Keepalive::new),
+            quality: Monitor::new(config.lcp.lqm),
             encoder: FrameEncoder::new(Framing::DEFAULT),
             compressor: None,
             decompressor: None,
@@ -90,6 +94,7 @@ impl Core {
             tap: None,
             events: VecDeque::new(),
             counters: LinkCounters::default(),
+            damaged: 0,
             phase: Phase::Dead,
             phase_since: now,
             lower_up: false,
@@ -173,6 +178,7 @@ impl Core {
             self.ipcp.as_ref().and_then(ControlMachine::deadline),
             self.ipv6cp.as_ref().and_then(ControlMachine::deadline),
             self.keepalive.as_ref().and_then(Keepalive::poll_timeout),
+            self.quality.poll_timeout(),
         ]
         .into_iter()
         .flatten()
@@ -201,6 +207,8 @@ impl Core {
                 self.close(now, CloseReason::PeerDead, "Peer not responding");
             }
         }
+        let verdict = self.quality.handle_timeout(now);
+        self.tell_quality(verdict);
     }
 
     pub(super) fn kind(&self, number: u16) -> Kind {
@@ -264,6 +272,7 @@ impl Core {
         }
         let configured = match number {
             protocol::LCP => true,
+            protocol::LQR if self.quality.is_configured() => return self.receive_report(now, payload),
             protocol::IPCP => self.ipcp.is_some(),
             protocol::IPV6CP => self.ipv6cp.is_some(),
             _ => false,
@@ -327,6 +336,7 @@ impl Core {
             keepalive.start(now);
         }
         self.send_identification();
+        self.start_quality(now);
         self.set_phase(now, Phase::Authenticate);
         self.set_phase(now, Phase::Network);
         if let Some(ipcp) = &mut self.ipcp {
@@ -342,6 +352,7 @@ impl Core {
         if let Some(keepalive) = &mut self.keepalive {
             keepalive.stop();
         }
+        self.quality.stop();
         if let Some(ipcp) = &mut self.ipcp {
             let layer = ipcp.down(now, &mut self.outbox);
             self.ipcp_did(now, layer);
@@ -441,70 +452,6 @@ impl Core {
             Some(protocol) => CloseReason::AuthRequired { protocol },
             None => CloseReason::PeerTerminated { message },
         });
-    }
-
-    /// The largest packet we may send.
-    pub(super) fn mtu(&self) -> u16 {
-        self.lcp.protocol.peers().mru.min(self.config.lcp.mtu.unwrap_or(u16::MAX))
-    }
-
-    fn default_framing(&self) -> Framing {
-        Framing { escape: self.config.lcp.escape, ..Framing::DEFAULT }
-    }
-
-    pub(super) fn tx_framing(&self) -> Framing {
-        if self.lcp.state() == State::Opened {
-            self.lcp.protocol.peers().framing(self.config.lcp.escape)
-        } else {
-            self.default_framing()
-        }
-    }
-
-    pub(super) fn rx_framing(&self) -> Framing {
-        if self.lcp.state() == State::Opened {
-            self.lcp.protocol.ours().framing(ExtraEscapes::NONE)
-        } else {
-            Framing::DEFAULT
-        }
-    }
-
-    /// Queues an answer to the peer, or a packet that can as well be lost.
-    pub(super) fn send(&mut self, number: u16, packet: ControlPacket<'_>) {
-        if self.outbox.push_answer(number, packet.to_vec()) {
-            debug!(target: "ppp", "sent {}", TracePacket(number, packet));
-        }
-    }
-
-    /// RFC 1661 §5.7: the rejected packet goes back, cut to what the peer takes.
-    fn send_protocol_reject(&mut self, number: u16, payload: &[u8]) {
-        debug!(target: "ppp", "unsupported protocol {number:#06x} ({})", protocol::name(number).unwrap_or("unknown"));
-        let room =
-            usize::from(self.lcp.protocol.peers().mru).saturating_sub(HEADER_LEN + size_of_val(&number));
-        let mut data = number.to_be_bytes().to_vec();
-        data.extend(&payload[..payload.len().min(room)]);
-        let id = self.lcp.fresh_id();
-        self.send(protocol::LCP, ControlPacket { code: Code::ProtocolReject, id, data: &data });
-    }
-
-    /// Appends all control frames that wait to `out`; true if there were any.
-    pub(super) fn transmit(&mut self, out: &mut BytesMut) -> bool {
-        let before = out.len();
-        while let Some((number, packet)) = self.outbox.pop() {
-            let start = out.len();
-            if let Some(tap) = &mut self.tap {
-                tap.packet(Direction::Sent, number, &packet);
-            }
-            self.encoder.encode_into(number, &packet, out);
-            if let Some(keepalive) = &mut self.keepalive {
-                keepalive.encoded(out.len() - start);
-                if let (protocol::LCP, [code, id, ..]) = (number, &packet[..])
-                    && Code::from(*code) == Code::EchoRequest
-                {
-                    keepalive.transmitted(*id);
-                }
-            }
-        }
-        out.len() > before
     }
 }
 

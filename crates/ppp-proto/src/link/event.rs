@@ -111,6 +111,12 @@ pub enum Event {
         /// From the time the Echo-Request was made to the time its answer was received.
         rtt: Duration,
     },
+    /// By its reports the link has become good or bad, as the configured policy has it (RFC 1989 §2.10). It goes on: what
+    /// to do is the owner's to say.
+    LinkQuality {
+        /// Whether it is good now; it begins as good.
+        good: bool,
+    },
     /// The peer says what it is (RFC 1570 §1.1), escaped for a terminal.
     PeerIdentification(String),
     /// The peer says how long the link may last (RFC 1570 §1.2).

@@ -17,6 +17,7 @@ impl LinkStatus {
         for protocol in [Some(&self.lcp), self.ipcp.as_ref(), self.ipv6cp.as_ref()].into_iter().flatten() {
             explain_options(protocol, &mut lines);
         }
+        self.explain_quality(&mut lines);
         self.explain_frames(&mut lines);
         lines.join("\n")
     }
@@ -65,6 +66,25 @@ impl LinkStatus {
             }
             (None, None) => lines.push(String::from("IPv6 is switched off here.")),
             (None, Some(ipv6cp)) => explain_network("IPv6", ipv6cp, lines),
+        }
+    }
+
+    fn explain_quality(&self, lines: &mut Vec<String>) {
+        let Some(quality) = &self.quality else { return };
+        for (loss, from, to) in
+            [(quality.outbound, "this end", "the peer"), (quality.inbound, "the peer", "this end")]
+        {
+            if loss.packets > 0 {
+                lines.push(format!(
+                    "Link quality reports: of {} packets that {from} sent, {} did not reach {to}.",
+                    loss.packets, loss.packets_lost
+                ));
+            }
+        }
+        if quality.good == Some(false) {
+            lines.push(String::from(
+                "By these reports the link is bad: something on the path loses or changes octets.",
+            ));
         }
     }
 

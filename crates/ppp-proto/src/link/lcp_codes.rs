@@ -18,6 +18,7 @@ use tracing::debug;
 use super::{CloseReason, Event, core::Core};
 use crate::{
     fsm::State,
+    lcp::MRU_DEFAULT,
     packet::{Code, ControlPacket, HEADER_LEN, TracePacket},
     protocol,
 };
@@ -52,12 +53,15 @@ impl Core {
                 self.note_terminate_request(words(packet.data));
                 self.receive_by_automaton(now, packet);
             }
+            Code::CodeReject => {
+                self.stop_rejected(packet.data);
+                self.receive_by_automaton(now, packet);
+            }
             Code::ConfigureRequest
             | Code::ConfigureAck
             | Code::ConfigureNak
             | Code::ConfigureReject
             | Code::TerminateAck
-            | Code::CodeReject
             | Code::Other(_) => self.receive_by_automaton(now, packet),
         }
     }
@@ -66,6 +70,19 @@ impl Core {
         let peer_mru = self.lcp.protocol.peers().mru;
         let layer = self.lcp.receive(now, packet, peer_mru, &mut self.outbox);
         self.lcp_did(now, layer);
+    }
+
+    /// §4.3: what the peer does not know and LCP can do without is sent no more.
+    fn stop_rejected(&mut self, rejected: &[u8]) {
+        match rejected.first().copied().map(Code::from) {
+            Some(Code::EchoRequest) => {
+                if let Some(keepalive) = &mut self.keepalive {
+                    keepalive.stop();
+                }
+            }
+            Some(Code::Identification) => self.config.lcp.identification = None,
+            _ => {}
+        }
     }
 
     /// Only the rejected protocol stops (RXJ- for it, RXJ+ for LCP).
@@ -95,6 +112,8 @@ impl Core {
                     self.ipv6cp_did(now, layer);
                 }
             }
+            protocol::VJ_COMPRESSED | protocol::VJ_UNCOMPRESSED => self.compressor = None,
+            protocol::LQR => self.quality.rejected(),
             _ => {}
         }
     }
@@ -106,11 +125,7 @@ impl Core {
             return;
         };
         if self.is_ours(*magic) {
-            if self.lcp.protocol.saw_own_magic() {
-                self.events.push_back(Event::LoopDetected);
-                self.close(now, CloseReason::LoopDetected, "Loopback detected");
-            }
-            return;
+            return self.saw_own_magic(now);
         }
         let room = usize::from(self.lcp.protocol.peers().mru).saturating_sub(HEADER_LEN + magic.len());
         let data = [&self.lcp.protocol.ours().magic.to_be_bytes(), &rest[..rest.len().min(room)]].concat();
@@ -130,8 +145,16 @@ impl Core {
         }
     }
 
+    /// A packet with our own Magic-Number came in: a sign of a loop (§6.4), and once too often proof of one.
+    pub(super) fn saw_own_magic(&mut self, now: Instant) {
+        if self.lcp.protocol.saw_own_magic() {
+            self.events.push_back(Event::LoopDetected);
+            self.close(now, CloseReason::LoopDetected, "Loopback detected");
+        }
+    }
+
     /// Whether this Magic-Number is the one we have, if we have any.
-    fn is_ours(&self, magic: [u8; 4]) -> bool {
+    pub(super) fn is_ours(&self, magic: [u8; 4]) -> bool {
         let ours = self.lcp.protocol.ours().magic;
         ours != 0 && magic == ours.to_be_bytes()
     }
@@ -146,7 +169,7 @@ impl Core {
 
     pub(super) fn send_identification(&mut self) {
         let Some(text) = &self.config.lcp.identification else { return };
-        let room = usize::from(self.mtu()).saturating_sub(HEADER_LEN + 4);
+        let room = usize::from(self.mtu().min(MRU_DEFAULT)).saturating_sub(HEADER_LEN + 4);
         let text = &text.as_bytes()[..text.len().min(room)];
         let data = [&self.lcp.protocol.ours().magic.to_be_bytes(), text].concat();
         let id = self.lcp.fresh_id();

@@ -7,8 +7,10 @@ mod event;
 mod explain;
 mod keepalive;
 mod lcp_codes;
+mod quality;
 mod status;
 mod tap;
+mod transmit;
 
 use std::time::Instant;
 
@@ -44,8 +46,6 @@ pub struct Link {
     decoder: FrameDecoder,
     /// How the decoder is set.
     rx_framing: Framing,
-    /// Damaged frames, as far as the core knows of them.
-    damaged: u64,
     core: Core,
 }
 
@@ -89,12 +89,7 @@ pub enum SendError {
 impl Link {
     /// A link in phase Dead: [`open`](Link::open) and [`lower_up`](Link::lower_up) start it.
     pub fn new(config: LinkConfig, now: Instant) -> Link {
-        Link {
-            decoder: decoder(&config),
-            rx_framing: Framing::DEFAULT,
-            damaged: 0,
-            core: Core::new(config, now),
-        }
+        Link { decoder: decoder(&config), rx_framing: Framing::DEFAULT, core: Core::new(config, now) }
     }
 
     /// Asks for the link to come up: at once when the lower layer is up, else as soon as it is.
@@ -107,7 +102,7 @@ impl Link {
         if !self.core.lower_up {
             self.decoder = decoder(&self.core.config);
             self.rx_framing = Framing::DEFAULT;
-            self.damaged = 0;
+            self.core.damaged = 0;
         }
         self.core.lower_up(now);
     }
@@ -175,15 +170,22 @@ impl Link {
                 Kind::Data(family) => {
                     let payload = self.decoder.payload(&frame);
                     self.core.counters.rx_data(payload);
+                    self.core.quality.received(frame.counted_len);
                     return Some(Packet { family, payload });
                 }
                 Kind::Vj => {
                     if self.core.restore(frame.protocol, self.decoder.payload(&frame)) {
+                        self.core.quality.received(frame.counted_len);
                         return Some(Packet { family: Family::Ipv4, payload: self.core.restored() });
                     }
+                    self.core.quality.discarded();
                 }
-                Kind::Untimely => self.core.counters.rx_dropped += 1,
+                Kind::Untimely => {
+                    self.core.counters.rx_dropped += 1;
+                    self.core.quality.discarded();
+                }
                 Kind::Control => {
+                    self.core.quality.received(frame.counted_len);
                     self.core.receive_control(now, frame.protocol, self.decoder.payload(&frame));
                 }
             }
@@ -194,8 +196,8 @@ impl Link {
     /// RFC 1144 §4.1: what was lost before a frame may be what its short header builds upon.
     fn note_damage(&mut self) {
         let damaged = self.decoder.stats().damaged();
-        if damaged != self.damaged {
-            self.damaged = damaged;
+        if damaged != self.core.damaged {
+            self.core.damaged = damaged;
             if let Some(decompressor) = &mut self.core.decompressor {
                 decompressor.toss();
             }
@@ -239,6 +241,7 @@ impl Link {
             tap.packet(Direction::Sent, number, packet);
         }
         self.core.encoder.encode_into(number, packet, out);
+        self.core.quality.sent(self.core.encoder.counted_len(number, packet));
         self.core.counters.tx_packets += 1;
         self.core.counters.tx_octets += len as u64;
         if let Some(keepalive) = &mut self.core.keepalive {
@@ -304,6 +307,7 @@ impl Link {
             tx_framing: core.tx_framing(),
             rx_framing: core.rx_framing(),
             last_echo_rtt: core.keepalive.as_ref().and_then(Keepalive::last_rtt),
+            quality: core.quality.status(),
             last_heard: core.keepalive.as_ref().and_then(Keepalive::last_heard),
             counters: LinkCounters {
                 tx_control: core.outbox.pushed(),

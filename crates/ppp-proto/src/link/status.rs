@@ -7,6 +7,7 @@ use crate::{
     InterfaceId, Ipv4Params,
     frame::{FrameStats, Framing},
     fsm::{OptionStatus, State},
+    lqm::QualityStatus,
 };
 
 /// Everything there is to know about a link at one moment.
@@ -42,6 +43,8 @@ pub struct LinkStatus {
     pub last_echo_rtt: Option<Duration>,
     /// When the last good frame came in; known only with a keepalive.
     pub last_heard: Option<Instant>,
+    /// What link quality reports tell, once one has passed since LCP is Opened.
+    pub quality: Option<QualityStatus>,
     /// Packets and octets.
     pub counters: LinkCounters,
     /// What the frame decoder met.

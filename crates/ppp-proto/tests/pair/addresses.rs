@@ -240,3 +240,89 @@ fn an_end_that_accepts_it_takes_the_identifiers_that_the_peer_wants() {
     assert_eq!(pair(Ipv6cpConfig { accept_remote: false, ..both.clone() }), None);
     assert_eq!(pair(Ipv6cpConfig { accept_local: false, ..both }), None);
 }
+
+const IPV6CP: u16 = 0x8057;
+
+/// A link whose IPV6CP negotiates, and its identifier.
+fn ipv6cp_by_hand(ipv6: Ipv6cpConfig) -> (ByHand, [u8; 8]) {
+    let mut hand = ByHand::new(LinkConfig { ipv4: None, ipv6: Some(ipv6), echo: None, ..client() });
+    hand.open_lcp();
+    hand.take_bare_control_characters();
+    hand.pass(3 * SECOND);
+    let request = hand.packets().pop().unwrap().1;
+    let local = request[6..14].try_into().unwrap();
+    (hand, local)
+}
+
+/// What IPV6CP says next: its code, its Identifier, and the options.
+fn ipv6cp_said(hand: &mut ByHand) -> Vec<(u8, u8, Vec<u8>)> {
+    let packets = hand.packets().into_iter().filter(|(number, _)| *number == IPV6CP);
+    packets.map(|(_, octets)| (octets[0], octets[1], octets[4..].to_vec())).collect()
+}
+
+#[test]
+fn an_identifier_for_the_peer_is_not_zero_nor_ours_nor_called_universal() {
+    for id in 1..=20 {
+        let (mut hand, local) = ipv6cp_by_hand(Ipv6cpConfig::default());
+        assert_eq!(local[0] & 2, 0);
+        for asked in [[0; 8], local] {
+            hand.say(IPV6CP, 1, id, &[&[1, 10][..], &asked].concat());
+            let (code, answered, options) = ipv6cp_said(&mut hand).pop().unwrap();
+            assert_eq!((code, answered, &options[..2]), (3, id, &[1, 10][..]));
+            assert!(options[2..] != [0; 8] && options[2..] != local, "{options:?}");
+            assert_eq!(options[2] & 2, 0, "the universal bit");
+        }
+        hand.say(IPV6CP, 1, id, &[1, 10, 2, 0, 0, 0, 0, 0, 0, 1]);
+        assert_eq!(ipv6cp_said(&mut hand).pop().unwrap().0, 2, "any other is the peer's to choose");
+    }
+}
+
+#[test]
+fn a_peer_that_names_no_identifier_is_asked_for_one_once() {
+    let (mut hand, local) = ipv6cp_by_hand(Ipv6cpConfig::default());
+    hand.say(IPV6CP, 1, 1, &[]);
+    let (code, _, options) = ipv6cp_said(&mut hand).pop().unwrap();
+    assert_eq!((code, options.len()), (3, 10));
+    assert!(options[2..] != [0; 8] && options[2..] != local);
+    hand.say(IPV6CP, 1, 2, &[]);
+    assert_eq!(ipv6cp_said(&mut hand), [(2, 2, vec![])]);
+}
+
+#[test]
+fn a_suggested_identifier_is_taken_unless_it_is_the_one_we_suggested() {
+    let (mut hand, local) = ipv6cp_by_hand(Ipv6cpConfig::default());
+    let suggestion = [1, 10, 0, 0, 0, 0, 0, 0, 0, 7];
+    hand.say(IPV6CP, 3, 1, &suggestion);
+    let (code, id, options) = ipv6cp_said(&mut hand).pop().unwrap();
+    assert_eq!((code, &options[..]), (1, &suggestion[..]));
+    // Our own request comes back, and then our own Nak: a loop.
+    hand.say(IPV6CP, 1, 1, &options);
+    let (_, _, nak) = ipv6cp_said(&mut hand).pop().unwrap();
+    hand.say(IPV6CP, 3, id, &nak);
+    let (code, _, next) = ipv6cp_said(&mut hand).pop().unwrap();
+    assert_eq!(code, 1);
+    assert!(next[2..] != nak[2..] && next[2..] != local && next[2..] != suggestion[2..], "{next:?}");
+}
+
+#[test]
+fn a_rejected_identifier_is_not_asked_for_again_and_none_is_assumed() {
+    let (mut hand, local) = ipv6cp_by_hand(Ipv6cpConfig::default());
+    hand.say(IPV6CP, 4, 1, &[&[1, 10][..], &local].concat());
+    let (code, id, options) = ipv6cp_said(&mut hand).pop().unwrap();
+    assert_eq!((code, &options[..]), (1, &[][..]));
+    hand.say(IPV6CP, 2, id, &[]);
+    hand.say(IPV6CP, 1, 1, &[]);
+    hand.say(IPV6CP, 1, 2, &[]);
+    let failure = hand.link.status().ipv6cp.unwrap().failure.unwrap();
+    assert!(failure.starts_with("Could not determine remote interface identifier"), "{failure}");
+}
+
+#[test]
+fn ipv6cp_knows_no_code_beyond_7() {
+    let (mut hand, _) = ipv6cp_by_hand(Ipv6cpConfig::default());
+    for code in [0, 8, 9, 12, 200] {
+        hand.say(IPV6CP, code, 1, &[]);
+        let (answer, _, rejected) = ipv6cp_said(&mut hand).pop().unwrap();
+        assert_eq!((answer, &rejected[..]), (7, &[code, 1, 0, 4][..]));
+    }
+}

@@ -192,16 +192,24 @@ fn echo_discard_identification_and_time_remaining() {
 fn options_of_a_wrong_length_are_naked_with_a_proper_one() {
     let mut hand = ByHand::new(LinkConfig::default());
     hand.packets();
-    hand.say(LCP, 1, 1, &[1, 3, 5, 7, 3, 1, 2, 4, 0, 0]);
-    assert_eq!(hand.said(), ["[LCP ConfNak id=0x1 <mru 1500> <pcomp> <asyncmap 0x0>]"]);
+    hand.say(LCP, 1, 1, &[1, 3, 5, 2, 4, 0, 0]);
+    assert_eq!(hand.said(), ["[LCP ConfNak id=0x1 <mru 1500> <asyncmap 0x0>]"]);
+}
+
+#[test]
+fn options_without_a_value_are_rejected_and_never_naked() {
+    let mut hand = ByHand::new(LinkConfig::default());
+    hand.packets();
+    hand.say(LCP, 1, 1, &[1, 3, 5, 7, 3, 1, 8, 3, 1]);
+    assert_eq!(hand.said(), ["[LCP ConfRej id=0x1 < 07 03 01> < 08 03 01>]"]);
 }
 
 #[test]
 fn rejects_go_before_naks_and_all_at_once() {
     let mut hand = ByHand::new(LinkConfig::default());
     hand.packets();
-    hand.say(LCP, 1, 1, &[4, 4, 0xc0, 0x25, 1, 4, 0, 1, 17, 4, 5, 220, 7, 2]);
-    assert_eq!(hand.said(), ["[LCP ConfRej id=0x1 <quality lqr> < 11 04 05 dc>]"]);
+    hand.say(LCP, 1, 1, &[13, 3, 0, 1, 4, 0, 1, 17, 4, 5, 220, 7, 2]);
+    assert_eq!(hand.said(), ["[LCP ConfRej id=0x1 < 0d 03 00> < 11 04 05 dc>]"]);
     hand.say(LCP, 1, 2, &[1, 4, 0, 1, 7, 2]);
     assert_eq!(hand.said(), ["[LCP ConfNak id=0x2 <mru 128>]"]);
 }

@@ -1,7 +1,13 @@
 //! Van Jacobson's header compression between two links.
 
 use bytes::BytesMut;
-use ppp_proto::{Family, IpcpConfig, LinkConfig, VjConfig, frame::FLAG, link::Answer};
+use ppp_proto::{
+    Family, IpcpConfig, LinkConfig, VjConfig,
+    frame::{FLAG, FrameEncoder, Framing},
+    link::Answer,
+    packet::{Code, ControlPacket},
+    protocol,
+};
 
 use crate::pair::{A, B, Pair, SECOND, client, server};
 
@@ -65,6 +71,21 @@ fn a_peer_without_it_rejects_it_and_all_goes_as_before() {
         assert!(send(&mut pair, from, 1..=5).iter().all(|frame| frame[0] == 0x21));
     }
     assert_eq!(arrived(&pair, B), (1..=5).map(segment).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_peer_that_rejects_compressed_packets_gets_plain_ones() {
+    for rejected in [0x2d, 0x2f] {
+        let vj = Some(VjConfig::default());
+        let mut pair = Pair::up(with_vj(client(), vj), with_vj(server(), vj));
+        assert_eq!(send(&mut pair, A, 1..=3)[2][0], 0x2d);
+        let mut out = BytesMut::new();
+        let reject = ControlPacket { code: Code::ProtocolReject, id: 1, data: &[0, rejected, 0] };
+        FrameEncoder::new(Framing::DEFAULT).encode_into(protocol::LCP, &reject.to_vec(), &mut out);
+        assert!(pair.ends[A].link.receive(pair.now, &mut &out[..]).is_none());
+        assert_eq!(send(&mut pair, A, 4..=6).iter().map(|frame| frame[0]).collect::<Vec<_>>(), [0x21; 3]);
+        assert_eq!(arrived(&pair, B), (1..=6).map(segment).collect::<Vec<_>>());
+    }
 }
 
 #[test]

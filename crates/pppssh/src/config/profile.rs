@@ -162,6 +162,8 @@ profile! {
         lcp_echo_failure: u32 = 4, Harmless, "4";
         /// Whether to send echo requests only after an interval in which no packet came in.
         lcp_echo_adaptive: bool = false, Harmless, "true";
+        /// Seconds between link quality reports to ask the peer for (RFC 1989); 0 asks for none. A peer that asks gets them.
+        lqr: Seconds = Seconds::whole(0), Harmless, "30";
         /// Seconds until a request without an answer is sent again.
         lcp_restart: Seconds = Seconds::whole(3), Harmless, "3";
         /// How often a Configure-Request is sent before giving up.

@@ -4,7 +4,8 @@ use ipnet::Ipv4Net;
 use ppp_proto::frame::{Accm, ExtraEscapes, Fcs};
 use ppp_proto::link::{EchoConfig, LinkConfig, Timers};
 use ppp_proto::{
-    InterfaceId, IpcpConfig, Ipv4Range, Ipv6cpConfig, LcpConfig, LocalAddress, RemoteAddress, VjConfig,
+    InterfaceId, IpcpConfig, Ipv4Range, Ipv6cpConfig, LcpConfig, LocalAddress, LqmConfig, QualityPolicy,
+    RemoteAddress, VjConfig,
 };
 
 use crate::config::{FcsChoice, Profile};
@@ -53,6 +54,11 @@ fn lcp(profile: &Profile) -> LcpConfig {
             FcsChoice::Fcs16 => Fcs::Fcs16,
             FcsChoice::Fcs32 => Fcs::Fcs32,
             FcsChoice::Null => Fcs::Null,
+        },
+        lqm: LqmConfig {
+            period: profile.lqr.unless_zero(),
+            policy: Some(QualityPolicy::default()),
+            ..LqmConfig::default()
         },
         ..LcpConfig::default()
     }

@@ -357,6 +357,10 @@ impl<D: Device> Session<D> {
             Event::PeerDead => warn!("no response to echo requests: the peer is dead"),
             Event::LoopDetected => error!("loop-back detected"),
             Event::EchoReply { rtt } => debug!(?rtt, "echo reply"),
+            Event::LinkQuality { good: false } => {
+                warn!("link quality reports tell of losses; `pppssh status` counts them");
+            }
+            Event::LinkQuality { good: true } => info!("link quality reports tell of no more losses"),
             Event::PeerIdentification(text) => info!("the peer says that it is {text}"),
             Event::TimeRemaining { seconds, message } => {
                 info!("the peer gives the link {seconds} s: {message}");

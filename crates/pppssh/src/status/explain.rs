@@ -1,7 +1,9 @@
 //! The status in plain sentences: what happened, who wanted what, and what to look at.
 
 use super::text::{age, bytes};
-use super::{OptionOutcome, OptionStatus, Phase, ProtocolStatus, Requester, Role, SessionStatus, printable};
+use super::{
+    OptionOutcome, OptionStatus, Phase, ProtocolStatus, Quality, Requester, Role, SessionStatus, printable,
+};
 
 /// The status as sentences, one a line; `now` in seconds since 1970.
 pub fn explain(status: &SessionStatus, now: u64) -> String {
@@ -147,6 +149,13 @@ fn traffic(said: &mut Vec<String>, status: &SessionStatus, peer: &str, now: u64)
     if c.dropped_too_big > 0 {
         said.push(format!("{} packets were too big for {peer} and were dropped.", c.dropped_too_big));
     }
+    if let Some(quality) = &status.quality {
+        let Quality { packets_out_lost, packets_out, packets_in_lost, packets_in, .. } = quality;
+        said.push(format!(
+            "By link quality reports, {packets_out_lost} of {packets_out} packets were lost on the way to {peer}, and \
+             {packets_in_lost} of {packets_in} on the way back."
+        ));
+    }
     if let Some(heard) = status.keepalive.last_heard {
         let rtt = match status.keepalive.last_rtt_ms {
             Some(ms) => format!("; its last echo took {ms:.1} ms"),
@@ -204,6 +213,17 @@ mod tests {
         assert!(text.contains("we call again in 30 s"), "{text}");
         assert!(text.contains("made anew 2 times"), "{text}");
         assert!(text.contains("because: no answer to 3 echo requests."), "{text}");
+    }
+
+    #[test]
+    fn losses_that_reports_tell_of_are_told_in_both_directions() {
+        let mut status = SessionStatus::new("saturn", Role::Connect);
+        let quality = Quality { packets_out: 100, packets_out_lost: 3, packets_in: 80, ..Quality::default() };
+        status.quality = Some(quality);
+        let text = explain(&status, status.since);
+        assert!(text.contains("3 of 100 packets were lost on the way to saturn, and 0 of 80 on"), "{text}");
+        let table = crate::status::render(&status, status.since);
+        assert!(table.contains("to the peer 3 of 100 packets lost, from it 0 of 80 packets lost"), "{table}");
     }
 
     #[test]

@@ -10,7 +10,7 @@ mod text;
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use ppp_proto::LinkStatus;
+use ppp_proto::{LinkStatus, lqm::QualityStatus};
 use serde::{Deserialize, Serialize};
 
 pub use explain::explain;
@@ -58,6 +58,9 @@ pub struct SessionStatus {
     /// What the echo requests tell.
     #[serde(default)]
     pub keepalive: Keepalive,
+    /// What link quality reports tell, once one has passed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quality: Option<Quality>,
     /// How often the link had to be made anew.
     #[serde(default)]
     pub redial: Redial,
@@ -84,6 +87,7 @@ impl SessionStatus {
             counters: Counters::default(),
             protocols: Vec::new(),
             keepalive: Keepalive::default(),
+            quality: None,
             redial: Redial::default(),
             last_error: None,
         }
@@ -103,6 +107,7 @@ impl SessionStatus {
         self.keepalive.last_rtt_ms = link.last_echo_rtt.map(|rtt| rtt.as_secs_f64() * 1e3);
         self.keepalive.last_heard =
             link.last_heard.map(|heard| unix_now().saturating_sub(heard.elapsed().as_secs()));
+        self.quality = link.quality.map(Quality::from);
         let (counters, frames) = (&mut self.counters, &link.frames);
         counters.dropped_received_not_up = link.counters.rx_dropped;
         counters.frames_received = frames.frames;
@@ -267,6 +272,41 @@ pub struct Keepalive {
     /// When the last good frame of any kind arrived, in seconds since 1970.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_heard: Option<u64>,
+}
+
+/// What link quality reports (RFC 1989) tell, since LCP is Opened.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", default)]
+pub struct Quality {
+    /// Reports sent.
+    pub reports_sent: u32,
+    /// Reports received.
+    pub reports_received: u32,
+    /// Frames that we sent, as far as reports cover them.
+    pub packets_out: u64,
+    /// Those that did not reach the peer.
+    pub packets_out_lost: u64,
+    /// Frames that the peer sent, as far as reports cover them.
+    pub packets_in: u64,
+    /// Those that did not reach us.
+    pub packets_in_lost: u64,
+    /// Whether three of the last five periods lost at most one packet of ten.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub good: Option<bool>,
+}
+
+impl From<QualityStatus> for Quality {
+    fn from(status: QualityStatus) -> Quality {
+        Quality {
+            reports_sent: status.reports_sent,
+            reports_received: status.reports_received,
+            packets_out: status.outbound.packets,
+            packets_out_lost: status.outbound.packets_lost,
+            packets_in: status.inbound.packets,
+            packets_in_lost: status.inbound.packets_lost,
+            good: status.good,
+        }
+    }
 }
 
 /// How often the link had to be made anew, and why.

@@ -48,6 +48,14 @@ pub fn render(status: &SessionStatus, now: u64) -> String {
         let rtt = keepalive.last_rtt_ms.map_or_else(String::new, |ms| format!(", echo in {ms:.1} ms"));
         line(&mut out, "peer", &format!("last heard {} ago{rtt}", age(heard, now)));
     }
+    if let Some(quality) = &status.quality {
+        let of = |lost, packets| format!("{lost} of {packets} packets lost");
+        let (sent, received) = (
+            of(quality.packets_out_lost, quality.packets_out),
+            of(quality.packets_in_lost, quality.packets_in),
+        );
+        line(&mut out, "quality", &format!("to the peer {sent}, from it {received}"));
+    }
     for protocol in &status.protocols {
         negotiation(&mut out, protocol);
     }

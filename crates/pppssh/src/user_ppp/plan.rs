@@ -197,6 +197,8 @@ impl Plan {
         link.lcp.silent = self.silent;
         link.ipcp_timers = Some(self.ipcp_timers);
         link.ipv6cp_timers = Some(self.ipv6cp_timers);
+        // What it asks for is the profile's; ppp grants it unless told not to.
+        link.lcp.lqm.answer = self.negotiable.lqr.grant != Some(false);
         link.lcp.identification.clone_from(&self.identification);
         if let Some(ipv4) = &mut link.ipv4 {
             ipv4.local = self.ifaddr.local;
@@ -222,7 +224,10 @@ impl Draft {
             profile.tun = format!("tun{unit}");
         }
         let period = if self.echo_period.is_zero() { self.lqr_period } else { self.echo_period };
-        // Both find a dead peer, and there are no link quality reports yet.
+        if negotiable.lqr.ask == Some(true) {
+            profile.lqr = Seconds::whole(self.lqr_period.as_secs());
+        }
+        // In ppp either finds a dead peer, by five reports or echoes in vain; here only echoes do.
         match negotiable.echo.ask.or(negotiable.lqr.ask) {
             Some(true) => {
                 profile.lcp_echo_interval = Seconds::whole(period.as_secs());

@@ -7,6 +7,7 @@ use ppp_proto::{Ipv4Range, LocalAddress, RemoteAddress};
 use super::super::linkup::{Ends, substitute};
 use super::super::{BadPlan, Facts, LinkScript, Mode, ShellCommand};
 use super::{Files, vpn};
+use crate::session::link_config;
 
 fn ip(text: &str) -> Ipv4Addr {
     text.parse().unwrap()
@@ -151,8 +152,23 @@ fn echo_requests_go_every_period() {
     assert_eq!(echo(" set lqrperiod 10\n accept lqr\n enable echo\n"), (10, 5));
     assert_eq!(echo(" set lqrperiod 10\n set echoperiod 7\n enable echo\n"), (7, 5));
     assert_eq!(echo(" disable echo\n").0, 0);
-    assert_eq!(echo(" enable lqr\n"), (30, 5), "in place of reports");
+    assert_eq!(echo(" enable lqr\n"), (30, 5), "reports find no dead peer here");
     assert_eq!(echo(" enable lqr\n disable echo\n").0, 0);
+}
+
+#[test]
+fn link_quality_reports_are_asked_for_and_granted_as_said() {
+    let lqm = |lines| {
+        let plan = vpn(lines);
+        let mut link = link_config(&plan.profile, "vpn", 1);
+        plan.adjust(&mut link);
+        (link.lcp.lqm.period.map(|period| period.as_secs()), link.lcp.lqm.answer)
+    };
+    assert_eq!(lqm(""), (None, true), "as in ppp: disabled and accepted");
+    assert_eq!(lqm(" enable lqr\n"), (Some(30), true));
+    assert_eq!(lqm(" enable lqr\n set lqrperiod 10\n"), (Some(10), true));
+    assert_eq!(lqm(" set lqrperiod 10\n deny lqr\n"), (None, false));
+    assert_eq!(lqm(" enable lqr\n disable lqr\n accept lqr\n"), (None, true));
 }
 
 #[test]
