@@ -1,11 +1,12 @@
 //! What LCP asks, and what it thinks of the peer's wishes.
 
 use super::{
-    LcpConfig, LcpOption, MRU_DEFAULT, MRU_MIN, auth_name,
+    LcpConfig, LcpOption, MRU_DEFAULT, MRU_MIN,
+    authentication::Demands,
     options::{ACCM, FCS_ALTERNATIVES, MAGIC_NUMBER, MRU},
 };
 use crate::{
-    ControlProtocolName,
+    AuthProtocol, ControlProtocolName,
     frame::{Accm, ExtraEscapes, Fcs, Framing},
     fsm::{ControlProtocol, Failure, Reply, ReplyBuilder},
     packet::{Options, ParseOptionError, RawOption},
@@ -22,11 +23,21 @@ pub(crate) struct Terms {
     pub(crate) pfc: bool,
     pub(crate) acfc: bool,
     pub(crate) fcs: Fcs,
+    /// How the other end proves who it is to the one whose terms these are.
+    pub(crate) auth: Option<AuthProtocol>,
 }
 
 impl Default for Terms {
     fn default() -> Terms {
-        Terms { mru: MRU_DEFAULT, accm: Accm::DEFAULT, magic: 0, pfc: false, acfc: false, fcs: Fcs::Fcs16 }
+        Terms {
+            mru: MRU_DEFAULT,
+            accm: Accm::DEFAULT,
+            magic: 0,
+            pfc: false,
+            acfc: false,
+            fcs: Fcs::Fcs16,
+            auth: None,
+        }
     }
 }
 
@@ -63,12 +74,11 @@ pub(crate) struct Lcp {
     naked_magic: Option<u32>,
     /// Signs of a loop in a row.
     loops: u32,
-    /// The authentication the peer asked for and did not get.
-    refused_auth: Option<String>,
+    demands: Demands,
 }
 
 impl Lcp {
-    pub(crate) fn new(config: LcpConfig, max_loopback: u32, rng: Rng) -> Lcp {
+    pub(crate) fn new(config: LcpConfig, demands: Demands, max_loopback: u32, rng: Rng) -> Lcp {
         let wishes = Wishes { mru: None, accm: None, magic: None, pfc: false, acfc: false, fcs: None };
         Lcp {
             config,
@@ -79,7 +89,7 @@ impl Lcp {
             peers: Terms::default(),
             naked_magic: None,
             loops: 0,
-            refused_auth: None,
+            demands,
         }
     }
 
@@ -91,9 +101,9 @@ impl Lcp {
         &self.peers
     }
 
-    /// The authentication the peer demanded in this negotiation.
+    /// The authentication the peer demanded in this negotiation and did not get.
     pub(crate) fn refused_auth(&self) -> Option<&str> {
-        self.refused_auth.as_deref()
+        self.demands.refused()
     }
 
     /// A packet with our own Magic-Number came in; true if that happened too often.
@@ -137,10 +147,7 @@ impl Lcp {
             LcpOption::Mru(mru) if mru >= MRU_MIN => terms.mru = mru,
             LcpOption::Mru(_) => reply.nak(option, &MRU_MIN.to_be_bytes()),
             LcpOption::Accm(accm) => terms.accm = accm,
-            LcpOption::AuthenticationProtocol(data) => {
-                self.refused_auth = Some(auth_name(&data));
-                reply.reject(option);
-            }
+            LcpOption::AuthenticationProtocol(_) => self.demands.judge(option, &mut terms.auth, reply),
             LcpOption::MagicNumber(magic) if magic == 0 || self.wishes.magic == Some(magic) => {
                 self.nak_magic(reply);
             }
@@ -187,7 +194,7 @@ impl ControlProtocol for Lcp {
         self.peers = Terms::default();
         self.naked_magic = None;
         self.loops = 0;
-        self.refused_auth = None;
+        self.demands.restart();
     }
 
     fn request(&mut self, out: &mut Vec<u8>) {
@@ -195,6 +202,7 @@ impl ControlProtocol for Lcp {
         let options = [
             mru.map(LcpOption::Mru),
             accm.map(LcpOption::Accm),
+            self.demands.asked().map(|method| LcpOption::AuthenticationProtocol(method.option().to_vec())),
             magic.map(LcpOption::MagicNumber),
             pfc.then_some(LcpOption::Pfc),
             acfc.then_some(LcpOption::Acfc),
@@ -224,6 +232,7 @@ impl ControlProtocol for Lcp {
             pfc,
             acfc,
             fcs: fcs.unwrap_or(default.fcs),
+            auth: self.demands.asked(),
         };
     }
 
@@ -247,12 +256,9 @@ impl ControlProtocol for Lcp {
                 Ok(LcpOption::Pfc) => wishes.pfc = false,
                 Ok(LcpOption::Acfc) => wishes.acfc = false,
                 Ok(LcpOption::FcsAlternatives(_)) => wishes.fcs = None,
+                Ok(LcpOption::AuthenticationProtocol(data)) => self.demands.naked(&data),
                 // §5.3: options we did not ask for are the peer's wishes; these we do not share.
-                Ok(
-                    LcpOption::MagicNumber(_)
-                    | LcpOption::AuthenticationProtocol(_)
-                    | LcpOption::QualityProtocol(_),
-                )
+                Ok(LcpOption::MagicNumber(_) | LcpOption::QualityProtocol(_))
                 | Err(ParseOptionError::Unknown | ParseOptionError::BadLength) => {}
             }
         }
@@ -268,7 +274,8 @@ impl ControlProtocol for Lcp {
                 Ok(LcpOption::Pfc) => self.wishes.pfc = false,
                 Ok(LcpOption::Acfc) => self.wishes.acfc = false,
                 Ok(LcpOption::FcsAlternatives(_)) => self.wishes.fcs = None,
-                Ok(LcpOption::AuthenticationProtocol(_) | LcpOption::QualityProtocol(_)) | Err(_) => {}
+                Ok(LcpOption::AuthenticationProtocol(_)) => self.demands.rejected(),
+                Ok(LcpOption::QualityProtocol(_)) | Err(_) => {}
             }
         }
         Ok(())

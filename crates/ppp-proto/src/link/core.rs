@@ -8,6 +8,7 @@ use tracing::{debug, warn};
 use super::{
     CloseReason, ControlProtocolName, Direction, Event, Family, LinkConfig, LinkCounters, Phase,
     ProtocolStatus, Tap,
+    authenticate::Authentication,
     keepalive::{Due, Keepalive},
 };
 use crate::{
@@ -32,6 +33,7 @@ pub(super) struct Core {
     pub(super) lcp: ControlMachine<Lcp>,
     pub(super) ipcp: Option<ControlMachine<Ipcp>>,
     pub(super) ipv6cp: Option<ControlMachine<Ipv6cp>>,
+    pub(super) authentication: Authentication,
     pub(super) keepalive: Option<Keepalive>,
     pub(super) encoder: FrameEncoder,
     /// Van Jacobson's compression of what we send and what the peer sends, while IPCP is Opened and agreed on it.
@@ -67,18 +69,20 @@ pub(super) enum Kind {
 }
 
 impl Core {
-    pub(super) fn new(config: LinkConfig, now: Instant) -> Core {
+    pub(super) fn new(mut config: LinkConfig, now: Instant) -> Core {
         let mut rng = Rng::new(config.seed);
         let timers = config.timers;
         let lcp_settings = Settings { timers, passive: config.lcp.passive, silent: config.lcp.silent };
         let ncp_settings = Settings { timers, passive: false, silent: false };
-        let lcp = Lcp::new(config.lcp.clone(), timers.max_loopback, rng.fork());
+        let authentication = Authentication::new(config.auth.take());
+        let lcp = Lcp::new(config.lcp.clone(), authentication.demands(), timers.max_loopback, rng.fork());
         let ipcp = config.ipv4.clone().map(Ipcp::new);
         let ipv6cp = config.ipv6.clone().map(|ipv6| Ipv6cp::new(ipv6, rng.fork()));
         Core {
             lcp: ControlMachine::new(lcp, lcp_settings),
             ipcp: ipcp.map(|ipcp| ControlMachine::new(ipcp, ncp_settings)),
             ipv6cp: ipv6cp.map(|ipv6cp| ControlMachine::new(ipv6cp, ncp_settings)),
+            authentication,
             keepalive: config.echo.filter(|echo| !echo.interval.is_zero()).map(Keepalive::new),
             encoder: FrameEncoder::new(Framing::DEFAULT),
             compressor: None,
@@ -153,6 +157,7 @@ impl Core {
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
         [
             self.lcp.deadline(),
+            self.authentication.deadline(),
             self.ipcp.as_ref().and_then(ControlMachine::deadline),
             self.ipv6cp.as_ref().and_then(ControlMachine::deadline),
             self.keepalive.as_ref().and_then(Keepalive::poll_timeout),
@@ -165,6 +170,7 @@ impl Core {
     pub(super) fn handle_timeout(&mut self, now: Instant) {
         let layer = self.lcp.handle_timeout(now, &mut self.outbox);
         self.lcp_did(now, layer);
+        self.authentication_timeout(now);
         if let Some(ipcp) = &mut self.ipcp {
             let layer = ipcp.handle_timeout(now, &mut self.outbox);
             self.ipcp_did(now, layer);
@@ -242,6 +248,9 @@ impl Core {
             self.counters.rx_control_ignored += 1;
             return;
         }
+        if self.receive_authentication(now, number, payload) {
+            return;
+        }
         let configured = match number {
             protocol::LCP => true,
             protocol::IPCP => self.ipcp.is_some(),
@@ -294,7 +303,7 @@ impl Core {
                 State::Stopped if !self.closed_reported => Phase::Establish,
                 State::Initial | State::Starting | State::Closed | State::Stopped => Phase::Dead,
                 State::Closing | State::Stopping => Phase::Terminate,
-                State::Opened => Phase::Network,
+                State::Opened => self.opened_phase(),
             },
         );
     }
@@ -307,7 +316,11 @@ impl Core {
             keepalive.start(now);
         }
         self.send_identification();
-        self.set_phase(now, Phase::Authenticate);
+        self.begin_authentication(now);
+    }
+
+    /// Everybody has proved who he is, or need not.
+    pub(super) fn begin_networks(&mut self, now: Instant) {
         self.set_phase(now, Phase::Network);
         if let Some(ipcp) = &mut self.ipcp {
             start(ipcp, now, &mut self.outbox);
@@ -322,11 +335,12 @@ impl Core {
         if let Some(keepalive) = &mut self.keepalive {
             keepalive.stop();
         }
-        if let Some(ipcp) = &mut self.ipcp {
+        self.authentication.stop();
+        if let Some(ipcp) = self.ipcp.as_mut().filter(|ipcp| is_started(ipcp)) {
             let layer = ipcp.down(now, &mut self.outbox);
             self.ipcp_did(now, layer);
         }
-        if let Some(ipv6cp) = &mut self.ipv6cp {
+        if let Some(ipv6cp) = self.ipv6cp.as_mut().filter(|ipv6cp| is_started(ipv6cp)) {
             let layer = ipv6cp.down(now, &mut self.outbox);
             self.ipv6cp_did(now, layer);
         }
@@ -406,7 +420,7 @@ impl Core {
         self.events.push_back(Event::Closed(reason));
     }
 
-    fn set_phase(&mut self, now: Instant, phase: Phase) {
+    pub(super) fn set_phase(&mut self, now: Instant, phase: Phase) {
         if self.phase != phase {
             self.phase_since = now;
             self.phase = phase;
@@ -493,6 +507,11 @@ fn start<P: ControlProtocol>(ncp: &mut ControlMachine<P>, now: Instant, out: &mu
         ncp.open(now, out);
     }
     ncp.up(now, out);
+}
+
+/// Whether the protocol's turn came since LCP was Opened.
+fn is_started<P: ControlProtocol>(ncp: &ControlMachine<P>) -> bool {
+    !matches!(ncp.state(), State::Initial | State::Starting)
 }
 
 /// The link may well go on without this protocol, but its owner should know.
