@@ -8,6 +8,7 @@ mod event;
 mod explain;
 mod keepalive;
 mod lcp_codes;
+mod networks;
 mod status;
 mod tap;
 

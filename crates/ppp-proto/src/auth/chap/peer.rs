@@ -182,11 +182,7 @@ impl ChapPeer {
     }
 
     fn accepted(&mut self, id: u8, message: &[u8]) -> Option<Proof> {
-        let _answered = self.settle(id)?;
-        #[cfg(feature = "legacy-auth")]
-        if let Some(expected) = &_answered.expected
-            && !mschapv2::is_proved(message, expected)
-        {
+        if !self.settle(id)?.is_proved(message) {
             let why =
                 "the peer does not know the secret itself: its Success has no proof in it (RFC 2759 §5)";
             return Some(self.refused(why.to_owned()));
