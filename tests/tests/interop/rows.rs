@@ -15,7 +15,7 @@ pub(crate) struct Row {
 }
 
 impl Row {
-    fn new(name: &'static str, run: impl FnOnce() -> [String; 4] + 'static) -> Row {
+    pub(crate) fn new(name: &'static str, run: impl FnOnce() -> [String; 4] + 'static) -> Row {
         Row { name, run: Box::new(run) }
     }
 
@@ -26,7 +26,7 @@ impl Row {
 }
 
 /// What pppd gets in every row. Debian's options file says `lock`, for which a kernel without a disk has no place.
-const PPPD: &str = "nodetach noauth nolock local debug logfd 2 +ipv6 ipv6 ";
+pub(crate) const PPPD: &str = "nodetach noauth nolock local debug logfd 2 +ipv6 ipv6 ";
 /// What ours gets in every row.
 const OURS: &str = "--no-hooks --runtime-dir /run/pppssh -o connect-timeout=60";
 
@@ -47,7 +47,7 @@ struct Pair {
 }
 
 /// Where ours logs, so that its words are not taken for pppd's.
-const OUR_LOG: &str = "/tmp/pppssh.log";
+pub(crate) const OUR_LOG: &str = "/tmp/pppssh.log";
 
 /// As ours and pppd's packets show it, by default.
 const VJ: &str = "compress VJ 0f 01";
@@ -69,6 +69,7 @@ pub(crate) fn all() -> Vec<Row> {
         }),
     ];
     rows.extend(pairs().into_iter().map(|(name, pair)| Row::new(name, move || pair.run())));
+    rows.extend(crate::authentication::rows());
     rows
 }
 
@@ -170,7 +171,7 @@ impl Pair {
 }
 
 /// Shows what ours said when a row fails.
-struct ShowLog;
+pub(crate) struct ShowLog;
 
 impl Drop for ShowLog {
     fn drop(&mut self) {
@@ -215,7 +216,7 @@ fn pppd_calls(ssh: &str, before: &str) -> [String; 4] {
     [ssh.to_owned(), ipv4, ipv6, "5".to_owned()]
 }
 
-fn carry(hosts: &Hosts, pppd: &Running, ipv4: bool, ipv6: bool) -> [String; 2] {
+pub(crate) fn carry(hosts: &Hosts, pppd: &Running, ipv4: bool, ipv6: bool) -> [String; 2] {
     let none = || "–".to_owned();
     if ipv4 {
         pppd.says("remote IP address");
@@ -234,15 +235,15 @@ fn session_lives(session: &Running, waited: &pppssh_tests::Finished) -> bool {
     waited.status.success()
 }
 
-fn terminate(program: &mut Running) -> pppssh_tests::Finished {
+pub(crate) fn terminate(program: &mut Running) -> pppssh_tests::Finished {
     program.signal(Signal::TERM);
     program.end()
 }
 
-fn pppssh() -> String {
+pub(crate) fn pppssh() -> String {
     std::env::var("PPPSSH_BIN").expect("the program outside names the binary")
 }
 
-fn words(text: &str) -> impl Iterator<Item = &str> {
+pub(crate) fn words(text: &str) -> impl Iterator<Item = &str> {
     text.split(' ').filter(|word| !word.is_empty())
 }
