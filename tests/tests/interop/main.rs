@@ -8,6 +8,7 @@
 //! `cargo test -p pppssh-tests --test interop -- WORDS` runs only the rows whose name contains WORDS.
 
 mod anew;
+mod authentication;
 mod guest;
 mod hosts;
 mod kernel;

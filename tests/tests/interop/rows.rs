@@ -16,7 +16,7 @@ pub(crate) struct Row {
 }
 
 impl Row {
-    fn new(name: &'static str, run: impl FnOnce() -> [String; 4] + 'static) -> Row {
+    pub(crate) fn new(name: &'static str, run: impl FnOnce() -> [String; 4] + 'static) -> Row {
         Row { name, run: Box::new(run) }
     }
 
@@ -73,6 +73,7 @@ pub(crate) fn all() -> Vec<Row> {
     rows.push(Row::new("pppssh begins anew on a line that is up", anew::pppssh_begins));
     rows.push(Row::new("pppssh pppd to slirp", slirp::called));
     rows.extend(pairs().into_iter().map(|(name, pair)| Row::new(name, move || pair.run())));
+    rows.extend(crate::authentication::rows());
     rows
 }
 
@@ -234,7 +235,7 @@ fn pppd_calls(ssh: &str, before: &str) -> [String; 4] {
     [ssh.to_owned(), ipv4, ipv6, "5".to_owned()]
 }
 
-fn carry(hosts: &Hosts, pppd: &Running, ipv4: bool, ipv6: bool) -> [String; 2] {
+pub(crate) fn carry(hosts: &Hosts, pppd: &Running, ipv4: bool, ipv6: bool) -> [String; 2] {
     let none = || "–".to_owned();
     if ipv4 {
         pppd.says("remote IP address");

@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use super::{
-    LcpConfig, LcpOption, MRU_DEFAULT, MRU_MIN, auth_name,
+    LcpConfig, LcpOption, MRU_DEFAULT, MRU_MIN,
+    authentication::Demands,
     options::{ACCM, FCS_ALTERNATIVES, MAGIC_NUMBER, MRU, QUALITY_PROTOCOL, lqr, reporting_period},
 };
 use crate::{
-    ControlProtocolName,
+    AuthProtocol, ControlProtocolName,
     frame::{Accm, ExtraEscapes, Fcs, Framing},
     fsm::{ControlProtocol, Failure, Reply, ReplyBuilder},
     packet::{Options, ParseOptionError, RawOption},
@@ -34,6 +35,8 @@ pub(crate) struct Terms {
     pub(crate) fcs: Fcs,
     /// Hundredths of a second in which a report is due to the end whose terms these are; zero: for each of its own.
     pub(crate) lqr: Option<u32>,
+    /// How the other end proves who it is to the one whose terms these are.
+    pub(crate) auth: Option<AuthProtocol>,
 }
 
 impl Default for Terms {
@@ -46,6 +49,7 @@ impl Default for Terms {
             acfc: false,
             fcs: Fcs::Fcs16,
             lqr: None,
+            auth: None,
         }
     }
 }
@@ -84,12 +88,11 @@ pub(crate) struct Lcp {
     naked_magic: Option<u32>,
     /// Signs of a loop in a row.
     loops: u32,
-    /// The authentication the peer asked for and did not get.
-    refused_auth: Option<String>,
+    demands: Demands,
 }
 
 impl Lcp {
-    pub(crate) fn new(config: LcpConfig, max_loopback: u32, rng: Rng) -> Lcp {
+    pub(crate) fn new(config: LcpConfig, demands: Demands, max_loopback: u32, rng: Rng) -> Lcp {
         let wishes =
             Wishes { mru: None, accm: None, magic: None, pfc: false, acfc: false, fcs: None, lqr: None };
         Lcp {
@@ -101,7 +104,7 @@ impl Lcp {
             peers: Terms::default(),
             naked_magic: None,
             loops: 0,
-            refused_auth: None,
+            demands,
         }
     }
 
@@ -113,9 +116,9 @@ impl Lcp {
         &self.peers
     }
 
-    /// The authentication the peer demanded in this negotiation.
+    /// The authentication the peer demanded in this negotiation and did not get.
     pub(crate) fn refused_auth(&self) -> Option<&str> {
-        self.refused_auth.as_deref()
+        self.demands.refused()
     }
 
     /// A packet with our own Magic-Number came in; true if that happened too often.
@@ -173,10 +176,7 @@ impl Lcp {
             LcpOption::Mru(mru) if mru >= MRU_MIN => terms.mru = mru,
             LcpOption::Mru(_) => reply.nak(option, &MRU_MIN.to_be_bytes()),
             LcpOption::Accm(accm) => terms.accm = accm,
-            LcpOption::AuthenticationProtocol(data) => {
-                self.refused_auth = Some(auth_name(&data));
-                reply.reject(option);
-            }
+            LcpOption::AuthenticationProtocol(_) => self.demands.judge(option, &mut terms.auth, reply),
             LcpOption::MagicNumber(magic) if magic == 0 || self.wishes.magic == Some(magic) => {
                 self.nak_magic(reply);
             }
@@ -230,7 +230,7 @@ impl ControlProtocol for Lcp {
         self.peers = Terms::default();
         self.naked_magic = None;
         self.loops = 0;
-        self.refused_auth = None;
+        self.demands.restart();
     }
 
     fn request(&mut self, out: &mut Vec<u8>) {
@@ -239,6 +239,7 @@ impl ControlProtocol for Lcp {
             mru.map(LcpOption::Mru),
             accm.map(LcpOption::Accm),
             period.map(lqr),
+            self.demands.asked().map(|method| LcpOption::AuthenticationProtocol(method.option().to_vec())),
             magic.map(LcpOption::MagicNumber),
             pfc.then_some(LcpOption::Pfc),
             acfc.then_some(LcpOption::Acfc),
@@ -269,6 +270,7 @@ impl ControlProtocol for Lcp {
             acfc,
             fcs: fcs.unwrap_or(default.fcs),
             lqr,
+            auth: self.demands.asked(),
         };
     }
 
@@ -296,12 +298,9 @@ impl ControlProtocol for Lcp {
                 Ok(LcpOption::QualityProtocol(data)) if wishes.lqr.is_some() => {
                     wishes.lqr = reporting_period(&data).filter(|&period| period > 0 && !insists);
                 }
+                Ok(LcpOption::AuthenticationProtocol(data)) => self.demands.naked(&data),
                 // §5.3: options we did not ask for are the peer's wishes; these we do not share.
-                Ok(
-                    LcpOption::MagicNumber(_)
-                    | LcpOption::AuthenticationProtocol(_)
-                    | LcpOption::QualityProtocol(_),
-                )
+                Ok(LcpOption::MagicNumber(_) | LcpOption::QualityProtocol(_))
                 | Err(ParseOptionError::Unknown | ParseOptionError::BadLength) => {}
             }
         }
@@ -318,7 +317,8 @@ impl ControlProtocol for Lcp {
                 Ok(LcpOption::Acfc) => self.wishes.acfc = false,
                 Ok(LcpOption::FcsAlternatives(_)) => self.wishes.fcs = None,
                 Ok(LcpOption::QualityProtocol(_)) => self.wishes.lqr = None,
-                Ok(LcpOption::AuthenticationProtocol(_)) | Err(_) => {}
+                Ok(LcpOption::AuthenticationProtocol(_)) => self.demands.rejected(),
+                Err(_) => {}
             }
         }
         Ok(())

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::{IpcpConfig, Ipv6cpConfig, LcpConfig};
+use crate::{AuthConfig, IpcpConfig, Ipv6cpConfig, LcpConfig};
 
 /// Everything a [`Link`](crate::Link) needs to know; `Default` is an IPv4 and IPv6 link that takes what the peer assigns.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -11,6 +11,8 @@ pub struct LinkConfig {
     pub name: String,
     /// The link itself.
     pub lcp: LcpConfig,
+    /// What the peer must prove, and what we can; without it neither is of any interest.
+    pub auth: Option<AuthConfig>,
     /// IPv4, unless it is not wanted.
     pub ipv4: Option<IpcpConfig>,
     /// IPv6, unless it is not wanted.
@@ -23,7 +25,7 @@ pub struct LinkConfig {
     pub ipv6cp_timers: Option<Timers>,
     /// The keepalive, unless it is not wanted.
     pub echo: Option<EchoConfig>,
-    /// Where magic numbers and interface identifiers come from: random, and different at both ends.
+    /// Where magic numbers and interface identifiers come from: random, and different at both ends. Nothing secret does.
     pub seed: u64,
 }
 
@@ -32,6 +34,7 @@ impl Default for LinkConfig {
         LinkConfig {
             name: String::from("ppp"),
             lcp: LcpConfig::default(),
+            auth: None,
             ipv4: Some(IpcpConfig::default()),
             ipv6: Some(Ipv6cpConfig::default()),
             timers: Timers::default(),

@@ -2,12 +2,14 @@
 
 use std::{collections::VecDeque, time::Instant};
 
-use tracing::{debug, warn};
+use tracing::debug;
 
 use super::{
     CloseReason, ControlProtocolName, Event, Family, LinkConfig, LinkCounters, Phase, ProtocolStatus, Tap,
     Timers,
+    authenticate::Authentication,
     keepalive::{Due, Keepalive},
+    networks::{failed, is_started},
 };
 use crate::{
     frame::{FrameEncoder, Framing},
@@ -32,6 +34,7 @@ pub(super) struct Core {
     pub(super) lcp: ControlMachine<Lcp>,
     pub(super) ipcp: Option<ControlMachine<Ipcp>>,
     pub(super) ipv6cp: Option<ControlMachine<Ipv6cp>>,
+    pub(super) authentication: Authentication,
     pub(super) keepalive: Option<Keepalive>,
     pub(super) quality: Monitor,
     pub(super) encoder: FrameEncoder,
@@ -72,19 +75,21 @@ pub(super) enum Kind {
 }
 
 impl Core {
-    pub(super) fn new(config: LinkConfig, now: Instant) -> Core {
+    pub(super) fn new(mut config: LinkConfig, now: Instant) -> Core {
         let mut rng = Rng::new(config.seed);
         let timers = config.timers;
         let lcp_settings = Settings { timers, passive: config.lcp.passive, silent: config.lcp.silent };
         let ncp_settings =
             |own: Option<Timers>| Settings { timers: own.unwrap_or(timers), passive: false, silent: false };
-        let lcp = Lcp::new(config.lcp.clone(), timers.max_loopback, rng.fork());
+        let authentication = Authentication::new(config.auth.take());
+        let lcp = Lcp::new(config.lcp.clone(), authentication.demands(), timers.max_loopback, rng.fork());
         let ipcp = config.ipv4.clone().map(Ipcp::new);
         let ipv6cp = config.ipv6.clone().map(|ipv6| Ipv6cp::new(ipv6, rng.fork()));
         Core {
             lcp: ControlMachine::new(lcp, lcp_settings),
             ipcp: ipcp.map(|ipcp| ControlMachine::new(ipcp, ncp_settings(config.ipcp_timers))),
             ipv6cp: ipv6cp.map(|ipv6cp| ControlMachine::new(ipv6cp, ncp_settings(config.ipv6cp_timers))),
+            authentication,
             keepalive: config.echo.filter(|echo| !echo.interval.is_zero()).map(Keepalive::new),
             quality: Monitor::new(config.lcp.lqm),
             encoder: FrameEncoder::new(Framing::DEFAULT),
@@ -175,6 +180,7 @@ impl Core {
         [
             self.start_at,
             self.lcp.deadline(),
+            self.authentication.deadline(),
             self.ipcp.as_ref().and_then(ControlMachine::deadline),
             self.ipv6cp.as_ref().and_then(ControlMachine::deadline),
             self.keepalive.as_ref().and_then(Keepalive::poll_timeout),
@@ -191,6 +197,7 @@ impl Core {
         }
         let layer = self.lcp.handle_timeout(now, &mut self.outbox);
         self.lcp_did(now, layer);
+        self.authentication_timeout(now);
         if let Some(ipcp) = &mut self.ipcp {
             let layer = ipcp.handle_timeout(now, &mut self.outbox);
             self.ipcp_did(now, layer);
@@ -270,6 +277,9 @@ impl Core {
             self.counters.rx_control_ignored += 1;
             return;
         }
+        if self.receive_authentication(now, number, payload) {
+            return;
+        }
         let configured = match number {
             protocol::LCP => true,
             protocol::LQR if self.quality.is_configured() => return self.receive_report(now, payload),
@@ -323,7 +333,7 @@ impl Core {
                 State::Stopped if !self.closed_reported => Phase::Establish,
                 State::Initial | State::Starting | State::Closed | State::Stopped => Phase::Dead,
                 State::Closing | State::Stopping => Phase::Terminate,
-                State::Opened => Phase::Network,
+                State::Opened => self.opened_phase(),
             },
         );
     }
@@ -337,15 +347,7 @@ impl Core {
         }
         self.send_identification();
         self.start_quality(now);
-        self.set_phase(now, Phase::Authenticate);
-        self.set_phase(now, Phase::Network);
-        if let Some(ipcp) = &mut self.ipcp {
-            start(ipcp, now, &mut self.outbox);
-        }
-        if let Some(ipv6cp) = &mut self.ipv6cp {
-            start(ipv6cp, now, &mut self.outbox);
-        }
-        self.check_networks(now);
+        self.begin_authentication(now);
     }
 
     fn lcp_down(&mut self, now: Instant) {
@@ -353,11 +355,12 @@ impl Core {
             keepalive.stop();
         }
         self.quality.stop();
-        if let Some(ipcp) = &mut self.ipcp {
+        self.authentication.stop();
+        if let Some(ipcp) = self.ipcp.as_mut().filter(|ipcp| is_started(ipcp)) {
             let layer = ipcp.down(now, &mut self.outbox);
             self.ipcp_did(now, layer);
         }
-        if let Some(ipv6cp) = &mut self.ipv6cp {
+        if let Some(ipv6cp) = self.ipv6cp.as_mut().filter(|ipv6cp| is_started(ipv6cp)) {
             let layer = ipv6cp.down(now, &mut self.outbox);
             self.ipv6cp_did(now, layer);
         }
@@ -403,33 +406,6 @@ impl Core {
         }
     }
 
-    /// A link that carries nothing, and will not, is closed.
-    fn check_networks(&mut self, now: Instant) {
-        if self.lcp.state() != State::Opened {
-            return;
-        }
-        let ipcp = self.ipcp.as_ref().map(|ipcp| (ControlProtocolName::Ipcp, ipcp.state(), ipcp.failure()));
-        let ipv6cp = self
-            .ipv6cp
-            .as_ref()
-            .map(|ipv6cp| (ControlProtocolName::Ipv6cp, ipv6cp.state(), ipv6cp.failure()));
-        let networks: Vec<_> = [ipcp, ipv6cp].into_iter().flatten().collect();
-        if networks.iter().any(|(_, state, _)| state.is_under_way() || *state == State::Opened) {
-            return;
-        }
-        let words = |failure: Option<&str>| failure.unwrap_or("it is closed").to_owned();
-        let (protocol, why) = match &networks[..] {
-            [] => (ControlProtocolName::Lcp, String::from("neither IPv4 nor IPv6 is configured")),
-            [(protocol, _, failure)] => (*protocol, words(*failure)),
-            [(protocol, _, failure), rest @ ..] => {
-                let others = rest.iter().map(|(other, _, failure)| format!("; {other}: {}", words(*failure)));
-                (*protocol, others.fold(words(*failure), |all, one| all + &one))
-            }
-        };
-        let message = why.clone();
-        self.close(now, CloseReason::NegotiationFailed { protocol, why }, &message);
-    }
-
     fn report_closed(&mut self, now: Instant, otherwise: CloseReason) {
         self.closed_reported = true;
         let reason = self.closing.get_or_insert(otherwise).clone();
@@ -437,7 +413,7 @@ impl Core {
         self.events.push_back(Event::Closed(reason));
     }
 
-    fn set_phase(&mut self, now: Instant, phase: Phase) {
+    pub(super) fn set_phase(&mut self, now: Instant, phase: Phase) {
         if self.phase != phase {
             self.phase_since = now;
             self.phase = phase;
@@ -453,20 +429,6 @@ impl Core {
             None => CloseReason::PeerTerminated { message },
         });
     }
-}
-
-fn start<P: ControlProtocol>(ncp: &mut ControlMachine<P>, now: Instant, out: &mut Outbox) {
-    if ncp.state() == State::Initial {
-        ncp.open(now, out);
-    }
-    ncp.up(now, out);
-}
-
-/// The link may well go on without this protocol, but its owner should know.
-fn failed<P: ControlProtocol>(ncp: &ControlMachine<P>) -> Option<Event> {
-    let why = ncp.failure()?.to_owned();
-    warn!(target: "ppp", "{} is down: {why}", P::NAME);
-    Some(Event::ProtocolFailed { protocol: P::NAME, why, unknown_to_peer: ncp.is_unknown_to_peer() })
 }
 
 /// One protocol's part of a status.

@@ -2,7 +2,7 @@
 
 use std::{fmt, time::Duration};
 
-use crate::{InterfaceId, Ipv4Params, protocol};
+use crate::{AuthProtocol, InterfaceId, Ipv4Params, protocol};
 
 /// The phase of a link (RFC 1661 §3.2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -11,7 +11,7 @@ pub enum Phase {
     Dead,
     /// LCP negotiates.
     Establish,
-    /// The peers prove who they are; passed at once while no authentication is configured.
+    /// The ends prove who they are (RFC 1661 §3.5); passed at once if neither must.
     Authenticate,
     /// The network protocols negotiate or carry traffic.
     Network,
@@ -79,6 +79,20 @@ pub enum Event {
         mru: u16,
         /// The largest packet we may send: the peer's MRU or the configured bound, whichever is smaller.
         mtu: u16,
+    },
+    /// The peer proved who it is, escaped for a terminal.
+    PeerAuthenticated {
+        /// How.
+        by: AuthProtocol,
+        /// Its name.
+        name: String,
+    },
+    /// The peer believes who we are.
+    AuthenticatedToPeer {
+        /// How.
+        by: AuthProtocol,
+        /// The peer's words, escaped for a terminal; often empty.
+        message: String,
     },
     /// IPv4 packets may pass.
     Ipv4Up(Ipv4Params),
@@ -159,6 +173,24 @@ pub enum CloseReason {
         /// What it asked for, e.g. "CHAP MD5".
         protocol: String,
     },
+    /// The peer should prove who it is, and agreed to no way to do so.
+    PeerRefusedAuth,
+    /// The peer should prove who it is, and did not.
+    PeerAuthFailed {
+        /// How it should have.
+        by: AuthProtocol,
+        /// The name it gave, if it came to that, escaped for a terminal.
+        name: Option<String>,
+        /// What is wrong.
+        why: String,
+    },
+    /// We should prove who we are, and did not.
+    AuthToPeerFailed {
+        /// How we should have.
+        by: AuthProtocol,
+        /// What is wrong; the peer's words if there are any, escaped for a terminal.
+        why: String,
+    },
     /// The carrier went away.
     LowerDown,
 }
@@ -177,9 +209,22 @@ impl fmt::Display for CloseReason {
             CloseReason::PeerDead => f.write_str("the peer no longer answers Echo-Requests"),
             CloseReason::AuthRequired { protocol } => write!(
                 f,
-                "the peer demands authentication by {protocol}, which is not configured here; \
-                 switch it off at the far end (pppd: noauth)"
+                "the peer demands authentication by {protocol}, for which there is no secret here; \
+                 add one, or switch it off at the far end (pppd: noauth)"
             ),
+            CloseReason::PeerRefusedAuth => f.write_str(
+                "peer refused to authenticate: terminating link; give it a secret for this end, \
+                 or do not require authentication",
+            ),
+            CloseReason::PeerAuthFailed { by, name: Some(name), why } => {
+                write!(f, "the peer, \"{name}\", failed to authenticate itself by {by}: {why}")
+            }
+            CloseReason::PeerAuthFailed { by, name: None, why } => {
+                write!(f, "the peer failed to authenticate itself by {by}: {why}")
+            }
+            CloseReason::AuthToPeerFailed { by, why } => {
+                write!(f, "this end failed to authenticate itself to the peer by {by}: {why}")
+            }
             CloseReason::LowerDown => f.write_str("the carrier went away"),
         }
     }

@@ -13,6 +13,7 @@ impl LinkStatus {
     /// What is the matter, one sentence a line, the most important first.
     pub fn explain(&self) -> String {
         let mut lines = vec![self.headline()];
+        lines.extend(self.peer.as_ref().map(|peer| format!("The peer proved to be \"{peer}\".")));
         self.explain_networks(&mut lines);
         for protocol in [Some(&self.lcp), self.ipcp.as_ref(), self.ipv6cp.as_ref()].into_iter().flatten() {
             explain_options(protocol, &mut lines);
@@ -167,8 +168,8 @@ fn explain_options(status: &ProtocolStatus, lines: &mut Vec<String>) {
         match (option.answer, &option.naked_with) {
             (Answer::Rejected, _) if option.kind == AUTHENTICATION_PROTOCOL && status.protocol.is_lcp() => {
                 lines.push(format!(
-                    "{protocol}: the peer asked for <{}>, which this end does not do; \
-                     switch authentication off at the far end (pppd: noauth).",
+                    "{protocol}: the peer asked for <{}>, for which there is no secret here; \
+                     add one, or switch authentication off at the far end (pppd: noauth).",
                     option.asked
                 ));
             }

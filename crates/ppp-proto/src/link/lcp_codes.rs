@@ -100,6 +100,7 @@ impl Core {
                 let layer = self.lcp.protocol_rejected(now, &mut self.outbox);
                 self.lcp_did(now, layer);
             }
+            protocol::PAP | protocol::CHAP => self.authentication_rejected(now, number),
             protocol::IPCP | protocol::IPV4 => {
                 if let Some(ipcp) = &mut self.ipcp {
                     let layer = ipcp.protocol_rejected(now, &mut self.outbox);

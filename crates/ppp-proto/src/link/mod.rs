@@ -1,5 +1,6 @@
-//! One end of a link: the phases of RFC 1661 §3 around LCP, IPCP and IPV6CP.
+//! One end of a link: the phases of RFC 1661 §3 around LCP, authentication, IPCP and IPV6CP.
 
+mod authenticate;
 mod config;
 mod core;
 mod demand;
@@ -7,6 +8,7 @@ mod event;
 mod explain;
 mod keepalive;
 mod lcp_codes;
+mod networks;
 mod quality;
 mod status;
 mod tap;
@@ -296,6 +298,7 @@ impl Link {
             lcp: protocol_status(&core.lcp),
             ipcp: core.ipcp.as_ref().map(protocol_status),
             ipv6cp: core.ipv6cp.as_ref().map(protocol_status),
+            peer: core.authentication.peer().map(str::to_owned),
             ipv4: core.ipcp.as_ref().filter(|_| core.is_up(Family::Ipv4)).map(|ipcp| ipcp.protocol.params()),
             ipv6: core
                 .ipv6cp

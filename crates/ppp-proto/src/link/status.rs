@@ -27,6 +27,8 @@ pub struct LinkStatus {
     pub ipcp: Option<ProtocolStatus>,
     /// IPv6, if configured.
     pub ipv6cp: Option<ProtocolStatus>,
+    /// Who the peer proved to be, while LCP is Opened; escaped for a terminal.
+    pub peer: Option<String>,
     /// What IPCP settled, while it is Opened.
     pub ipv4: Option<Ipv4Params>,
     /// Our and the peer's interface identifier, while IPV6CP is Opened.

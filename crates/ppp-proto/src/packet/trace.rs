@@ -4,8 +4,11 @@
 
 use std::{fmt, net::Ipv4Addr};
 
+use tracing::debug;
+
 use super::{Code, ControlPacket, Options, RawOption};
 use crate::{
+    auth::{chap::ChapPacket, pap::PapPacket},
     frame::{Accm, Fcs},
     ipcp::{self, IpcpOption, Place},
     ipv6cp,
@@ -24,9 +27,21 @@ pub struct TracePacket<'a>(pub u16, pub ControlPacket<'a>);
 #[derive(Debug, Clone, Copy)]
 pub struct TraceOption<'a>(pub u16, pub RawOption<'a>);
 
+impl TracePacket<'_> {
+    /// Logs a packet that is sent.
+    pub(crate) fn sent(number: u16, octets: &[u8]) {
+        if let Ok(packet) = ControlPacket::parse(octets) {
+            debug!(target: "ppp", "sent {}", TracePacket(number, packet));
+        }
+    }
+}
+
 impl fmt::Display for TracePacket<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let TracePacket(number, ControlPacket { code, id, data }) = *self;
+        let TracePacket(number, packet @ ControlPacket { code, id, data }) = *self;
+        if number == protocol::PAP || number == protocol::CHAP {
+            return authentication(f, number, packet);
+        }
         match protocol::name(number) {
             Some(name) => write!(f, "[{name}")?,
             None => write!(f, "[{number:#06x}")?,
@@ -71,6 +86,29 @@ impl fmt::Display for TracePacket<'_> {
             | Code::Other(_) => dump(f, data)?,
         }
         f.write_str("]")
+    }
+}
+
+/// PAP and CHAP, whose codes are their own. What does not parse is not dumped: there may be a password in it.
+fn authentication(f: &mut fmt::Formatter<'_>, number: u16, packet: ControlPacket<'_>) -> fmt::Result {
+    let code = u8::from(packet.code);
+    let (name, words) = match number {
+        protocol::PAP => ("PAP", ["AuthReq", "AuthAck", "AuthNak", ""]),
+        _ => ("CHAP", ["Challenge", "Response", "Success", "Failure"]),
+    };
+    let word =
+        usize::from(code).checked_sub(1).and_then(|place| words.get(place)).filter(|word| !word.is_empty());
+    match word {
+        Some(word) => write!(f, "[{name} {word} id={:#x}", packet.id)?,
+        None => write!(f, "[{name} code={code:#x} id={:#x}", packet.id)?,
+    }
+    let shown = match number {
+        protocol::PAP => PapPacket::parse(packet).map(|packet| packet.to_string()),
+        _ => ChapPacket::parse(packet).map(|packet| packet.to_string()),
+    };
+    match shown {
+        Some(shown) => write!(f, " {shown}]"),
+        None => write!(f, " ({} octets)]", packet.data.len()),
     }
 }
 
@@ -228,6 +266,22 @@ mod tests {
         );
         assert_eq!(shown(0x80fd, &[1, 1, 0, 8, 0x1a, 4, 0x78, 0]), "[CCP ConfReq id=0x1 < 1a 04 78 00>]");
         assert_eq!(shown(0x8021, &[9, 1, 0, 4]), "[IPCP code=0x9 id=0x1]");
+    }
+
+    #[test]
+    fn authentication_reads_as_pppd_writes_it_without_the_password() {
+        assert_eq!(
+            shown(0xc023, &[1, 1, 0, 13, 1, b'u', 6, b's', b'e', b'c', b'r', b'e', b't']),
+            "[PAP AuthReq id=0x1 user=\"u\" password=<hidden>]"
+        );
+        assert_eq!(shown(0xc023, b"\x02\x01\x00\x07\x02ok"), "[PAP AuthAck id=0x1 \"ok\"]");
+        assert_eq!(
+            shown(0xc223, &[1, 5, 0, 8, 1, 0x0f, b's', b'a']),
+            "[CHAP Challenge id=0x5 <0f>, name = \"sa\"]"
+        );
+        assert_eq!(shown(0xc223, b"\x03\x05\x00\x0eAccess gra"), "[CHAP Success id=0x5 \"Access gra\"]");
+        assert_eq!(shown(0xc023, b"\x01\x01\x00\x0d\x01u\xffgeheim"), "[PAP AuthReq id=0x1 (9 octets)]");
+        assert_eq!(shown(0xc223, &[7, 1, 0, 4]), "[CHAP code=0x7 id=0x1 (0 octets)]");
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! Two links, or a link and a peer by hand, in simulated time.
 
 mod addresses;
+mod authentication;
+mod authentication_by_hand;
 mod by_hand;
 mod closing;
 mod keepalive;

@@ -4,23 +4,27 @@ use std::io;
 use std::path::Path;
 
 use anyhow::anyhow;
-use ppp_proto::link::CloseReason;
+use ppp_proto::AuthProtocol;
+use ppp_proto::auth::AuthConfig;
+use ppp_proto::link::{CloseReason, LinkConfig};
 use rustix::process::geteuid;
 use ssh_carrier::stdio::{self, StdioConfig};
 use ssh_carrier::{Carrier, CarrierError, command};
 use tokio::task::LocalSet;
 use tracing::{debug, error, info, warn};
 
-use super::inherited;
 use super::setup::{self, Context, Failure, OrExit as _};
+use super::{authentication, inherited};
 use crate::config::{Caller, Trust};
 use crate::exit::ExitCode;
 use crate::foreign::{Detach, Detached, Pidfile, RUN, detach, notify_ready};
 use crate::hooks::HookConfig;
 use crate::pppd::{
-    Ask, Log, OptionError, Options, Places, Reader, USAGE, VERSION, default_routes, default_routes6,
+    Ask, Host, Log, OptionError, Options, Places, Reader, USAGE, VERSION, default_routes, default_routes6,
+    resolve,
 };
 use crate::privilege::{Privileges, clean_environment};
+use crate::secrets::SecretsFiles;
 use crate::session::{End, Limit, PumpError, Request, Signals, Why};
 use crate::status::Role;
 use crate::supervisor::{Outcome, exit_code, pause};
@@ -71,7 +75,7 @@ fn start(words: &[String]) -> Result<ExitCode, Failure> {
         None => {}
     }
     reader.options.check().map_err(anyhow::Error::msg).or_exit(ExitCode::OptionError)?;
-    authentication(&reader.options)?;
+    let (auth, warnings) = authentication(&trust, &reader.options)?;
     let log = Log::open(&reader.options, inherited::take);
     log.or_exit(ExitCode::OptionError)?.install(reader.options.debug);
     if reader.options.dump || reader.options.dryrun {
@@ -82,6 +86,10 @@ fn start(words: &[String]) -> Result<ExitCode, Failure> {
     }
     for option in &reader.options.ignored {
         debug!(target: "pppd", "{option}: without effect here");
+    }
+
+    for warning in warnings {
+        warn!(target: "pppd", "{warning}");
     }
 
     let mut options = reader.options;
@@ -96,7 +104,7 @@ fn start(words: &[String]) -> Result<ExitCode, Failure> {
     let detached = detach(when).or_exit(ExitCode::FatalError)?;
     let context = Context { trust, privileges };
     let runtime = super::runtime().or_exit(ExitCode::FatalError)?;
-    let done = LocalSet::new().block_on(&runtime, Box::pin(run_link(&context, &options, detached)));
+    let done = LocalSet::new().block_on(&runtime, Box::pin(run_link(&context, &options, auth, detached)));
     runtime.shutdown_background();
     let code = done.unwrap_or_else(|Failure { code, error }| {
         error!(target: "pppd", "{error:#}");
@@ -106,24 +114,32 @@ fn start(words: &[String]) -> Result<ExitCode, Failure> {
     Ok(code)
 }
 
-/// Nobody is let in who should prove who he is and cannot: pppd's words, and its exit code for them.
-fn authentication(options: &Options) -> Result<(), Failure> {
-    let by_default = options.auth.is_none() && !geteuid().is_root() && !default_routes().is_empty();
-    if options.auth != Some(true) && !by_default {
-        return Ok(());
-    }
-    let who = match (&options.remote_name, by_default) {
-        (_, true) => "By default the remote system is required to authenticate itself\n\
-             pppd: (because this system has a default route to the internet)"
-            .to_owned(),
-        (Some(name), false) => format!("The remote system ({name}) is required to authenticate itself"),
-        (None, false) => "The remote system is required to authenticate itself".to_owned(),
+/// What the options and the secrets of /etc/ppp come to, and what is to be said about the files. Nobody is let in who
+/// should prove who he is and cannot: pppd's words, and its exit code for them.
+fn authentication(trust: &Trust, options: &Options) -> Result<(AuthConfig, Vec<String>), Failure> {
+    let host = Host {
+        name: &authentication::host_name(),
+        is_root: geteuid().is_root(),
+        has_default_route: !default_routes().is_empty(),
     };
-    let why = "pppd: but I couldn't find any suitable secret (password) for it to use to do so.";
-    Err(Failure::new(ExitCode::FatalError, anyhow!("{who}\n{why}")))
+    let mut files =
+        SecretsFiles::read(trust, Path::new(ETC_PPP), &resolve).unwrap_or_else(|error| SecretsFiles {
+            // Without them there is just nothing to prove anything by.
+            warnings: vec![error.to_string()],
+            ..SecretsFiles::default()
+        });
+    let warnings = std::mem::take(&mut files.warnings);
+    let config = options.auth_config(&host, files, authentication::entropy()?);
+    let config = config.map_err(|words| Failure::new(ExitCode::FatalError, anyhow!(words)))?;
+    Ok((config, warnings))
 }
 
-async fn run_link(context: &Context, options: &Options, detached: Detached) -> Result<ExitCode, Failure> {
+async fn run_link(
+    context: &Context,
+    options: &Options,
+    auth: AuthConfig,
+    detached: Detached,
+) -> Result<ExitCode, Failure> {
     // First of all: nothing printed by mistake may get into the stream.
     let mut given = if options.notty {
         Some(stdio::open(&StdioConfig::from_env()).or_exit(ExitCode::OptionError)?)
@@ -136,7 +152,10 @@ async fn run_link(context: &Context, options: &Options, detached: Detached) -> R
     let role = if options.notty { Role::Serve } else { Role::Connect };
     let name = options.session_name();
     let profile = &options.profile;
-    let adjust = |link: &mut _, interface: &str| options.adjust(link, own, interface);
+    let adjust = |link: &mut LinkConfig, interface: &str| {
+        options.adjust(link, own, interface);
+        link.auth = Some(auth);
+    };
     let hooks = |config: &mut _| hooks(options, config);
     let mut session = setup::open_fully(context, role, &name, profile, signals, adjust, hooks).await?;
     session.set_limits(options.limits);
@@ -261,6 +280,18 @@ fn report(end: &End) -> ExitCode {
                 info!(target: "pppd", "LCP terminated by peer ({message})");
             }
             CloseReason::PeerDead => info!(target: "pppd", "Serial link appears to be disconnected."),
+            CloseReason::PeerRefusedAuth => {
+                warn!(target: "pppd", "peer refused to authenticate: terminating link");
+            }
+            CloseReason::PeerAuthFailed { by: AuthProtocol::Pap, name: Some(name), .. } => {
+                warn!(target: "pppd", "PAP peer authentication failed for {name}");
+            }
+            CloseReason::PeerAuthFailed { name: Some(name), why, .. } => {
+                warn!(target: "pppd", "Peer {name} failed CHAP authentication: {why}");
+            }
+            CloseReason::AuthToPeerFailed { by, why } => {
+                error!(target: "pppd", "{} authentication failed: {why}", by.family());
+            }
             CloseReason::LoopDetected => info!(target: "pppd", "Serial line is looped back."),
             reason => error!(target: "pppd", "{reason}"),
         },

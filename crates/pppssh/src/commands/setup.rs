@@ -133,6 +133,7 @@ pub(super) async fn open_fully(
     let facts = hook_facts(name, device.name(), profile);
     let seed = getrandom::u64().context("asking the kernel for random bits").or_exit(ExitCode::FatalError)?;
     let mut link = link_config(profile, name, seed);
+    link.auth = super::authentication::of_profile(context, profile)?;
     adjust(&mut link, device.name());
     let network = Network::open(profile, &journal_dir, device.index(), facts, hooks)
         .await
@@ -175,7 +176,7 @@ fn hook_facts(name: &str, interface: &str, profile: &Profile) -> HookFacts {
         interface: interface.to_owned(),
         ipparam: profile.ipparam.clone().unwrap_or_default(),
         linkname: None,
-        // Nobody proves who he is inside PPP: SSH has done that.
+        // Known once it has proved who it is.
         peer: None,
         orig_uid: rustix::process::getuid().as_raw(),
         logname: caller.map(|caller| caller.label()).unwrap_or_default(),

@@ -256,10 +256,13 @@ fn in_place(plan: &Plan, linkup: LinkScript, linkdown: LinkScript) -> hooks::InP
             Script::IpPreUp => return Vec::new(),
             Script::IpUp | Script::Ipv6Up => linkup,
             Script::IpDown | Script::Ipv6Down => linkdown,
+            // ppp has no script for that.
+            Script::AuthUp | Script::AuthDown => return Vec::new(),
         };
         let seconds = |time: Duration| time.as_secs();
         let facts = Facts {
             ends: match ends {
+                hooks::Ends::Peer => return Vec::new(),
                 hooks::Ends::V4 { local, remote, dns } => {
                     user_ppp::Ends::V4 { local: *local, remote: *remote, dns: dns.clone() }
                 }

@@ -84,6 +84,19 @@ pub(super) fn check(profile: &Profile) -> Result<(), Fault> {
     if !(MIN_SLOTS..=MAX_SLOTS).contains(&profile.vj_max_slots) {
         return fault("vj-max-slots", "must be from 2 to 16");
     }
+    for (key, methods) in [("auth-require", &profile.auth_require), ("auth-answer", &profile.auth_answer)] {
+        if let Some(method) = methods.iter().find(|method| method.protocol().is_none()) {
+            return Err((
+                key,
+                format!("names {method:?}, which this program was built without (legacy-auth)"),
+            ));
+        }
+    }
+    for (key, name) in [("auth-name", &profile.auth_name), ("auth-remote-name", &profile.auth_remote_name)] {
+        if name.as_deref().is_some_and(|name| name.is_empty() || name.len() > 255 || name == "*") {
+            return fault(key, "must be of 1 to 255 octets, and not `*`");
+        }
+    }
     if profile.max_holdoff < profile.holdoff {
         return fault("max-holdoff", "is less than `holdoff`: raise it");
     }
@@ -150,6 +163,8 @@ mod tests {
             ("user = \"\"", "user"),
             ("lcp-restart = 0", "lcp-restart"),
             ("lcp-max-configure = 0", "lcp-max-configure"),
+            ("auth-name = \"\"", "auth-name"),
+            ("auth-remote-name = \"*\"", "auth-remote-name"),
             ("holdoff = 90", "max-holdoff"),
             ("hooks = \"hooks\"", "hooks"),
             ("ipparam = \"a\\nb\"", "ipparam"),

@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use super::class::Class;
 use super::{
-    Addresses, CarrierChoice, ControlMap, Escapes, FcsChoice, InterfaceIds, PacketSize, ProfileName, Route,
-    Seconds,
+    Addresses, AuthMethod, CarrierChoice, ControlMap, Escapes, FcsChoice, InterfaceIds, PacketSize,
+    ProfileName, Route, Seconds,
 };
 use crate::capture::LinkType;
 
@@ -172,6 +172,21 @@ profile! {
         lcp_max_terminate: u32 = 2, Harmless, "2";
         /// Configure-Naks after which an option is rejected instead.
         lcp_max_failure: u32 = 5, Harmless, "5";
+    }
+
+    "Authentication inside PPP (SSH has done its own)" {
+        /// What the peer may prove itself by, the most wanted first: "chap", "mschap-v2", "pap". None: it need not.
+        auth_require: Vec<AuthMethod> = vec![], Widens, r#"["chap"]"#;
+        /// What this end proves itself by when the peer demands it, if `auth-name` is set and there is a secret.
+        auth_answer: Vec<AuthMethod> = vec![AuthMethod::Chap, AuthMethod::MschapV2, AuthMethod::Pap], Widens, r#"["chap"]"#;
+        /// This end's name, in its proofs, its challenges and the secrets. Without it, with `auth-require`: the host's.
+        auth_name: Option<String> = None, Widens, r#""venus""#;
+        /// The peer's name, in place of what it says.
+        auth_remote_name: Option<String> = None, Widens, r#""saturn""#;
+        /// Directory with the files pap-secrets and chap-secrets, in pppd's form.
+        auth_secrets: PathBuf = "/etc/pppssh".into(), Widens, r#""/etc/ppp""#;
+        /// Seconds after which the peer proves itself anew, with CHAP; 0 for never.
+        auth_chap_interval: Seconds = Seconds::whole(0), Widens, "300";
     }
 
     "Life of the link" {

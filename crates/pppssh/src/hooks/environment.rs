@@ -56,6 +56,7 @@ pub(super) fn variables(facts: &HookFacts, ends: &Ends, usage: Option<Usage>) ->
         ("PPPLOGNAME", facts.logname.clone()),
     ];
     match ends {
+        Ends::Peer => {}
         Ends::V4 { local, remote, dns } => {
             vars.push(("IPLOCAL", local.to_string()));
             vars.push(("IPREMOTE", remote.to_string()));

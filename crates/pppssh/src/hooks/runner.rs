@@ -1,4 +1,4 @@
-//! Runs the scripts, one family beside the other, one script of a family after the other.
+//! Runs the scripts, those of one matter (the peer's name, IPv4, IPv6) beside the others', one after the other.
 
 use std::pin::pin;
 use std::process::{ExitStatus, Stdio};
@@ -16,21 +16,22 @@ use super::environment::{HookFacts, Usage, variables};
 use super::output::Output;
 use super::{Ends, HookCommand, HookConfig, Script, arguments, resolv};
 
-/// Scripts of one family that may wait behind a slow one: the ups and downs of a link that flaps meanwhile.
+/// Scripts of one matter that may wait behind a slow one: the ups and downs of a link that flaps meanwhile.
 const WAITING_MAX: usize = 32;
 
 /// The session's handle on its hooks. Starting one never waits.
 #[derive(Debug)]
 pub struct Hooks {
-    v4: Family,
-    v6: Family,
+    auth: Matter,
+    v4: Matter,
+    v6: Matter,
     config: Arc<HookConfig>,
     kill: watch::Sender<bool>,
     expecting: Arc<AtomicBool>,
 }
 
 #[derive(Debug)]
-struct Family {
+struct Matter {
     queue: mpsc::Sender<Job>,
     worker: JoinHandle<()>,
     /// What the last `-up` was told: its `-down` is told the same.
@@ -50,13 +51,13 @@ impl Hooks {
     pub fn new(config: HookConfig) -> Self {
         let config = Arc::new(config);
         let kill = watch::Sender::new(false);
-        let family = || {
+        let matter = || {
             let (queue, jobs) = mpsc::channel(WAITING_MAX);
             let worker = tokio::spawn(work(config.clone(), jobs, kill.subscribe()));
-            Family { queue, worker, up: None }
+            Matter { queue, worker, up: None }
         };
-        let (v4, v6, expecting) = (family(), family(), config.expecting.clone());
-        Hooks { v4, v6, config, kill, expecting }
+        let (auth, v4, v6, expecting) = (matter(), matter(), matter(), config.expecting.clone());
+        Hooks { auth, v4, v6, config, kill, expecting }
     }
 
     /// IPv4 is about to come up: writes the file for the resolver, then runs `ip-pre-up` and waits for it,
@@ -81,23 +82,29 @@ impl Hooks {
         }
     }
 
-    /// The family of `ends` came up: runs `ip-up` or `ipv6-up`, after `-down` if it was up with other ends.
+    /// What `ends` is about came up: runs `auth-up`, `ip-up` or `ipv6-up`, after `-down` if it was up with other ends.
     pub fn up(&mut self, facts: &HookFacts, ends: Ends) {
         if self.expecting.load(Ordering::Relaxed) {
             return;
         }
         let script = match ends {
+            Ends::Peer => Script::AuthUp,
             Ends::V4 { .. } => Script::IpUp,
             Ends::V6 { .. } => Script::Ipv6Up,
         };
         let now = (facts.clone(), ends);
-        if self.family(script).up.as_ref() == Some(&now) {
+        if self.matter(script).up.as_ref() == Some(&now) {
             return;
         }
         self.down(script, Usage::default());
         let (facts, ends) = now.clone();
-        self.family(script).up = Some(now);
-        self.family(script).start(Job { script, facts, ends, usage: None });
+        self.matter(script).up = Some(now);
+        self.matter(script).start(Job { script, facts, ends, usage: None });
+    }
+
+    /// Who the peer is counts no more: runs `auth-down` if `auth-up` was due before.
+    pub fn peer_gone(&mut self, usage: Usage) {
+        self.down(Script::AuthDown, usage);
     }
 
     /// IPv4 went down: runs `ip-down` if `ip-up` was due before.
@@ -111,18 +118,20 @@ impl Hooks {
     }
 
     fn down(&mut self, script: Script, usage: Usage) {
-        let family = self.family(script);
-        if let Some((facts, ends)) = family.up.take() {
+        let matter = self.matter(script);
+        if let Some((facts, ends)) = matter.up.take() {
             let script = match ends {
+                Ends::Peer => Script::AuthDown,
                 Ends::V4 { .. } => Script::IpDown,
                 Ends::V6 { .. } => Script::Ipv6Down,
             };
-            family.start(Job { script, facts, ends, usage: Some(usage) });
+            matter.start(Job { script, facts, ends, usage: Some(usage) });
         }
     }
 
-    fn family(&mut self, script: Script) -> &mut Family {
+    fn matter(&mut self, script: Script) -> &mut Matter {
         match script {
+            Script::AuthUp | Script::AuthDown => &mut self.auth,
             Script::IpPreUp | Script::IpUp | Script::IpDown => &mut self.v4,
             Script::Ipv6Up | Script::Ipv6Down => &mut self.v6,
         }
@@ -132,9 +141,10 @@ impl Hooks {
     pub async fn shutdown(mut self, usage: Usage, patience: Duration) {
         self.ipv4_down(usage);
         self.ipv6_down(usage);
-        let Hooks { v4, v6, kill, .. } = self;
-        drop((v4.queue, v6.queue));
-        let mut workers = pin!(async { tokio::join!(v4.worker, v6.worker) });
+        self.peer_gone(usage);
+        let Hooks { auth, v4, v6, kill, .. } = self;
+        drop((auth.queue, v4.queue, v6.queue));
+        let mut workers = pin!(async { tokio::join!(auth.worker, v4.worker, v6.worker) });
         if tokio::time::timeout(patience, &mut workers).await.is_err() {
             // What runs is killed and ends; what is still queued is not started any more.
             kill.send_replace(true);
@@ -143,7 +153,7 @@ impl Hooks {
     }
 }
 
-impl Family {
+impl Matter {
     fn start(&self, job: Job) {
         let script = job.script.name();
         if self.queue.try_send(job).is_err() {

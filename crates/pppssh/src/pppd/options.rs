@@ -7,6 +7,7 @@ use std::time::Duration;
 use ppp_proto::link::{EchoConfig, LinkConfig, Timers};
 use ppp_proto::{LocalAddress, RemoteAddress};
 
+use super::auth::AuthOptions;
 use super::host::DefaultRoute;
 use crate::config::{Profile, Route, Seconds};
 use crate::foreign::Detach;
@@ -24,16 +25,6 @@ pub enum LogTo {
     File(PathBuf),
     /// Nowhere.
     None,
-}
-
-/// A password, which no message shows.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Password(pub String);
-
-impl std::fmt::Debug for Password {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("??????")
-    }
 }
 
 /// Everything that the option words said.
@@ -92,16 +83,8 @@ pub struct Options {
     pub accept_remote6: bool,
     /// `noipdefault`.
     pub no_ip_default: bool,
-    /// `auth`, a `require-…`, or `noauth`.
-    pub auth: Option<bool>,
-    /// `name`.
-    pub name: Option<String>,
-    /// `user`.
-    pub user: Option<String>,
-    /// `remotename`.
-    pub remote_name: Option<String>,
-    /// `password`.
-    pub password: Option<Password>,
+    /// Who must prove who he is, and how.
+    pub auth: AuthOptions,
     /// `defaultroute`.
     pub default_route: bool,
     /// `nodefaultroute`: the option above is disabled.
@@ -164,11 +147,7 @@ impl Default for Options {
             accept_local6: false,
             accept_remote6: false,
             no_ip_default: false,
-            auth: None,
-            name: None,
-            user: None,
-            remote_name: None,
-            password: None,
+            auth: AuthOptions::default(),
             default_route: false,
             no_default_route: false,
             default_route6: false,

@@ -3,8 +3,10 @@
 use std::net::{Ipv4Addr, ToSocketAddrs};
 use std::time::Duration;
 
-use super::options::{LogTo, Options, Password, is_usable};
-use crate::config::{ControlMap, Escapes, PacketSize, Seconds};
+use ppp_proto::auth::Secret;
+
+use super::options::{LogTo, Options, is_usable};
+use crate::config::{AuthMethod, ControlMap, Escapes, PacketSize, Seconds};
 use crate::foreign::Detach;
 
 /// What an option takes and does.
@@ -105,6 +107,8 @@ const DEMAND: &str = "there is no dialling on demand; use persist";
 const PLUGIN: &str = "plug-ins are part of pppd's own program";
 const LIMIT: &str = "traffic is not limited here";
 const OLD: &str = "addresses are negotiated one by one only (RFC 1332)";
+const MSCHAP: &str =
+    "MS-CHAP of the first version shows the secret to whoever looks; say require-mschap-v2 or require-chap";
 const NAMES: &str = "names and numbers of callers are the SSH login's";
 
 /// Every option, in the order in which `dump` prints them.
@@ -121,7 +125,7 @@ pub(super) static ENTRIES: &[Entry] = &[
     int("holdoff", |o, n| { o.profile.holdoff = seconds(n); o.profile.max_holdoff = seconds(n) }),
     int("idle", |o, n| o.limits.idle = seconds(n).unless_zero()),
     bounded("maxconnect", 0, i32::MAX, |o, n| o.limits.connect = seconds(n).unless_zero()),
-    ignored_with("domain"),
+    text("domain", |o, name| o.auth.domain = Some(name.to_owned())),
     special("file", Kind::File),
     special("call", Kind::Call),
     flag("persist", "persist", |o| o.profile.persist = true),
@@ -161,37 +165,37 @@ pub(super) static ENTRIES: &[Entry] = &[
     refused_with("mo", LIMIT),
     refused_with("mo-direction", LIMIT),
     refused_with("mo-timeout", LIMIT),
-    flag("auth", "auth", |o| o.auth = Some(true)),
-    flag("noauth", "auth", |o| o.auth = Some(false)),
-    flag("require-pap", "require-pap", |o| o.auth = Some(true)),
-    flag("+pap", "require-pap", |o| o.auth = Some(true)),
-    flag("require-chap", "require-chap", |o| o.auth = Some(true)),
-    flag("+chap", "require-chap", |o| o.auth = Some(true)),
-    flag("require-mschap", "require-mschap", |o| o.auth = Some(true)),
-    flag("+mschap", "require-mschap", |o| o.auth = Some(true)),
-    flag("require-mschap-v2", "require-mschap-v2", |o| o.auth = Some(true)),
-    flag("+mschap-v2", "require-mschap-v2", |o| o.auth = Some(true)),
-    ignored("refuse-pap"),
-    ignored("-pap"),
-    ignored("refuse-chap"),
-    ignored("-chap"),
+    flag("auth", "auth", |o| o.auth.wanted = Some(true)),
+    flag("noauth", "auth", |o| o.auth.wanted = Some(false)),
+    flag("require-pap", "require-pap", |o| o.auth.require(AuthMethod::Pap)),
+    flag("+pap", "require-pap", |o| o.auth.require(AuthMethod::Pap)),
+    flag("require-chap", "require-chap", |o| o.auth.require(AuthMethod::Chap)),
+    flag("+chap", "require-chap", |o| o.auth.require(AuthMethod::Chap)),
+    refused("require-mschap", MSCHAP),
+    refused("+mschap", MSCHAP),
+    flag("require-mschap-v2", "require-mschap-v2", |o| o.auth.require(AuthMethod::MschapV2)),
+    flag("+mschap-v2", "require-mschap-v2", |o| o.auth.require(AuthMethod::MschapV2)),
+    flag("refuse-pap", "refuse-pap", |o| o.auth.refuse.push(AuthMethod::Pap)),
+    flag("-pap", "refuse-pap", |o| o.auth.refuse.push(AuthMethod::Pap)),
+    flag("refuse-chap", "refuse-chap", |o| o.auth.refuse.push(AuthMethod::Chap)),
+    flag("-chap", "refuse-chap", |o| o.auth.refuse.push(AuthMethod::Chap)),
     ignored("refuse-mschap"),
     ignored("-mschap"),
-    ignored("refuse-mschap-v2"),
-    ignored("-mschap-v2"),
+    flag("refuse-mschap-v2", "refuse-mschap-v2", |o| o.auth.refuse.push(AuthMethod::MschapV2)),
+    flag("-mschap-v2", "refuse-mschap-v2", |o| o.auth.refuse.push(AuthMethod::MschapV2)),
     ignored("refuse-eap"),
     refused("require-eap", EAP),
-    text("name", |o, name| o.name = Some(name.to_owned())),
-    refused_with("+ua", "say user and password, or use pap-secrets"),
-    text("user", |o, name| o.user = Some(name.to_owned())),
-    special("password", Kind::Secret(|o, word| o.password = Some(Password(word.to_owned())))),
-    ignored("usehostname"),
-    text("remotename", |o, name| o.remote_name = Some(name.to_owned())),
+    text("name", |o, name| o.auth.name = Some(name.to_owned())),
+    parsed("+ua", |o, path| o.auth.user_file(path)),
+    text("user", |o, name| o.auth.user = Some(name.to_owned())),
+    special("password", Kind::Secret(|o, word| o.auth.password = Some(Secret::from(word)))),
+    flag("usehostname", "usehostname", |o| o.auth.use_host_name = true),
+    text("remotename", |o, name| o.auth.remote_name = Some(name.to_owned())),
     refused("login", "the system's passwords are SSH's business"),
     refused("enable-session", "sessions are SSH's business"),
-    ignored("papcrypt"),
+    refused("papcrypt", "pap-secrets holds the passwords themselves, as crypt() is not called; say CHAP if they should not pass"),
     ignored_with("privgroup"),
-    ignored_with("allow-ip"),
+    parsed("allow-ip", allow_ip),
     refused_with("remotenumber", NAMES),
     refused_with("allow-number", NAMES),
     refused_with("ca", EAP),
@@ -314,13 +318,13 @@ pub(super) static ENTRIES: &[Entry] = &[
     ignored("-ecp"),
     ignored("hide-password"),
     ignored("show-password"),
-    ignored_with("pap-restart"),
-    ignored_with("pap-max-authreq"),
-    ignored_with("pap-timeout"),
-    ignored_with("chap-restart"),
-    ignored_with("chap-max-challenge"),
-    ignored_with("chap-interval"),
-    ignored_with("chap-timeout"),
+    int("pap-restart", |o, n| o.auth.timers.pap_restart = seconds(n.max(1)).get()),
+    int("pap-max-authreq", |o, n| o.auth.timers.pap_max_requests = count(n)),
+    int("pap-timeout", |o, n| o.auth.timers.pap_timeout = seconds(n).unless_zero()),
+    int("chap-restart", |o, n| o.auth.timers.chap_restart = seconds(n.max(1)).get()),
+    int("chap-max-challenge", |o, n| o.auth.timers.chap_max_challenges = count(n)),
+    int("chap-interval", |o, n| o.auth.timers.chap_interval = seconds(n).unless_zero()),
+    int("chap-timeout", |o, n| o.auth.timers.chap_timeout = seconds(n).unless_zero()),
     ignored("chapms-strip-domain"),
     ignored_with("eap-restart"),
     ignored_with("eap-max-sreq"),
@@ -452,6 +456,12 @@ fn disable(disabled: &mut bool, value: &mut bool) {
     *value = false;
 }
 
+fn allow_ip(options: &mut Options, word: &str) -> Result<(), String> {
+    let rule = crate::secrets::rule(word, &mut |host| resolve(host)).map_err(|error| error.to_string())?;
+    options.auth.allow_ip.push(rule);
+    Ok(())
+}
+
 fn seconds(number: i32) -> Seconds {
     Seconds::whole(count(number).into())
 }
@@ -526,7 +536,8 @@ fn name_server(option: &str, servers: &mut Vec<Ipv4Addr>, word: &str) -> Result<
     Ok(())
 }
 
-fn resolve(word: &str) -> Option<Ipv4Addr> {
+/// The address of a host, by its name or as it is.
+pub fn resolve(word: &str) -> Option<Ipv4Addr> {
     if let Ok(address) = word.parse() {
         return Some(address);
     }

@@ -63,8 +63,8 @@ fn each_option_that_people_use_with_ssh_does_what_it_says() {
     is("pty cat", &|o| link(o).lcp.start_delay == Duration::from_secs(1));
     is("nodetach", &|o| o.detach == Detach::No);
     is("updetach", &|o| o.detach == Detach::WhenUp);
-    is("noauth", &|o| o.auth == Some(false));
-    is("noauth auth", &|o| o.auth == Some(true));
+    is("noauth", &|o| o.auth.wanted == Some(false));
+    is("noauth auth", &|o| o.auth.wanted == Some(true));
     is("persist", &|o| o.profile.persist);
     assert!(!options("persist nopersist").profile.persist);
     is("maxfail 3", &|o| o.profile.maxfail == 3);
@@ -145,17 +145,21 @@ fn each_option_that_people_use_with_ssh_does_what_it_says() {
     is("debug debug", &|o| o.debug == 2);
     is("dump", &|o| o.dump);
     is("dryrun", &|o| o.dryrun);
-    is("user me", &|o| o.user.as_deref() == Some("me"));
-    is("name me", &|o| o.name.as_deref() == Some("me"));
-    is("remotename you", &|o| o.remote_name.as_deref() == Some("you"));
-    is("password secret", &|o| o.password == Some(Password("secret".to_owned())));
-    assert!(!format!("{:?}", options("password secret")).contains("secret"));
-    for required in ["require-pap", "require-chap", "require-mschap", "require-mschap-v2"] {
-        is(required, &|o| o.auth == Some(true));
+    is("user me", &|o| o.auth.user.as_deref() == Some("me"));
+    is("name me", &|o| o.auth.name.as_deref() == Some("me"));
+    is("remotename you", &|o| o.auth.remote_name.as_deref() == Some("you"));
+    is("password secret", &|o| o.auth.password == Some("secret".into()));
+    assert!(!format!("{:?}", options("password geheim")).contains("geheim"));
+    for required in ["require-pap", "require-chap", "require-mschap-v2"] {
+        is(required, &|o| o.auth.wanted == Some(true) && o.auth.require.len() == 1);
     }
-    for refused in ["refuse-pap", "refuse-chap", "refuse-mschap", "refuse-mschap-v2", "refuse-eap"] {
-        options(refused);
+    for refused in ["refuse-pap", "refuse-chap", "refuse-mschap-v2"] {
+        is(refused, &|o| o.auth.refuse.len() == 1);
     }
+    is("refuse-mschap refuse-eap hide-password show-password", &|o| o.ignored.len() == 4);
+    is("allow-ip 10.0.0.0/8 allow-ip !10.1.0.0/16", &|o| o.auth.allow_ip.len() == 2);
+    is("usehostname", &|o| o.auth.use_host_name);
+    is("domain example.net", &|o| o.auth.domain.is_some());
     is("set A=b set C=d unset C", &|o| o.environment == [("A".to_owned(), "b".to_owned())]);
     is("crtscts modem lock 115200 nolock", &|o| o.ignored.len() == 5);
 }
@@ -191,6 +195,9 @@ fn mistakes_are_named_in_pppds_words() {
         error("file /nonexistent/x"),
         "Can't open options file /nonexistent/x: No such file or directory"
     );
+    assert!(error("require-mschap").contains("require-mschap-v2"));
+    assert!(error("papcrypt").contains("crypt()"));
+    assert_eq!(error("allow-ip 10.0.0.0/40"), "invalid address length 40 in auth. address list");
     assert!(error("demand").starts_with("the demand option cannot be obeyed here: "));
     assert!(error("/dev/ttyS0").contains("no serial lines"));
     assert!(error("linkname a/b").contains("cannot be part of a file's name"));
@@ -231,7 +238,7 @@ fn files_come_first_and_the_command_line_counts() {
     reader.read(&words("idle 30")).unwrap();
     let read = &reader.options;
     assert_eq!((read.profile.mru.get(), read.profile.mtu.get()), (1000, 1100));
-    assert_eq!((read.limits.idle, read.auth), (Some(Duration::from_secs(30)), Some(true)));
+    assert_eq!((read.limits.idle, read.auth.wanted), (Some(Duration::from_secs(30)), Some(true)));
 
     let mut reader = Reader::new(places.clone());
     let error = reader.read(&words("call isp/main")).unwrap_err().to_string();
@@ -245,7 +252,10 @@ fn files_come_first_and_the_command_line_counts() {
     let mut reader = Reader::new(places);
     reader.read(&words("call isp/main idle 5")).unwrap();
     assert_eq!(reader.options.call.as_deref(), Some("isp/main"));
-    assert_eq!((reader.options.auth, reader.options.pty.as_deref()), (Some(false), Some("ssh saturn")));
+    assert_eq!(
+        (reader.options.auth.wanted, reader.options.pty.as_deref()),
+        (Some(false), Some("ssh saturn"))
+    );
 }
 
 #[test]

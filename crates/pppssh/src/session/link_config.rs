@@ -1,6 +1,7 @@
 //! From a profile to the link's own configuration.
 
 use ipnet::Ipv4Net;
+use ppp_proto::auth::{AuthConfig, AuthTimers, Entropy};
 use ppp_proto::frame::{Accm, ExtraEscapes, Fcs};
 use ppp_proto::link::{EchoConfig, LinkConfig, Timers};
 use ppp_proto::{
@@ -8,7 +9,8 @@ use ppp_proto::{
     RemoteAddress, VjConfig,
 };
 
-use crate::config::{FcsChoice, Profile};
+use crate::config::{AuthMethod, FcsChoice, Profile};
+use crate::secrets::SecretsFiles;
 
 /// The link that `profile` describes. `seed` is random: magic numbers and interface identifiers come from it.
 pub fn link_config(profile: &Profile, name: &str, seed: u64) -> LinkConfig {
@@ -38,7 +40,35 @@ pub fn link_config(profile: &Profile, name: &str, seed: u64) -> LinkConfig {
             },
         ),
         seed,
+        auth: None,
     }
+}
+
+/// What `profile` wants to be proved, with these secrets; `None` if nothing is. `entropy` is random and for this link alone.
+pub fn auth_config(
+    profile: &Profile,
+    host: &str,
+    files: SecretsFiles,
+    entropy: Entropy,
+) -> Option<AuthConfig> {
+    if profile.auth_require.is_empty() && profile.auth_name.is_none() {
+        return None;
+    }
+    let methods = |methods: &[AuthMethod]| methods.iter().filter_map(|method| method.protocol()).collect();
+    let name = profile.auth_name.as_deref();
+    Some(AuthConfig {
+        require: methods(&profile.auth_require),
+        // Without a name there is nobody to prove.
+        answer: name.map(|_| methods(&profile.auth_answer)).unwrap_or_default(),
+        remote_name: profile.auth_remote_name.clone(),
+        pap: files.pap,
+        chap: files.chap,
+        timers: AuthTimers {
+            chap_interval: profile.auth_chap_interval.unless_zero(),
+            ..AuthTimers::default()
+        },
+        ..AuthConfig::new(name.unwrap_or(host), entropy)
+    })
 }
 
 fn lcp(profile: &Profile) -> LcpConfig {

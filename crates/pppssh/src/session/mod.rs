@@ -24,7 +24,7 @@ use tracing::{debug, error, info, warn};
 
 pub use device::{ChannelDevice, ChannelEnds, Device};
 pub use limits::{Limit, Limits};
-pub use link_config::{ipv4_range, link_config};
+pub use link_config::{auth_config, ipv4_range, link_config};
 pub use network::{Network, NetworkError};
 pub use pump::{Pump, PumpError, Step};
 pub use requests::{Request, Requests, Signals};
@@ -274,12 +274,14 @@ impl<D: Device> Session<D> {
         let usage = self.usage();
         self.ipv4_down();
         self.ipv6_down();
+        self.network.peer_gone(usage);
         self.pump.lower_down();
         self.pump.read_device(!self.on_demand);
         self.status.update(|status| {
             status.carrier = None;
             status.ipv4 = None;
             status.ipv6 = None;
+            status.peer = None;
             status.enter(status::Phase::Dead);
         });
         let up_for = first_up.map_or(Duration::ZERO, |since| since.elapsed());
@@ -306,6 +308,22 @@ impl<D: Device> Session<D> {
             Event::Phase(phase) => {
                 debug!(%phase, "link");
                 self.status.update(|status| status.enter(published(phase)));
+                match phase {
+                    Phase::Network => self.network.authenticated(),
+                    Phase::Dead | Phase::Establish | Phase::Terminate => self.network.peer_gone(self.usage()),
+                    Phase::Authenticate => {}
+                }
+            }
+            Event::PeerAuthenticated { by, name } => {
+                info!(target: "pppd", "{} peer authentication succeeded for {name}", by.family());
+                self.network.peer_is(&name);
+                self.status.update(|status| status.peer = Some(name));
+            }
+            Event::AuthenticatedToPeer { by, message } => {
+                if !message.is_empty() {
+                    info!("the peer says: {message}");
+                }
+                info!(target: "pppd", "{} authentication succeeded", by.family());
             }
             Event::LcpUp { mru, mtu } => {
                 info!("LCP is up: MRU {mru}, MTU {mtu}");

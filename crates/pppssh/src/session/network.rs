@@ -87,6 +87,26 @@ impl Network {
         })
     }
 
+    /// The peer proved who it is; the hooks are told from now on.
+    pub fn peer_is(&mut self, name: &str) {
+        self.facts.peer = Some(name.to_owned());
+    }
+
+    /// The phase Network begins: `auth-up` is due if the peer proved who it is.
+    pub fn authenticated(&mut self) {
+        if self.facts.peer.is_some() {
+            self.run_up(Ends::Peer);
+        }
+    }
+
+    /// LCP is no longer Opened: what the peer proved counts no more.
+    pub fn peer_gone(&mut self, usage: Usage) {
+        self.facts.peer = None;
+        if let Some(hooks) = &mut self.hooks {
+            hooks.peer_gone(usage);
+        }
+    }
+
     /// The carrier goes to this address: packets to it keep the way that they take now.
     pub async fn protect_carrier(&mut self, address: Option<IpAddr>) -> Result<(), Error> {
         if !self.wanted.configure {

@@ -37,6 +37,9 @@ pub struct SessionStatus {
     /// The TUN device, once made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tun: Option<TunStatus>,
+    /// Who the peer proved to be, if it had to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub peer: Option<String>,
     /// IPv4 on the link, while IPCP is Opened.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ipv4: Option<Ipv4Status>,
@@ -80,6 +83,7 @@ impl SessionStatus {
             since: unix_now(),
             carrier: None,
             tun: None,
+            peer: None,
             ipv4: None,
             ipv6: None,
             routes: Vec::new(),
@@ -96,6 +100,7 @@ impl SessionStatus {
     /// Takes over what the link knows: options, addresses, frames, the last echo. Packets are counted by the session.
     pub fn set_link(&mut self, link: &LinkStatus) {
         self.protocols = negotiation::protocols(link);
+        self.peer.clone_from(&link.peer);
         self.ipv4 = link.ipv4.as_ref().map(|ipv4| Ipv4Status {
             local: ipv4.local,
             remote: ipv4.remote,
