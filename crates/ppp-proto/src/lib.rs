@@ -1,6 +1,6 @@
 //! PPP in user space, without I/O.
 //!
-//! [`Link`] is one end of a PPP link: the framing of RFC 1662, the negotiation of RFC 1661, and LCP, IPCP and IPV6CP.
+//! [`Link`] is one end of a PPP link: the framing of RFC 1662, the negotiation of RFC 1661, and LCP, IPCP, IPV6CP and CCP.
 //! Bytes and the time go in as arguments; packets, frames to send, [`Event`]s and the next timeout come out. The crate
 //! never reads a clock, owns a socket, spawns a task or logs through anything but `tracing` (target `ppp`, where level
 //! debug shows control packets in pppd's words), and no octet a peer sends makes it panic or grow without bound.
@@ -42,6 +42,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod ccp;
 pub mod frame;
 pub mod fsm;
 pub mod ipcp;
@@ -53,6 +54,7 @@ pub mod protocol;
 mod rng;
 pub mod vj;
 
+pub use ccp::{CcpConfig, CcpParams, DeflateConfig};
 pub use ipcp::{IpcpConfig, Ipv4Params, Ipv4Range, LocalAddress, RemoteAddress};
 pub use ipv6cp::{InterfaceId, Ipv6cpConfig};
 pub use lcp::LcpConfig;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::{IpcpConfig, Ipv6cpConfig, LcpConfig};
+use crate::{CcpConfig, IpcpConfig, Ipv6cpConfig, LcpConfig};
 
 /// Everything a [`Link`](crate::Link) needs to know; `Default` is an IPv4 and IPv6 link that takes what the peer assigns.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,6 +15,8 @@ pub struct LinkConfig {
     pub ipv4: Option<IpcpConfig>,
     /// IPv6, unless it is not wanted.
     pub ipv6: Option<Ipv6cpConfig>,
+    /// Compression of packets, if it is wanted.
+    pub ccp: Option<CcpConfig>,
     /// The automaton's timer and counters, for each protocol.
     pub timers: Timers,
     /// The keepalive, unless it is not wanted.
@@ -30,6 +32,7 @@ impl Default for LinkConfig {
             lcp: LcpConfig::default(),
             ipv4: Some(IpcpConfig::default()),
             ipv6: Some(Ipv6cpConfig::default()),
+            ccp: None,
             timers: Timers::default(),
             echo: Some(EchoConfig::default()),
             seed: 0,

@@ -6,11 +6,12 @@ use bytes::BytesMut;
 use tracing::{debug, warn};
 
 use super::{
-    CloseReason, ControlProtocolName, Direction, Event, Family, LinkConfig, LinkCounters, Phase,
-    ProtocolStatus, Tap,
+    CloseReason, ControlProtocolName, Direction, Event, LinkConfig, LinkCounters, Phase, ProtocolStatus, Tap,
+    compression::Compression,
     keepalive::{Due, Keepalive},
 };
 use crate::{
+    ccp::Ccp,
     frame::{ExtraEscapes, FrameEncoder, Framing},
     fsm::{ControlMachine, ControlProtocol, Layer, Settings, State},
     ipcp::Ipcp,
@@ -32,11 +33,14 @@ pub(super) struct Core {
     pub(super) lcp: ControlMachine<Lcp>,
     pub(super) ipcp: Option<ControlMachine<Ipcp>>,
     pub(super) ipv6cp: Option<ControlMachine<Ipv6cp>>,
+    pub(super) ccp: Option<ControlMachine<Ccp>>,
     pub(super) keepalive: Option<Keepalive>,
     pub(super) encoder: FrameEncoder,
     /// Van Jacobson's compression of what we send and what the peer sends, while IPCP is Opened and agreed on it.
     pub(super) compressor: Option<Compressor>,
     pub(super) decompressor: Option<Decompressor>,
+    /// The streams of compressed packets, each from its Configure-Ack on.
+    pub(super) compression: Compression,
     pub(super) outbox: Outbox,
     pub(super) tap: Option<Box<dyn Tap>>,
     pub(super) events: VecDeque<Event>,
@@ -53,25 +57,15 @@ pub(super) struct Core {
     network_was_up: bool,
 }
 
-/// What a frame is to the link.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
-    /// A packet to give out.
-    Data(Family),
-    /// A TCP/IPv4 packet with a header to restore.
-    Vj,
-    /// A packet that may not pass now.
-    Untimely,
-    /// Something to answer.
-    Control,
-}
-
 impl Core {
     pub(super) fn new(config: LinkConfig, now: Instant) -> Core {
         let mut rng = Rng::new(config.seed);
         let timers = config.timers;
         let lcp_settings = Settings { timers, passive: config.lcp.passive, silent: config.lcp.silent };
         let ncp_settings = Settings { timers, passive: false, silent: false };
+        // Whoever wants nothing of the peer waits for what the peer wants, as pppd does.
+        let ccp_silent = config.ccp.is_some_and(|ccp| ccp.receive.is_none());
+        let ccp_settings = Settings { silent: ccp_silent, ..ncp_settings };
         let lcp = Lcp::new(config.lcp.clone(), timers.max_loopback, rng.fork());
         let ipcp = config.ipv4.clone().map(Ipcp::new);
         let ipv6cp = config.ipv6.clone().map(|ipv6| Ipv6cp::new(ipv6, rng.fork()));
@@ -79,10 +73,12 @@ impl Core {
             lcp: ControlMachine::new(lcp, lcp_settings),
             ipcp: ipcp.map(|ipcp| ControlMachine::new(ipcp, ncp_settings)),
             ipv6cp: ipv6cp.map(|ipv6cp| ControlMachine::new(ipv6cp, ncp_settings)),
+            ccp: config.ccp.map(|ccp| ControlMachine::new(Ccp::new(ccp), ccp_settings)),
             keepalive: config.echo.filter(|echo| !echo.interval.is_zero()).map(Keepalive::new),
             encoder: FrameEncoder::new(Framing::DEFAULT),
             compressor: None,
             decompressor: None,
+            compression: Compression::default(),
             outbox: Outbox::default(),
             tap: None,
             events: VecDeque::new(),
@@ -155,6 +151,7 @@ impl Core {
             self.lcp.deadline(),
             self.ipcp.as_ref().and_then(ControlMachine::deadline),
             self.ipv6cp.as_ref().and_then(ControlMachine::deadline),
+            self.ccp.as_ref().and_then(ControlMachine::deadline),
             self.keepalive.as_ref().and_then(Keepalive::poll_timeout),
         ]
         .into_iter()
@@ -173,6 +170,10 @@ impl Core {
             let layer = ipv6cp.handle_timeout(now, &mut self.outbox);
             self.ipv6cp_did(now, layer);
         }
+        if let Some(ccp) = &mut self.ccp {
+            let layer = ccp.handle_timeout(now, &mut self.outbox);
+            self.ccp_did(layer);
+        }
         match self.keepalive.as_mut().and_then(|keepalive| keepalive.handle_timeout(now)) {
             None => {}
             Some(Due::Echo(id)) => self.send_echo_request(id),
@@ -180,53 +181,6 @@ impl Core {
                 self.events.push_back(Event::PeerDead);
                 self.close(now, CloseReason::PeerDead, "Peer not responding");
             }
-        }
-    }
-
-    pub(super) fn kind(&self, number: u16) -> Kind {
-        let family = match number {
-            protocol::IPV4 => Family::Ipv4,
-            protocol::IPV6 => Family::Ipv6,
-            protocol::VJ_COMPRESSED | protocol::VJ_UNCOMPRESSED if self.decompressor.is_some() => {
-                return Kind::Vj;
-            }
-            _ => return Kind::Control,
-        };
-        let configured = match family {
-            Family::Ipv4 => self.ipcp.is_some(),
-            Family::Ipv6 => self.ipv6cp.is_some(),
-        };
-        if self.is_up(family) {
-            Kind::Data(family)
-        } else if configured {
-            Kind::Untimely
-        } else {
-            Kind::Control
-        }
-    }
-
-    /// Restores the packet that was sent as this one, with Van Jacobson's header; false if that cannot be.
-    pub(super) fn restore(&mut self, number: u16, packet: &[u8]) -> bool {
-        let restored = self.decompressor.as_mut().and_then(|decompressor| match number {
-            protocol::VJ_UNCOMPRESSED => decompressor.uncompressed(packet),
-            _ => decompressor.compressed(packet),
-        });
-        match restored {
-            Some(packet) => self.counters.rx_data(packet),
-            None => self.counters.rx_dropped += 1,
-        }
-        restored.is_some()
-    }
-
-    /// What [`restore`](Core::restore) restored last.
-    pub(super) fn restored(&self) -> &[u8] {
-        self.decompressor.as_ref().map_or(&[], Decompressor::restored)
-    }
-
-    pub(super) fn is_up(&self, family: Family) -> bool {
-        match family {
-            Family::Ipv4 => self.ipcp.as_ref().is_some_and(|ipcp| ipcp.state() == State::Opened),
-            Family::Ipv6 => self.ipv6cp.as_ref().is_some_and(|ipv6cp| ipv6cp.state() == State::Opened),
         }
     }
 
@@ -246,6 +200,7 @@ impl Core {
             protocol::LCP => true,
             protocol::IPCP => self.ipcp.is_some(),
             protocol::IPV6CP => self.ipv6cp.is_some(),
+            protocol::CCP => self.ccp.is_some(),
             _ => false,
         };
         if !configured {
@@ -266,6 +221,7 @@ impl Core {
                 let layer = ipv6cp.receive(now, packet, peer_mru, &mut self.outbox);
                 self.ipv6cp_did(now, layer);
             }
+            (protocol::CCP, ..) => self.receive_ccp(now, packet),
             _ => self.receive_lcp(now, packet),
         }
     }
@@ -315,6 +271,9 @@ impl Core {
         if let Some(ipv6cp) = &mut self.ipv6cp {
             start(ipv6cp, now, &mut self.outbox);
         }
+        if let Some(ccp) = &mut self.ccp {
+            start(ccp, now, &mut self.outbox);
+        }
         self.check_networks(now);
     }
 
@@ -330,6 +289,7 @@ impl Core {
             let layer = ipv6cp.down(now, &mut self.outbox);
             self.ipv6cp_did(now, layer);
         }
+        self.ccp_down(now);
         self.encoder.set_framing(self.default_framing());
     }
 
@@ -475,6 +435,9 @@ impl Core {
                 tap.packet(Direction::Sent, number, &packet);
             }
             self.encoder.encode_into(number, &packet, out);
+            if number == protocol::CCP {
+                self.ccp_leaves(&packet);
+            }
             if let Some(keepalive) = &mut self.keepalive {
                 keepalive.encoded(out.len() - start);
                 if let (protocol::LCP, [code, id, ..]) = (number, &packet[..])
@@ -496,7 +459,7 @@ fn start<P: ControlProtocol>(ncp: &mut ControlMachine<P>, now: Instant, out: &mu
 }
 
 /// The link may well go on without this protocol, but its owner should know.
-fn failed<P: ControlProtocol>(ncp: &ControlMachine<P>) -> Option<Event> {
+pub(super) fn failed<P: ControlProtocol>(ncp: &ControlMachine<P>) -> Option<Event> {
     let why = ncp.failure()?.to_owned();
     warn!(target: "ppp", "{} is down: {why}", P::NAME);
     Some(Event::ProtocolFailed { protocol: P::NAME, why, unknown_to_peer: ncp.is_unknown_to_peer() })
