@@ -54,6 +54,13 @@ pub struct LinkStatus {
     pub close_reason: Option<CloseReason>,
 }
 
+impl LinkStatus {
+    /// The control protocols that are configured, LCP first.
+    pub fn protocols(&self) -> impl Iterator<Item = &ProtocolStatus> {
+        [Some(&self.lcp), self.ipcp.as_ref(), self.ipv6cp.as_ref(), self.ccp.as_ref()].into_iter().flatten()
+    }
+}
+
 /// One control protocol's part of a [`LinkStatus`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProtocolStatus {

@@ -2,7 +2,9 @@
 
 mod addresses;
 mod by_hand;
+mod ccp;
 mod closing;
+mod deflate;
 mod keepalive;
 mod negotiation;
 mod pair;
