@@ -4,9 +4,9 @@ use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
 use ppp_proto::{
-    Link, LinkConfig,
+    CcpConfig, Link, LinkConfig,
     frame::{Accm, FrameDecoder, FrameEncoder, Framing},
-    protocol::{CCP, IPCP, IPV4, IPV6CP, LCP},
+    protocol::{CCP, COMPRESSED, IPCP, IPV4, IPV6CP, LCP},
 };
 use proptest::prelude::*;
 
@@ -46,7 +46,15 @@ fn option() -> impl Strategy<Value = Vec<u8>> {
 }
 
 fn step() -> impl Strategy<Value = Step> {
-    let numbers = prop_oneof![Just(LCP), Just(IPCP), Just(IPV6CP), Just(CCP), Just(IPV4), Just(0x4221)];
+    let numbers = prop_oneof![
+        Just(LCP),
+        Just(IPCP),
+        Just(IPV6CP),
+        Just(CCP),
+        Just(COMPRESSED),
+        Just(IPV4),
+        Just(0x4221)
+    ];
     prop_oneof![
         1 => prop::collection::vec(any::<u8>(), 0..200).prop_map(Step::Soup),
         6 => (numbers, control_packet()).prop_map(|(number, packet)| Step::Frame(number, packet)),
@@ -78,9 +86,9 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn a_link_survives_anything(steps in prop::collection::vec(step(), 0..60), seed: u64) {
+    fn a_link_survives_anything(steps in prop::collection::vec(step(), 0..60), seed: u64, compress: bool) {
         let mut now = Instant::now();
-        let mut link = Link::new(LinkConfig { seed, ..LinkConfig::default() }, now);
+        let mut link = Link::new(LinkConfig { seed, ccp: compress.then(CcpConfig::default), ..LinkConfig::default() }, now);
         link.open(now);
         link.lower_up(now);
         let mut sent = BytesMut::new();

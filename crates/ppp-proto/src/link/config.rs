@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::{AuthConfig, IpcpConfig, Ipv6cpConfig, LcpConfig};
+use crate::{AuthConfig, CcpConfig, IpcpConfig, Ipv6cpConfig, LcpConfig};
 
 /// Everything a [`Link`](crate::Link) needs to know; `Default` is an IPv4 and IPv6 link that takes what the peer assigns.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,6 +17,8 @@ pub struct LinkConfig {
     pub ipv4: Option<IpcpConfig>,
     /// IPv6, unless it is not wanted.
     pub ipv6: Option<Ipv6cpConfig>,
+    /// Compression of packets, if it is wanted.
+    pub ccp: Option<CcpConfig>,
     /// The automaton's timer and counters: LCP's, and those of every protocol that has none of its own.
     pub timers: Timers,
     /// IPCP's own.
@@ -37,6 +39,7 @@ impl Default for LinkConfig {
             auth: None,
             ipv4: Some(IpcpConfig::default()),
             ipv6: Some(Ipv6cpConfig::default()),
+            ccp: None,
             timers: Timers::default(),
             ipcp_timers: None,
             ipv6cp_timers: None,

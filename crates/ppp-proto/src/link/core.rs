@@ -5,13 +5,14 @@ use std::{collections::VecDeque, time::Instant};
 use tracing::debug;
 
 use super::{
-    CloseReason, ControlProtocolName, Event, Family, LinkConfig, LinkCounters, Phase, ProtocolStatus, Tap,
-    Timers,
+    CloseReason, ControlProtocolName, Event, LinkConfig, LinkCounters, Phase, ProtocolStatus, Tap, Timers,
     authenticate::Authentication,
+    compression::Compression,
     keepalive::{Due, Keepalive},
     networks::{failed, is_started},
 };
 use crate::{
+    ccp::Ccp,
     frame::{FrameEncoder, Framing},
     fsm::{ControlMachine, ControlProtocol, Layer, Settings, State},
     ipcp::Ipcp,
@@ -35,12 +36,15 @@ pub(super) struct Core {
     pub(super) ipcp: Option<ControlMachine<Ipcp>>,
     pub(super) ipv6cp: Option<ControlMachine<Ipv6cp>>,
     pub(super) authentication: Authentication,
+    pub(super) ccp: Option<ControlMachine<Ccp>>,
     pub(super) keepalive: Option<Keepalive>,
     pub(super) quality: Monitor,
     pub(super) encoder: FrameEncoder,
     /// Van Jacobson's compression of what we send and what the peer sends, while IPCP is Opened and agreed on it.
     pub(super) compressor: Option<Compressor>,
     pub(super) decompressor: Option<Decompressor>,
+    /// The streams of compressed packets, each from its Configure-Ack on.
+    pub(super) compression: Compression,
     pub(super) outbox: Outbox,
     pub(super) tap: Option<Box<dyn Tap>>,
     pub(super) events: VecDeque<Event>,
@@ -61,19 +65,6 @@ pub(super) struct Core {
     network_was_up: bool,
 }
 
-/// What a frame is to the link.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
-    /// A packet to give out.
-    Data(Family),
-    /// A TCP/IPv4 packet with a header to restore.
-    Vj,
-    /// A packet that may not pass now.
-    Untimely,
-    /// Something to answer.
-    Control,
-}
-
 impl Core {
     pub(super) fn new(mut config: LinkConfig, now: Instant) -> Core {
         let mut rng = Rng::new(config.seed);
@@ -81,6 +72,9 @@ impl Core {
         let lcp_settings = Settings { timers, passive: config.lcp.passive, silent: config.lcp.silent };
         let ncp_settings =
             |own: Option<Timers>| Settings { timers: own.unwrap_or(timers), passive: false, silent: false };
+        // Whoever wants nothing of the peer waits for what the peer wants, as pppd does.
+        let ccp_silent = config.ccp.is_some_and(|ccp| ccp.receive.is_none());
+        let ccp_settings = Settings { silent: ccp_silent, ..ncp_settings(None) };
         let authentication = Authentication::new(config.auth.take());
         let lcp = Lcp::new(config.lcp.clone(), authentication.demands(), timers.max_loopback, rng.fork());
         let ipcp = config.ipv4.clone().map(Ipcp::new);
@@ -89,12 +83,14 @@ impl Core {
             lcp: ControlMachine::new(lcp, lcp_settings),
             ipcp: ipcp.map(|ipcp| ControlMachine::new(ipcp, ncp_settings(config.ipcp_timers))),
             ipv6cp: ipv6cp.map(|ipv6cp| ControlMachine::new(ipv6cp, ncp_settings(config.ipv6cp_timers))),
+            ccp: config.ccp.map(|ccp| ControlMachine::new(Ccp::new(ccp), ccp_settings)),
             authentication,
             keepalive: config.echo.filter(|echo| !echo.interval.is_zero()).map(Keepalive::new),
             quality: Monitor::new(config.lcp.lqm),
             encoder: FrameEncoder::new(Framing::DEFAULT),
             compressor: None,
             decompressor: None,
+            compression: Compression::default(),
             outbox: Outbox::default(),
             tap: None,
             events: VecDeque::new(),
@@ -183,6 +179,7 @@ impl Core {
             self.authentication.deadline(),
             self.ipcp.as_ref().and_then(ControlMachine::deadline),
             self.ipv6cp.as_ref().and_then(ControlMachine::deadline),
+            self.ccp.as_ref().and_then(ControlMachine::deadline),
             self.keepalive.as_ref().and_then(Keepalive::poll_timeout),
             self.quality.poll_timeout(),
         ]
@@ -206,6 +203,10 @@ impl Core {
             let layer = ipv6cp.handle_timeout(now, &mut self.outbox);
             self.ipv6cp_did(now, layer);
         }
+        if let Some(ccp) = &mut self.ccp {
+            let layer = ccp.handle_timeout(now, &mut self.outbox);
+            self.ccp_did(layer);
+        }
         match self.keepalive.as_mut().and_then(|keepalive| keepalive.handle_timeout(now)) {
             None => {}
             Some(Due::Echo(id)) => self.send_echo_request(id),
@@ -216,53 +217,6 @@ impl Core {
         }
         let verdict = self.quality.handle_timeout(now);
         self.tell_quality(verdict);
-    }
-
-    pub(super) fn kind(&self, number: u16) -> Kind {
-        let family = match number {
-            protocol::IPV4 => Family::Ipv4,
-            protocol::IPV6 => Family::Ipv6,
-            protocol::VJ_COMPRESSED | protocol::VJ_UNCOMPRESSED if self.decompressor.is_some() => {
-                return Kind::Vj;
-            }
-            _ => return Kind::Control,
-        };
-        let configured = match family {
-            Family::Ipv4 => self.ipcp.is_some(),
-            Family::Ipv6 => self.ipv6cp.is_some(),
-        };
-        if self.is_up(family) {
-            Kind::Data(family)
-        } else if configured {
-            Kind::Untimely
-        } else {
-            Kind::Control
-        }
-    }
-
-    /// Restores the packet that was sent as this one, with Van Jacobson's header; false if that cannot be.
-    pub(super) fn restore(&mut self, number: u16, packet: &[u8]) -> bool {
-        let restored = self.decompressor.as_mut().and_then(|decompressor| match number {
-            protocol::VJ_UNCOMPRESSED => decompressor.uncompressed(packet),
-            _ => decompressor.compressed(packet),
-        });
-        match restored {
-            Some(packet) => self.counters.rx_data(packet),
-            None => self.counters.rx_dropped += 1,
-        }
-        restored.is_some()
-    }
-
-    /// What [`restore`](Core::restore) restored last.
-    pub(super) fn restored(&self) -> &[u8] {
-        self.decompressor.as_ref().map_or(&[], Decompressor::restored)
-    }
-
-    pub(super) fn is_up(&self, family: Family) -> bool {
-        match family {
-            Family::Ipv4 => self.ipcp.as_ref().is_some_and(|ipcp| ipcp.state() == State::Opened),
-            Family::Ipv6 => self.ipv6cp.as_ref().is_some_and(|ipv6cp| ipv6cp.state() == State::Opened),
-        }
     }
 
     /// A frame that is not data.
@@ -285,6 +239,7 @@ impl Core {
             protocol::LQR if self.quality.is_configured() => return self.receive_report(now, payload),
             protocol::IPCP => self.ipcp.is_some(),
             protocol::IPV6CP => self.ipv6cp.is_some(),
+            protocol::CCP => self.ccp.is_some(),
             _ => false,
         };
         if !configured {
@@ -305,6 +260,7 @@ impl Core {
                 let layer = ipv6cp.receive(now, packet, peer_mru, &mut self.outbox);
                 self.ipv6cp_did(now, layer);
             }
+            (protocol::CCP, ..) => self.receive_ccp(now, packet),
             _ => self.receive_lcp(now, packet),
         }
     }
@@ -364,6 +320,7 @@ impl Core {
             let layer = ipv6cp.down(now, &mut self.outbox);
             self.ipv6cp_did(now, layer);
         }
+        self.ccp_down(now);
         self.encoder.set_framing(self.default_framing());
     }
 

@@ -2,7 +2,7 @@
 
 use std::{fmt, time::Duration};
 
-use crate::{AuthProtocol, InterfaceId, Ipv4Params, protocol};
+use crate::{AuthProtocol, CcpParams, InterfaceId, Ipv4Params, protocol};
 
 /// The phase of a link (RFC 1661 §3.2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -40,6 +40,8 @@ pub enum ControlProtocolName {
     Ipcp,
     /// RFC 5072.
     Ipv6cp,
+    /// RFC 1962.
+    Ccp,
 }
 
 impl ControlProtocolName {
@@ -54,6 +56,7 @@ impl ControlProtocolName {
             ControlProtocolName::Lcp => protocol::LCP,
             ControlProtocolName::Ipcp => protocol::IPCP,
             ControlProtocolName::Ipv6cp => protocol::IPV6CP,
+            ControlProtocolName::Ccp => protocol::CCP,
         }
     }
 }
@@ -64,6 +67,7 @@ impl fmt::Display for ControlProtocolName {
             ControlProtocolName::Lcp => "LCP",
             ControlProtocolName::Ipcp => "IPCP",
             ControlProtocolName::Ipv6cp => "IPV6CP",
+            ControlProtocolName::Ccp => "CCP",
         })
     }
 }
@@ -107,7 +111,9 @@ pub enum Event {
     },
     /// IPv6 packets may no longer pass.
     Ipv6Down,
-    /// IPCP or IPV6CP gave up; the other one may carry the link.
+    /// CCP is Opened, and at least one direction is compressed.
+    CompressionUp(CcpParams),
+    /// IPCP, IPV6CP or CCP gave up; the link goes on as long as one of the first two may carry it.
     ProtocolFailed {
         /// Which one.
         protocol: ControlProtocolName,

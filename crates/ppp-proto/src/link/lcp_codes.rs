@@ -62,6 +62,8 @@ impl Core {
             | Code::ConfigureNak
             | Code::ConfigureReject
             | Code::TerminateAck
+            | Code::ResetRequest
+            | Code::ResetAck
             | Code::Other(_) => self.receive_by_automaton(now, packet),
         }
     }
@@ -107,6 +109,7 @@ impl Core {
                     self.ipcp_did(now, layer);
                 }
             }
+            protocol::CCP | protocol::COMPRESSED => self.ccp_rejected(now),
             protocol::IPV6CP | protocol::IPV6 => {
                 if let Some(ipv6cp) = &mut self.ipv6cp {
                     let layer = ipv6cp.protocol_rejected(now, &mut self.outbox);

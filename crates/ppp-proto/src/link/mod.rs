@@ -1,8 +1,10 @@
-//! One end of a link: the phases of RFC 1661 §3 around LCP, authentication, IPCP and IPV6CP.
+//! One end of a link: the phases of RFC 1661 §3 around LCP, authentication, IPCP, IPV6CP and CCP.
 
 mod authenticate;
+mod compression;
 mod config;
 mod core;
+mod data;
 mod demand;
 mod event;
 mod explain;
@@ -19,7 +21,9 @@ use std::time::Instant;
 use bytes::BytesMut;
 
 use self::{
-    core::{Core, Kind, protocol_status},
+    compression::Unpacked,
+    core::{Core, protocol_status},
+    data::Kind,
     keepalive::Keepalive,
 };
 use crate::{
@@ -33,7 +37,7 @@ use crate::{
 pub use config::{EchoConfig, LinkConfig, Timers};
 pub use demand::calls_for_a_link;
 pub use event::{CloseReason, ControlProtocolName, Event, Phase};
-pub use status::{LinkCounters, LinkStatus, ProtocolStatus};
+pub use status::{DeflateCounters, LinkCounters, LinkStatus, ProtocolStatus};
 pub use tap::{Direction, Tap};
 
 pub use crate::fsm::{Answer, OptionStatus};
@@ -168,6 +172,9 @@ impl Link {
             if let Some(tap) = &mut self.core.tap {
                 tap.packet(Direction::Received, frame.protocol, self.decoder.payload(&frame));
             }
+            if self.core.compression.received.is_some() {
+                self.core.received_uncompressed(now, frame.protocol, self.decoder.payload(&frame));
+            }
             match self.core.kind(frame.protocol) {
                 Kind::Data(family) => {
                     let payload = self.decoder.payload(&frame);
@@ -185,6 +192,23 @@ impl Link {
                 Kind::Untimely => {
                     self.core.counters.rx_dropped += 1;
                     self.core.quality.discarded();
+                }
+                Kind::Compressed => {
+                    let unpacked = self.core.unpack(now, self.decoder.payload(&frame));
+                    if unpacked.is_some() {
+                        self.core.quality.received(frame.counted_len);
+                    } else {
+                        self.core.quality.discarded();
+                    }
+                    match unpacked {
+                        Some(Unpacked::Packet(family)) => {
+                            return Some(Packet { family, payload: self.core.unpacked() });
+                        }
+                        Some(Unpacked::Restored) => {
+                            return Some(Packet { family: Family::Ipv4, payload: self.core.restored() });
+                        }
+                        None => {}
+                    }
                 }
                 Kind::Control => {
                     self.core.quality.received(frame.counted_len);
@@ -231,7 +255,8 @@ impl Link {
         }
         let before = out.len();
         let len = packet.len();
-        let (number, packet) = match &mut self.core.compressor {
+        let core = &mut self.core;
+        let (number, packet) = match &mut core.compressor {
             Some(compressor) if family == Family::Ipv4 => match compressor.compress(packet) {
                 (Form::Plain, packet) => (number, packet),
                 (Form::Uncompressed, packet) => (protocol::VJ_UNCOMPRESSED, packet),
@@ -239,14 +264,21 @@ impl Link {
             },
             _ => (number, packet),
         };
-        if let Some(tap) = &mut self.core.tap {
+        let (number, packet) = match core.compression.compress(core.ccp.as_ref(), number, packet) {
+            Some(datagram) => {
+                core.counters.tx_deflate.count(packet.len(), datagram.len());
+                (protocol::COMPRESSED, datagram)
+            }
+            None => (number, packet),
+        };
+        if let Some(tap) = &mut core.tap {
             tap.packet(Direction::Sent, number, packet);
         }
-        self.core.encoder.encode_into(number, packet, out);
-        self.core.quality.sent(self.core.encoder.counted_len(number, packet));
-        self.core.counters.tx_packets += 1;
-        self.core.counters.tx_octets += len as u64;
-        if let Some(keepalive) = &mut self.core.keepalive {
+        core.encoder.encode_into(number, packet, out);
+        core.quality.sent(core.encoder.counted_len(number, packet));
+        core.counters.tx_packets += 1;
+        core.counters.tx_octets += len as u64;
+        if let Some(keepalive) = &mut core.keepalive {
             keepalive.encoded(out.len() - before);
         }
         Ok(())
@@ -289,6 +321,7 @@ impl Link {
             core.lcp.ignored(),
             core.ipcp.as_ref().map_or(0, ControlMachine::ignored),
             core.ipv6cp.as_ref().map_or(0, ControlMachine::ignored),
+            core.ccp.as_ref().map_or(0, ControlMachine::ignored),
         ];
         LinkStatus {
             name: core.config.name.clone(),
@@ -299,12 +332,14 @@ impl Link {
             ipcp: core.ipcp.as_ref().map(protocol_status),
             ipv6cp: core.ipv6cp.as_ref().map(protocol_status),
             peer: core.authentication.peer().map(str::to_owned),
+            ccp: core.ccp.as_ref().map(protocol_status),
             ipv4: core.ipcp.as_ref().filter(|_| core.is_up(Family::Ipv4)).map(|ipcp| ipcp.protocol.params()),
             ipv6: core
                 .ipv6cp
                 .as_ref()
                 .filter(|_| core.is_up(Family::Ipv6))
                 .map(|ipv6cp| (ipv6cp.protocol.local(), ipv6cp.protocol.remote())),
+            compression: compression::params(core.ccp.as_ref()),
             mru: core.lcp.protocol.ours().mru,
             mtu: core.mtu(),
             tx_framing: core.tx_framing(),

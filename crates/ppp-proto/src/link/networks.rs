@@ -20,6 +20,9 @@ impl Core {
         if let Some(ipv6cp) = &mut self.ipv6cp {
             start(ipv6cp, now, &mut self.outbox);
         }
+        if let Some(ccp) = &mut self.ccp {
+            start(ccp, now, &mut self.outbox);
+        }
         self.check_networks(now);
     }
 

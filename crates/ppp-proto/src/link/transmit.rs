@@ -61,6 +61,9 @@ impl Core {
         self.transmit_report(out);
         while let Some((number, packet)) = self.outbox.pop() {
             self.frame(number, &packet, out);
+            if number == protocol::CCP {
+                self.ccp_leaves(&packet);
+            }
             if let (Some(keepalive), protocol::LCP, [code, id, ..]) =
                 (&mut self.keepalive, number, &packet[..])
                 && Code::from(*code) == Code::EchoRequest

@@ -1,5 +1,6 @@
 //! Whether the values of a profile go together.
 
+use ppp_proto::ccp::deflate::{MAX_WINDOW, MIN_WINDOW};
 use ppp_proto::vj::{MAX_SLOTS, MIN_SLOTS};
 
 use super::profile::Profile;
@@ -97,6 +98,16 @@ pub(super) fn check(profile: &Profile) -> Result<(), Fault> {
             return fault(key, "must be of 1 to 255 octets, and not `*`");
         }
     }
+    for (key, window) in
+        [("deflate-receive", profile.deflate_receive), ("deflate-send", profile.deflate_send)]
+    {
+        if window != 0 && !(MIN_WINDOW..=MAX_WINDOW).contains(&window) {
+            return fault(key, "must be from 9 to 15, or 0 for no compression in that direction");
+        }
+    }
+    if profile.deflate && profile.deflate_receive == 0 && profile.deflate_send == 0 {
+        return fault("deflate", "has no direction: set `deflate-receive` or `deflate-send` to 15");
+    }
     if profile.max_holdoff < profile.holdoff {
         return fault("max-holdoff", "is less than `holdoff`: raise it");
     }
@@ -165,6 +176,9 @@ mod tests {
             ("lcp-max-configure = 0", "lcp-max-configure"),
             ("auth-name = \"\"", "auth-name"),
             ("auth-remote-name = \"*\"", "auth-remote-name"),
+            ("deflate-receive = 8", "deflate-receive"),
+            ("deflate-send = 16", "deflate-send"),
+            ("deflate = true\ndeflate-receive = 0\ndeflate-send = 0", "deflate"),
             ("holdoff = 90", "max-holdoff"),
             ("hooks = \"hooks\"", "hooks"),
             ("ipparam = \"a\\nb\"", "ipparam"),

@@ -156,6 +156,12 @@ profile! {
         vj_max_slots: u8 = 16, Harmless, "16";
         /// Whether the peer may leave a connection's number out of a compressed header when it is the last one's.
         vj_cid: bool = true, Harmless, "true";
+        /// Whether to ask the peer to compress packets with Deflate, and to do so if it asks (RFC 1979).
+        deflate: bool = false, Harmless, "true";
+        /// Window for what the peer compresses, as a power of two, from 9 to 15. With 0 it is not asked to.
+        deflate_receive: u8 = 15, Harmless, "15";
+        /// Largest window for what this end compresses, likewise. With 0 it does not.
+        deflate_send: u8 = 15, Harmless, "15";
         /// Seconds between echo requests; 0 switches them off.
         lcp_echo_interval: Seconds = Seconds::whole(15), Harmless, "15";
         /// Echo requests without an answer after which the peer counts as dead.

@@ -5,8 +5,8 @@ use ppp_proto::auth::{AuthConfig, AuthTimers, Entropy};
 use ppp_proto::frame::{Accm, ExtraEscapes, Fcs};
 use ppp_proto::link::{EchoConfig, LinkConfig, Timers};
 use ppp_proto::{
-    InterfaceId, IpcpConfig, Ipv4Range, Ipv6cpConfig, LcpConfig, LocalAddress, LqmConfig, QualityPolicy,
-    RemoteAddress, VjConfig,
+    CcpConfig, DeflateConfig, InterfaceId, IpcpConfig, Ipv4Range, Ipv6cpConfig, LcpConfig, LocalAddress,
+    LqmConfig, QualityPolicy, RemoteAddress, VjConfig,
 };
 
 use crate::config::{AuthMethod, FcsChoice, Profile};
@@ -23,6 +23,7 @@ pub fn link_config(profile: &Profile, name: &str, seed: u64) -> LinkConfig {
             remote: profile.ipv6_ids.remote.map(interface_id),
             ..Ipv6cpConfig::default()
         }),
+        ccp: profile.deflate.then(|| ccp(profile)),
         timers: Timers {
             restart: profile.lcp_restart.get(),
             max_configure: profile.lcp_max_configure,
@@ -108,6 +109,17 @@ fn ipcp(profile: &Profile) -> IpcpConfig {
         offer_dns: profile.dns_offer.clone(),
         offer_nbns: profile.nbns_offer.clone(),
         vj: profile.vj.then_some(VjConfig { slots: profile.vj_max_slots, slot_id: profile.vj_cid }),
+    }
+}
+
+fn ccp(profile: &Profile) -> CcpConfig {
+    let usual = CcpConfig::default();
+    let with = |direction: Option<DeflateConfig>, window| {
+        direction.filter(|_| window != 0).map(|usual| DeflateConfig { window, ..usual })
+    };
+    CcpConfig {
+        receive: with(usual.receive, profile.deflate_receive),
+        send: with(usual.send, profile.deflate_send),
     }
 }
 
