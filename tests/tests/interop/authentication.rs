@@ -107,10 +107,13 @@ fn rows_of() -> Vec<(&'static str, Auth)> {
         ),
         (
             "auth: pppd falls back to PAP",
-            we_ask(
-                "auth-require = ['mschap-v2', 'chap', 'pap']\nauth-name = 'saturn'",
-                &["PAP peer authentication succeeded for venus"],
-            ),
+            Auth {
+                pppd: "user venus refuse-chap refuse-mschap-v2 refuse-eap",
+                ..we_ask(
+                    "auth-require = ['mschap-v2', 'chap', 'pap']\nauth-name = 'saturn'",
+                    &["PAP peer authentication succeeded for venus"],
+                )
+            },
         ),
         (
             "auth: we fall back to PAP",
@@ -221,8 +224,8 @@ fn rows_of() -> Vec<(&'static str, Auth)> {
             Auth {
                 pppd: "user venus refuse-pap refuse-chap refuse-mschap refuse-mschap-v2 refuse-eap",
                 ours: Some("name saturn auth"),
-                fails: Some((10, 11)),
-                says: &["peer refused to authenticate"],
+                fails: Some((16, 11)),
+                says: &["No auth is possible", "LCP terminated by peer (peer refused to authenticate)"],
                 we_say: &["peer refused to authenticate: terminating link"],
                 ..AUTH
             },
@@ -242,7 +245,7 @@ fn rows_of() -> Vec<(&'static str, Auth)> {
                 pppd: "user venus",
                 secrets: "venus saturn x 192.168.1.9\n",
                 ours: Some("name saturn auth noipv6"),
-                fails: Some((10, 10)),
+                fails: Some((16, 10)),
                 we_say: &["Peer is not authorized to use remote address 192.168.1.1"],
                 ..AUTH
             },

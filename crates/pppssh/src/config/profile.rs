@@ -207,7 +207,8 @@ profile! {
     }
 
     "Hooks and control" {
-        /// Directory with the programs ip-pre-up, ip-up, ip-down, ipv6-up and ipv6-down; each may be missing. "" for none.
+        /// Directory with the programs ip-pre-up, ip-up, ip-down, ipv6-up, ipv6-down, auth-up and auth-down; each may be
+        /// missing. "" for none.
         hooks: PathBuf = "/etc/pppssh/hooks".into(), Widens, r#""/etc/pppssh/hooks""#;
         /// Sixth argument of the hooks.
         ipparam: Option<String> = None, Widens, r#""saturn""#;

@@ -144,6 +144,25 @@ async fn an_ip_pre_up_that_does_not_end_does_not_keep_the_link_down_for_ever() {
 }
 
 #[tokio::test]
+async fn auth_up_and_auth_down_get_pppds_arguments_and_the_peers_name() {
+    let place = Place::new();
+    let tell = r#"echo "$* as $PEERNAME" > $here/${0##*/}.args"#;
+    place.script("auth-up", tell);
+    place.script("auth-down", tell);
+    let mut hooks = place.hooks();
+    let facts = HookFacts { peer: Some("saturn".into()), ..facts() };
+    hooks.up(&facts, Ends::Peer);
+    hooks.peer_gone(Usage::default());
+    hooks.peer_gone(Usage::default());
+    hooks.shutdown(Usage::default(), SHUTDOWN_PATIENCE).await;
+    let arguments = "ppp0 saturn vpn none 0 as saturn\n";
+    assert_eq!(
+        (place.read("auth-up.args"), place.read("auth-down.args")),
+        (arguments.into(), arguments.into())
+    );
+}
+
+#[tokio::test]
 async fn ipv6_hooks_get_the_link_local_addresses() {
     let place = Place::new();
     place.script("ipv6-up", r#"echo "$@" > $here/args"#);

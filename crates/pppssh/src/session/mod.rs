@@ -98,7 +98,8 @@ impl Up {
 
 /// One end of a link on this host.
 pub struct Session<D> {
-    pump: Pump,
+    /// In a place of its own: it is large, and sessions are moved.
+    pump: Box<Pump>,
     device: D,
     network: Network,
     requests: Requests,
@@ -124,7 +125,7 @@ impl<D: Device> Session<D> {
         status.update(|status| status.routes = routes);
         let requests = Requests::new(signals, commands);
         Self {
-            pump,
+            pump: Box::new(pump),
             device,
             network,
             requests,

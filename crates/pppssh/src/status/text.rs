@@ -27,6 +27,9 @@ pub fn render(status: &SessionStatus, now: u64) -> String {
     if let Some(tun) = &status.tun {
         line(&mut out, "device", &format!("{} (index {}), mtu {}", tun.name, tun.index, tun.mtu));
     }
+    if let Some(peer) = &status.peer {
+        line(&mut out, "proved", &format!("the peer is {}", printable(peer)));
+    }
     if let Some(ipv4) = &status.ipv4 {
         line(&mut out, "ipv4", &format!("{} peer {}", ipv4.local, ipv4.remote));
         if !ipv4.dns.is_empty() {

@@ -122,13 +122,11 @@ impl Negotiable {
             other => return if on { without(other, asks) } else { Ok(()) },
         };
         *(if asks { &mut stance.ask } else { &mut stance.grant }) = Some(on);
-        match option {
-            "pap" | "chap" | "mschapv2" if on && asks => {
-                Err("pppssh cannot ask the peer to prove who it is inside PPP yet; SSH has checked who calls"
-                    .to_owned())
-            }
-            _ => Ok(()),
+        #[cfg(not(feature = "legacy-auth"))]
+        if option == "mschapv2" && on && asks {
+            return Err("this program was built without MS-CHAPv2: use chap".to_owned());
         }
+        Ok(())
     }
 }
 

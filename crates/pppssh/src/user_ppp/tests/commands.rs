@@ -87,7 +87,7 @@ fn redial_and_reconnect_say_when_to_call_again() {
 fn the_link_gets_what_set_says() {
     let plan = vpn(
         " set mru 1400\n set mtu maximum 1300\n set accmap 000a0000\n set escape ff 0x11 11\n set vj slots 8\n \
-         set vj slotcomp off\n set lcpretry 5 7 9\n set ipcpretry 4 6\n set ipv6cpretries 2\n set openmode passive\n set authname venus\n set authkey secret\n \
+         set vj slotcomp off\n set lcpretry 5 7 9\n set ipcpretry 4 6\n set ipv6cpretries 2\n set openmode passive\n set authname venus\n set authkey geheim\n \
          set nbns 10.0.0.53\n ident I am venus\n",
     );
     let profile = &plan.profile;
@@ -98,7 +98,7 @@ fn the_link_gets_what_set_says() {
         (profile.lcp_restart.get().as_secs(), profile.lcp_max_configure, profile.lcp_max_terminate),
         (5, 7, 9)
     );
-    assert_eq!((plan.authname.as_str(), plan.authkey.0.as_str()), ("venus", "secret"));
+    assert_eq!((plan.authname.as_str(), plan.authkey.0.as_str()), ("venus", "geheim"));
     assert_eq!(profile.nbns_offer, [ip("10.0.0.53")]);
     let mut link = LinkConfig::default();
     plan.adjust(&mut link);
@@ -111,7 +111,7 @@ fn the_link_gets_what_set_says() {
         (Some((4, 6, 5)), Some((2, 5, 5)))
     );
     assert_eq!(link.lcp.identification.as_deref(), Some("I am venus"));
-    assert!(!format!("{plan:?}").contains("secret"), "a key is not for logs");
+    assert!(!format!("{plan:?}").contains("geheim"), "a key is not for logs");
     assert_eq!(vpn(" set mru 0\n set mtu 0\n").profile.mru.get(), 1500);
     assert!(!vpn(" set openmode passive\n set openmode active 3\n").silent);
 }

@@ -56,8 +56,6 @@ const REFUSED: &[(&str, &str)] = &[
     ("enable lanman", "broken"),
     ("enable force-scripts", "chat"),
     ("enable nonsense", "no option"),
-    ("enable pap", "SSH has checked"),
-    ("enable chap81", "SSH has checked"),
     ("accept", "missing"),
     ("nat enable yes", "nftables"),
     ("alias enable yes", "nftables"),
