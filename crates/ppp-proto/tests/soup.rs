@@ -4,9 +4,9 @@ use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
 use ppp_proto::{
-    CcpConfig, Link, LinkConfig,
+    CcpConfig, LcpConfig, Link, LinkConfig, LqmConfig, QualityPolicy,
     frame::{Accm, FrameDecoder, FrameEncoder, Framing},
-    protocol::{CCP, COMPRESSED, IPCP, IPV4, IPV6CP, LCP},
+    protocol::{CCP, COMPRESSED, IPCP, IPV4, IPV6CP, LCP, LQR},
 };
 use proptest::prelude::*;
 
@@ -53,6 +53,7 @@ fn step() -> impl Strategy<Value = Step> {
         Just(CCP),
         Just(COMPRESSED),
         Just(IPV4),
+        Just(LQR),
         Just(0x4221)
     ];
     prop_oneof![
@@ -88,7 +89,14 @@ proptest! {
     #[test]
     fn a_link_survives_anything(steps in prop::collection::vec(step(), 0..60), seed: u64, compress: bool) {
         let mut now = Instant::now();
-        let mut link = Link::new(LinkConfig { seed, ccp: compress.then(CcpConfig::default), ..LinkConfig::default() }, now);
+        let lqm = LqmConfig {
+            period: Some(Duration::from_secs(1)),
+            policy: Some(QualityPolicy::default()),
+            ..LqmConfig::default()
+        };
+        let lcp = LcpConfig { lqm, ..LcpConfig::default() };
+        let ccp = compress.then(CcpConfig::default);
+        let mut link = Link::new(LinkConfig { seed, lcp, ccp, ..LinkConfig::default() }, now);
         link.open(now);
         link.lower_up(now);
         let mut sent = BytesMut::new();

@@ -125,6 +125,29 @@ fn name_servers_are_asked_for_and_told() {
 }
 
 #[test]
+fn a_name_server_of_each_place_is_negotiated_alone() {
+    let offer = IpcpConfig {
+        offer_dns: vec![ip("9.9.9.9"), ip("1.1.1.1")],
+        offer_nbns: vec![ip("10.0.0.1"), ip("10.0.0.2")],
+        ..addresses("192.168.2.1", "192.168.1.1")
+    };
+    let mut hand = ByHand::new(only_ipv4(server(), offer));
+    hand.open_lcp();
+    let servers = [
+        (129, "ms-dns1 9.9.9.9"),
+        (131, "ms-dns2 1.1.1.1"),
+        (130, "ms-wins1 10.0.0.1"),
+        (132, "ms-wins2 10.0.0.2"),
+    ];
+    for (kind, told) in servers {
+        hand.say(IPCP, 1, kind, &[3, 6, 192, 168, 1, 1, kind, 6, 0, 0, 0, 0]);
+        assert_eq!(hand.said(), [format!("[IPCP ConfNak id={kind:#x} <{told}>]")]);
+        hand.say(IPCP, 1, 1, &[3, 6, 192, 168, 1, 1]);
+        assert_eq!(hand.said(), ["[IPCP ConfAck id=0x1 <addr 192.168.1.1>]"], "one is as good as none");
+    }
+}
+
+#[test]
 fn compression_and_the_old_addresses_option_are_rejected() {
     let mut hand = ByHand::new(server());
     hand.open_lcp();

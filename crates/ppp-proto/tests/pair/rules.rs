@@ -237,6 +237,8 @@ fn a_code_that_was_rejected_is_sent_no_more() {
     assert!(hand.said().iter().any(|line| line.starts_with("[LCP EchoReq")));
     hand.say(LCP, 7, 1, &[9, 1, 0, 8, 0, 0, 0, 0]);
     hand.say(LCP, 7, 2, &[12, 1, 0, 8, 0, 0, 0, 0]);
+    hand.say(LCP, 7, 3, &[13, 1, 0, 8, 0, 0, 0, 0]);
+    assert_eq!(hand.link.phase(), Phase::Network);
     hand.pass(150 * SECOND);
     let said = hand.said();
     assert!(!said.iter().any(|line| line.starts_with("[LCP EchoReq")), "{said:?}");
@@ -300,6 +302,71 @@ fn an_end_without_a_magic_number_grants_one_to_its_peer() {
     assert_eq!(hand.said(), ["[LCP ConfAck id=0x1 <magic 0x1020304>]"]);
 }
 
+#[test]
+fn every_packet_that_asks_has_a_new_identifier() {
+    let mut hand = ByHand::new(LinkConfig { ipv4: None, echo: None, ..client() });
+    let mut ids = vec![hand.packets().pop().unwrap().1[1]];
+    let request = ids[0];
+    let lcp: Vec<_> = hand.link.status().lcp.ours.iter().map(|option| option.asked.clone()).collect();
+    assert!(!lcp.is_empty());
+    hand.pass(3 * SECOND);
+    let again = hand.packets().pop().unwrap().1;
+    assert_eq!(again[1], request);
+    hand.say(LCP, 2, again[1], &again[4..]);
+    hand.say(LCP, 1, 1, &[]);
+    hand.packets();
+    for _ in 0..2 {
+        hand.say(LCP, 77, 9, &[]);
+        hand.say(0x80fd, 1, 1, &[]);
+    }
+    hand.link.close(hand.now, "bye");
+    let mut said = hand.packets();
+    hand.pass(3 * SECOND);
+    said.extend(hand.packets());
+    let codes: Vec<u8> = said.iter().map(|(_, octets)| octets[0]).collect();
+    assert_eq!(codes, [7, 8, 7, 8, 5, 5]);
+    ids.extend(said.iter().map(|(_, octets)| octets[1]));
+    ids.sort_unstable();
+    ids.dedup();
+    assert_eq!(ids.len(), 7);
+}
+
+#[test]
+fn echoes_are_sent_in_opened_only() {
+    let mut hand = ByHand::new(client());
+    let echoes =
+        |hand: &mut ByHand| hand.said().iter().filter(|line| line.starts_with("[LCP EchoReq")).count();
+    hand.pass(20 * SECOND);
+    assert_eq!(echoes(&mut hand), 0);
+    hand.pass(SECOND);
+    hand.link.lower_down(hand.now);
+    hand.link.lower_up(hand.now);
+    hand.open_lcp();
+    hand.take_bare_control_characters();
+    hand.pass(SECOND);
+    assert_eq!(echoes(&mut hand), 1);
+    hand.say(LCP, 5, 1, &[]);
+    hand.packets();
+    hand.pass(20 * SECOND);
+    assert_eq!(echoes(&mut hand), 0);
+}
+
+#[test]
+fn our_own_magic_number_in_echoes_is_a_loop() {
+    let mut hand = ByHand::new(LinkConfig { echo: None, ..client() });
+    hand.open_lcp();
+    let magic = magic_of(&hand);
+    hand.packets();
+    for id in 0..9 {
+        hand.say(LCP, 9, id, &magic);
+    }
+    assert!(hand.said().iter().all(|line| !line.starts_with("[LCP EchoRep")));
+    assert_eq!(hand.link.phase(), Phase::Network);
+    hand.say(LCP, 9, 9, &magic);
+    assert!(hand.events().contains(&Event::LoopDetected));
+    assert_eq!(hand.link.phase(), Phase::Terminate);
+}
+
 // §6
 
 #[test]
@@ -313,6 +380,17 @@ fn whatever_mru_we_ask_for_1500_octets_are_taken() {
     assert_eq!((status.mru, status.frames.oversize), (296, 0));
     hand.take_bare_control_characters();
     assert_eq!(hand.packets()[0].1.len(), 1500);
+}
+
+// RFC 1662
+
+#[test]
+fn a_naked_map_is_joined_with_ours() {
+    let lcp = LcpConfig { accm: Accm(0x000a_0000), ..LcpConfig::default() };
+    let mut hand = ByHand::new(LinkConfig { lcp, ..client() });
+    let request = hand.packets().pop().unwrap().1;
+    hand.say(LCP, 3, request[1], &[2, 6, 0, 0, 0, 8]);
+    assert!(hand.said()[0].contains("<asyncmap 0xa0008>"));
 }
 
 // RFC 1570
@@ -341,6 +419,18 @@ fn our_identification_has_our_magic_number_and_fits_the_default_mru() {
     let ident = &packets.iter().find(|(number, octets)| (*number, octets[0]) == (LCP, 12)).unwrap().1;
     assert_eq!((ident.len(), &ident[4..8]), (1500, &magic_of(&hand)[..]));
     assert_ne!(ident[1], request[1]);
+}
+
+#[test]
+fn an_identification_without_a_magic_number_has_zero() {
+    let lcp = LcpConfig { magic: false, identification: Some(String::from("venus")), ..LcpConfig::default() };
+    let mut hand = ByHand::new(LinkConfig { lcp, ipv4: None, ..client() });
+    hand.take_bare_control_characters();
+    let request = hand.packets().pop().unwrap().1;
+    hand.say(LCP, 1, 1, &[]);
+    hand.say(LCP, 2, request[1], &request[4..]);
+    let said = hand.said();
+    assert!(said.contains(&String::from("[LCP Ident id=0x2 magic=0x0 \"venus\"]")), "{said:?}");
 }
 
 #[test]

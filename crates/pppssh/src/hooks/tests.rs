@@ -66,7 +66,7 @@ fn v4(last: u8) -> Ends {
     Ends::V4 {
         local: Ipv4Addr::new(192, 168, 1, last),
         remote: Ipv4Addr::new(192, 168, 2, 1),
-        dns: vec![[10, 0, 0, 53].into()],
+        dns: vec![[10, 0, 0, 53].into(), [10, 0, 0, 54].into()],
     }
 }
 
@@ -97,6 +97,7 @@ async fn ip_up_and_ip_down_get_pppds_arguments_and_environment_and_nothing_else(
     let mut expected = vec![
         "DEVICE=none".to_owned(),
         "DNS1=10.0.0.53".into(),
+        "DNS2=10.0.0.54".into(),
         "IFNAME=ppp0".into(),
         "IPLOCAL=192.168.1.1".into(),
         "IPREMOTE=192.168.2.1".into(),
