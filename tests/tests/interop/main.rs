@@ -7,9 +7,11 @@
 //!
 //! `cargo test -p pppssh-tests --test interop -- WORDS` runs only the rows whose name contains WORDS.
 
+mod dump;
 mod guest;
 mod hosts;
 mod kernel;
+mod place;
 mod rows;
 
 fn main() {

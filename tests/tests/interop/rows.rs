@@ -6,7 +6,9 @@ use std::process::Command;
 use pppssh_tests::{Running, finish};
 use rustix::process::Signal;
 
+use crate::dump;
 use crate::hosts::{Hosts, IPV4, IPV6};
+use crate::place;
 
 /// One line of the table.
 pub(crate) struct Row {
@@ -68,6 +70,8 @@ pub(crate) fn all() -> Vec<Row> {
             pppd_calls("ssh", "echo Welcome to saturn; echo '~~~ be nice ~~~'; exec ")
         }),
     ];
+    rows.push(Row::new("dump and dryrun as the real pppd", dump::row));
+    rows.push(Row::new("in pppd's place: scripts, files and words", place::compare));
     rows.extend(pairs().into_iter().map(|(name, pair)| Row::new(name, move || pair.run())));
     rows
 }
@@ -234,15 +238,15 @@ fn session_lives(session: &Running, waited: &pppssh_tests::Finished) -> bool {
     waited.status.success()
 }
 
-fn terminate(program: &mut Running) -> pppssh_tests::Finished {
+pub(crate) fn terminate(program: &mut Running) -> pppssh_tests::Finished {
     program.signal(Signal::TERM);
     program.end()
 }
 
-fn pppssh() -> String {
+pub(crate) fn pppssh() -> String {
     std::env::var("PPPSSH_BIN").expect("the program outside names the binary")
 }
 
-fn words(text: &str) -> impl Iterator<Item = &str> {
+pub(crate) fn words(text: &str) -> impl Iterator<Item = &str> {
     text.split(' ').filter(|word| !word.is_empty())
 }

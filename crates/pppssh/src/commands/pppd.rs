@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::anyhow;
 use ppp_proto::link::CloseReason;
-use rustix::process::geteuid;
+use rustix::process::{geteuid, getuid};
 use ssh_carrier::stdio::{self, StdioConfig};
 use ssh_carrier::{Carrier, CarrierError, command};
 use tokio::task::LocalSet;
@@ -18,7 +18,7 @@ use crate::exit::ExitCode;
 use crate::foreign::{Detach, Detached, Pidfile, RUN, detach, notify_ready};
 use crate::hooks::HookConfig;
 use crate::pppd::{
-    Ask, Log, OptionError, Options, Places, Reader, USAGE, VERSION, default_routes, default_routes6,
+    Ask, Log, OptionError, Options, Places, Reader, SYSTEM, USAGE, VERSION, default_routes, default_routes6,
 };
 use crate::privilege::{Privileges, clean_environment};
 use crate::session::{End, Limit, PumpError, Request, Signals, Why};
@@ -94,6 +94,8 @@ fn start(words: &[String]) -> Result<ExitCode, Failure> {
     options.profile.routes = routes;
     // While there is one thread.
     let detached = detach(when).or_exit(ExitCode::FatalError)?;
+    let who = Caller::current().map_or_else(|_| "(unknown)".to_owned(), |caller| caller.label());
+    info!(target: SYSTEM, "pppd {VERSION} started by {who}, uid {}", getuid().as_raw());
     let context = Context { trust, privileges };
     let runtime = super::runtime().or_exit(ExitCode::FatalError)?;
     let done = LocalSet::new().block_on(&runtime, Box::pin(run_link(&context, &options, detached)));
@@ -102,7 +104,7 @@ fn start(words: &[String]) -> Result<ExitCode, Failure> {
         error!(target: "pppd", "{error:#}");
         code
     });
-    info!(target: "pppd", "Exit.");
+    info!(target: SYSTEM, "Exit.");
     Ok(code)
 }
 
@@ -230,8 +232,12 @@ fn hooks(options: &Options, config: &mut HookConfig) {
     }
     // Where pppd has it, and its own scripts look.
     config.resolv_conf = options.profile.dns_ask.then(|| Path::new(ETC_PPP).join("resolv.conf"));
+    // As pppd tells of a pty.
+    config.tty = String::new();
+    config.speed.clone_from(&options.speed);
     config.environment.clone_from(&options.environment);
-    let more = [("LINKNAME", &options.linkname), ("CALL_FILE", &options.call)];
+    let unit = options.unit.map(|unit| unit.to_string());
+    let more = [("LINKNAME", &options.linkname), ("CALL_FILE", &options.call), ("UNIT", &unit)];
     let more = more.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value.clone()?)));
     config.environment.extend(more);
 }

@@ -108,6 +108,10 @@ pub struct HookConfig {
     pub trusted_only: bool,
     /// Called on each command just before it is started.
     pub prepare: Option<Prepare>,
+    /// The scripts' second argument and `DEVICE`, which is left out if this is empty.
+    pub tty: String,
+    /// The scripts' third argument and `SPEED`.
+    pub speed: String,
     /// Variables besides those of pppd(8), which they do not replace.
     pub environment: Vec<(String, String)>,
     /// The file that gets the name servers the peer told us: pppd's `/etc/ppp/resolv.conf`.
@@ -132,6 +136,8 @@ impl HookConfig {
             ipv6_down: file(Script::Ipv6Down),
             trusted_only,
             prepare: None,
+            tty: environment::NO_TTY.to_owned(),
+            speed: environment::NO_SPEED.to_owned(),
             environment: Vec::new(),
             resolv_conf: None,
             in_place: None,
@@ -164,19 +170,25 @@ impl std::fmt::Debug for HookConfig {
 }
 
 /// The arguments of every script: `interface-name tty-device speed local remote ipparam` (pppd(8), SCRIPTS).
-fn arguments(facts: &HookFacts, ends: &Ends) -> [OsString; 6] {
+fn arguments(config: &HookConfig, facts: &HookFacts, ends: &Ends) -> [OsString; 6] {
     let (local, remote) = match ends {
         Ends::V4 { local, remote, .. } => (local.to_string(), remote.to_string()),
-        Ends::V6 { local, remote } => (local.to_string(), remote.to_string()),
+        Ends::V6 { local, remote } => (link_local(*local), link_local(*remote)),
     };
     [
         facts.interface.as_str().into(),
-        environment::NO_TTY.into(),
-        environment::NO_SPEED.into(),
+        config.tty.as_str().into(),
+        config.speed.as_str().into(),
         local.into(),
         remote.into(),
         facts.ipparam.as_str().into(),
     ]
+}
+
+/// A link-local address as pppd writes it, with all digits.
+fn link_local(address: Ipv6Addr) -> String {
+    let [.., a, b, c, d, e, f, g, h] = address.octets();
+    ppp_proto::InterfaceId([a, b, c, d, e, f, g, h]).to_string()
 }
 
 #[cfg(test)]

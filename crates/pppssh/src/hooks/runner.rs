@@ -35,6 +35,8 @@ struct Family {
     worker: JoinHandle<()>,
     /// What the last `-up` was told: its `-down` is told the same.
     up: Option<(HookFacts, Ends)>,
+    /// The last ends of this family.
+    last: Option<Ends>,
 }
 
 #[derive(Debug)]
@@ -42,7 +44,15 @@ struct Job {
     script: Script,
     facts: HookFacts,
     ends: Ends,
+    /// The last ends of the other family.
+    other: Option<Ends>,
     usage: Option<Usage>,
+}
+
+impl Job {
+    fn all_ends(&self) -> Vec<Ends> {
+        std::iter::once(&self.ends).chain(&self.other).cloned().collect()
+    }
 }
 
 impl Hooks {
@@ -53,7 +63,7 @@ impl Hooks {
         let family = || {
             let (queue, jobs) = mpsc::channel(WAITING_MAX);
             let worker = tokio::spawn(work(config.clone(), jobs, kill.subscribe()));
-            Family { queue, worker, up: None }
+            Family { queue, worker, up: None, last: None }
         };
         let (v4, v6, expecting) = (family(), family(), config.expecting.clone());
         Hooks { v4, v6, config, kill, expecting }
@@ -72,7 +82,9 @@ impl Hooks {
         if config.in_place.is_some() {
             return;
         }
-        let job = Job { script: Script::IpPreUp, facts: facts.clone(), ends: ends.clone(), usage: None };
+        let other = self.v6.last.clone();
+        let job =
+            Job { script: Script::IpPreUp, facts: facts.clone(), ends: ends.clone(), other, usage: None };
         let (kill, mut killed) = watch::channel(false);
         let mut running = pin!(attend(job.script.name(), || start(config, &job), &mut killed));
         if tokio::time::timeout(patience, &mut running).await.is_err() {
@@ -96,8 +108,11 @@ impl Hooks {
         }
         self.down(script, Usage::default());
         let (facts, ends) = now.clone();
-        self.family(script).up = Some(now);
-        self.family(script).start(Job { script, facts, ends, usage: None });
+        let other = self.other(script);
+        let family = self.family(script);
+        family.up = Some(now);
+        family.last = Some(ends.clone());
+        family.start(Job { script, facts, ends, other, usage: None });
     }
 
     /// IPv4 went down: runs `ip-down` if `ip-up` was due before.
@@ -111,13 +126,21 @@ impl Hooks {
     }
 
     fn down(&mut self, script: Script, usage: Usage) {
+        let other = self.other(script);
         let family = self.family(script);
         if let Some((facts, ends)) = family.up.take() {
             let script = match ends {
                 Ends::V4 { .. } => Script::IpDown,
                 Ends::V6 { .. } => Script::Ipv6Down,
             };
-            family.start(Job { script, facts, ends, usage: Some(usage) });
+            family.start(Job { script, facts, ends, other, usage: Some(usage) });
+        }
+    }
+
+    fn other(&self, script: Script) -> Option<Ends> {
+        match script {
+            Script::IpPreUp | Script::IpUp | Script::IpDown => self.v6.last.clone(),
+            Script::Ipv6Up | Script::Ipv6Down => self.v4.last.clone(),
         }
     }
 
@@ -225,7 +248,7 @@ fn start(config: &HookConfig, job: &Job) -> Option<Child> {
         }
     }
     let mut command = std::process::Command::new(path);
-    command.args(arguments(&job.facts, &job.ends));
+    command.args(arguments(config, &job.facts, &job.ends));
     spawn(config, job, name, command, Stdio::piped)
 }
 
@@ -247,7 +270,7 @@ fn spawn(
     command
         .env_clear()
         .envs(config.environment.iter().map(|(name, value)| (name, value)))
-        .envs(variables(&job.facts, &job.ends, job.usage))
+        .envs(variables(config, &job.facts, &job.all_ends(), job.usage))
         .current_dir("/")
         .stdin(Stdio::null())
         .stdout(output())

@@ -3,6 +3,7 @@
 //! [`Reader`] takes the words in and leaves [`Options`]; [`Log`] says what happens as pppd would. What runs the link is
 //! the same as elsewhere (`commands/pppd.rs`).
 
+mod dump;
 mod files;
 mod host;
 mod log;
@@ -15,7 +16,7 @@ use std::path::Path;
 
 pub use files::{Ask, OptionError, Places, Reader};
 pub use host::{DefaultRoute, default_routes, default_routes6};
-pub use log::Log;
+pub use log::{Log, SYSTEM};
 pub use options::{LogTo, Options, Password, is_usable};
 pub use words::{MAX_WORD, Words};
 
