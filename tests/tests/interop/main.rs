@@ -9,9 +9,11 @@
 
 mod anew;
 mod authentication;
+mod dump;
 mod guest;
 mod hosts;
 mod kernel;
+mod place;
 mod rows;
 mod slirp;
 

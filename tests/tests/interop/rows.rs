@@ -6,8 +6,9 @@ use std::process::Command;
 use pppssh_tests::{Running, finish};
 use rustix::process::Signal;
 
+use crate::dump;
 use crate::hosts::{Hosts, IPV4, IPV6};
-use crate::{anew, slirp};
+use crate::{anew, place, slirp};
 
 /// One line of the table.
 pub(crate) struct Row {
@@ -72,6 +73,10 @@ pub(crate) fn all() -> Vec<Row> {
     rows.push(Row::new("pppd begins anew on a line that is up", anew::pppd_begins));
     rows.push(Row::new("pppssh begins anew on a line that is up", anew::pppssh_begins));
     rows.push(Row::new("pppssh pppd to slirp", slirp::called));
+    rows.push(Row::new("dump and dryrun as the real pppd", dump::row));
+    rows.push(Row::new("in pppd's place: scripts, files and words", place::compare));
+    rows.push(Row::new("in pppd's place: how links end", place::endings));
+    rows.push(Row::new("in pppd's place: OpenWrt's call", place::openwrt));
     rows.extend(pairs().into_iter().map(|(name, pair)| Row::new(name, move || pair.run())));
     rows.extend(crate::authentication::rows());
     rows

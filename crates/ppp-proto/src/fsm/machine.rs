@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use tracing::{debug, trace};
+use tracing::{debug, trace, warn};
 
 use super::{
     Action, Actions, Answer, ControlProtocol, Event, Failure, Note, OptionStatus, Reply, State,
@@ -212,6 +212,8 @@ impl<P: ControlProtocol> ControlMachine<P> {
             | State::Opened => None,
         };
         if let Some(why) = why {
+            // pppd's words, which people look for.
+            warn!(target: "ppp", "{}: timeout sending Config-Requests", P::NAME);
             self.failure.get_or_insert(why);
         }
         self.fire(now, Event::ToMinus, &Occasion::default(), out)

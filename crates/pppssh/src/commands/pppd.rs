@@ -7,7 +7,7 @@ use anyhow::anyhow;
 use ppp_proto::AuthProtocol;
 use ppp_proto::auth::AuthConfig;
 use ppp_proto::link::{CloseReason, LinkConfig};
-use rustix::process::geteuid;
+use rustix::process::{geteuid, getuid};
 use ssh_carrier::stdio::{self, StdioConfig};
 use ssh_carrier::{Carrier, CarrierError, command};
 use tokio::task::LocalSet;
@@ -20,8 +20,8 @@ use crate::exit::ExitCode;
 use crate::foreign::{Detach, Detached, Pidfile, RUN, detach, notify_ready};
 use crate::hooks::HookConfig;
 use crate::pppd::{
-    Ask, Host, Log, OptionError, Options, Places, Reader, USAGE, VERSION, default_routes, default_routes6,
-    resolve,
+    Ask, Host, Log, OptionError, Options, Places, Reader, SYSTEM, USAGE, VERSION, default_routes,
+    default_routes6, resolve,
 };
 use crate::privilege::{Privileges, clean_environment};
 use crate::secrets::SecretsFiles;
@@ -102,6 +102,8 @@ fn start(words: &[String]) -> Result<ExitCode, Failure> {
     options.profile.routes = routes;
     // While there is one thread.
     let detached = detach(when).or_exit(ExitCode::FatalError)?;
+    let who = Caller::current().map_or_else(|_| "(unknown)".to_owned(), |caller| caller.label());
+    info!(target: SYSTEM, "pppd {VERSION} started by {who}, uid {}", getuid().as_raw());
     let context = Context { trust, privileges };
     let runtime = super::runtime().or_exit(ExitCode::FatalError)?;
     let done = LocalSet::new().block_on(&runtime, Box::pin(run_link(&context, &options, auth, detached)));
@@ -110,7 +112,7 @@ fn start(words: &[String]) -> Result<ExitCode, Failure> {
         error!(target: "pppd", "{error:#}");
         code
     });
-    info!(target: "pppd", "Exit.");
+    info!(target: SYSTEM, "Exit.");
     Ok(code)
 }
 
@@ -249,8 +251,12 @@ fn hooks(options: &Options, config: &mut HookConfig) {
     }
     // Where pppd has it, and its own scripts look.
     config.resolv_conf = options.profile.dns_ask.then(|| Path::new(ETC_PPP).join("resolv.conf"));
+    // As pppd tells of a pty.
+    config.tty = String::new();
+    config.speed.clone_from(&options.speed);
     config.environment.clone_from(&options.environment);
-    let more = [("LINKNAME", &options.linkname), ("CALL_FILE", &options.call)];
+    let unit = options.unit.map(|unit| unit.to_string());
+    let more = [("LINKNAME", &options.linkname), ("CALL_FILE", &options.call), ("UNIT", &unit)];
     let more = more.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value.clone()?)));
     config.environment.extend(more);
 }

@@ -120,6 +120,10 @@ pub struct HookConfig {
     pub trusted_only: bool,
     /// Called on each command just before it is started.
     pub prepare: Option<Prepare>,
+    /// The scripts' second argument and `DEVICE`, which is left out if this is empty.
+    pub tty: String,
+    /// The scripts' third argument and `SPEED`.
+    pub speed: String,
     /// Variables besides those of pppd(8), which they do not replace.
     pub environment: Vec<(String, String)>,
     /// The file that gets the name servers the peer told us: pppd's `/etc/ppp/resolv.conf`.
@@ -146,6 +150,8 @@ impl HookConfig {
             ipv6_down: file(Script::Ipv6Down),
             trusted_only,
             prepare: None,
+            tty: environment::NO_TTY.to_owned(),
+            speed: environment::NO_SPEED.to_owned(),
             environment: Vec::new(),
             resolv_conf: None,
             in_place: None,
@@ -181,17 +187,23 @@ impl std::fmt::Debug for HookConfig {
 
 /// The arguments of a script: `interface-name tty-device speed local remote ipparam`, or for `auth-up` and `auth-down`
 /// `interface-name peer-name user-name tty-device speed` (pppd(8), SCRIPTS).
-fn arguments(facts: &HookFacts, ends: &Ends) -> Vec<OsString> {
-    let (tty, speed) = (environment::NO_TTY, environment::NO_SPEED);
+fn arguments(config: &HookConfig, facts: &HookFacts, ends: &Ends) -> Vec<OsString> {
+    let (tty, speed) = (config.tty.as_str(), config.speed.as_str());
     let (local, remote) = match ends {
         Ends::Peer => {
             let peer = facts.peer.as_deref().unwrap_or_default();
             return [&facts.interface, peer, &facts.logname, tty, speed].map(OsString::from).to_vec();
         }
         Ends::V4 { local, remote, .. } => (local.to_string(), remote.to_string()),
-        Ends::V6 { local, remote } => (local.to_string(), remote.to_string()),
+        Ends::V6 { local, remote } => (link_local(*local), link_local(*remote)),
     };
     [&facts.interface, tty, speed, &local, &remote, &facts.ipparam].map(OsString::from).to_vec()
+}
+
+/// A link-local address as pppd writes it, with all digits.
+fn link_local(address: Ipv6Addr) -> String {
+    let [.., a, b, c, d, e, f, g, h] = address.octets();
+    ppp_proto::InterfaceId([a, b, c, d, e, f, g, h]).to_string()
 }
 
 #[cfg(test)]

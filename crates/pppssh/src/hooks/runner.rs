@@ -36,6 +36,8 @@ struct Matter {
     worker: JoinHandle<()>,
     /// What the last `-up` was told: its `-down` is told the same.
     up: Option<(HookFacts, Ends)>,
+    /// The last ends of this family.
+    last: Option<Ends>,
 }
 
 #[derive(Debug)]
@@ -43,7 +45,15 @@ struct Job {
     script: Script,
     facts: HookFacts,
     ends: Ends,
+    /// The last ends of the other family.
+    other: Option<Ends>,
     usage: Option<Usage>,
+}
+
+impl Job {
+    fn all_ends(&self) -> Vec<Ends> {
+        std::iter::once(&self.ends).chain(&self.other).cloned().collect()
+    }
 }
 
 impl Hooks {
@@ -54,7 +64,7 @@ impl Hooks {
         let matter = || {
             let (queue, jobs) = mpsc::channel(WAITING_MAX);
             let worker = tokio::spawn(work(config.clone(), jobs, kill.subscribe()));
-            Matter { queue, worker, up: None }
+            Matter { queue, worker, up: None, last: None }
         };
         let (auth, v4, v6, expecting) = (matter(), matter(), matter(), config.expecting.clone());
         Hooks { auth, v4, v6, config, kill, expecting }
@@ -73,7 +83,9 @@ impl Hooks {
         if config.in_place.is_some() {
             return;
         }
-        let job = Job { script: Script::IpPreUp, facts: facts.clone(), ends: ends.clone(), usage: None };
+        let other = self.v6.last.clone();
+        let job =
+            Job { script: Script::IpPreUp, facts: facts.clone(), ends: ends.clone(), other, usage: None };
         let (kill, mut killed) = watch::channel(false);
         let mut running = pin!(attend(job.script.name(), || start(config, &job), &mut killed));
         if tokio::time::timeout(patience, &mut running).await.is_err() {
@@ -98,8 +110,11 @@ impl Hooks {
         }
         self.down(script, Usage::default());
         let (facts, ends) = now.clone();
-        self.matter(script).up = Some(now);
-        self.matter(script).start(Job { script, facts, ends, usage: None });
+        let other = self.other(script);
+        let matter = self.matter(script);
+        matter.up = Some(now);
+        matter.last = Some(ends.clone());
+        matter.start(Job { script, facts, ends, other, usage: None });
     }
 
     /// Who the peer is counts no more: runs `auth-down` if `auth-up` was due before.
@@ -118,6 +133,7 @@ impl Hooks {
     }
 
     fn down(&mut self, script: Script, usage: Usage) {
+        let other = self.other(script);
         let matter = self.matter(script);
         if let Some((facts, ends)) = matter.up.take() {
             let script = match ends {
@@ -125,7 +141,16 @@ impl Hooks {
                 Ends::V4 { .. } => Script::IpDown,
                 Ends::V6 { .. } => Script::Ipv6Down,
             };
-            matter.start(Job { script, facts, ends, usage: Some(usage) });
+            matter.start(Job { script, facts, ends, other, usage: Some(usage) });
+        }
+    }
+
+    /// What the scripts of one family are told of the other.
+    fn other(&self, script: Script) -> Option<Ends> {
+        match script {
+            Script::AuthUp | Script::AuthDown => None,
+            Script::IpPreUp | Script::IpUp | Script::IpDown => self.v6.last.clone(),
+            Script::Ipv6Up | Script::Ipv6Down => self.v4.last.clone(),
         }
     }
 
@@ -235,7 +260,7 @@ fn start(config: &HookConfig, job: &Job) -> Option<Child> {
         }
     }
     let mut command = std::process::Command::new(path);
-    command.args(arguments(&job.facts, &job.ends));
+    command.args(arguments(config, &job.facts, &job.ends));
     spawn(config, job, name, command, Stdio::piped)
 }
 
@@ -257,7 +282,7 @@ fn spawn(
     command
         .env_clear()
         .envs(config.environment.iter().map(|(name, value)| (name, value)))
-        .envs(variables(&job.facts, &job.ends, job.usage))
+        .envs(variables(config, &job.facts, &job.all_ends(), job.usage))
         .current_dir("/")
         .stdin(Stdio::null())
         .stdout(output())

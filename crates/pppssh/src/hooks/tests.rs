@@ -107,6 +107,7 @@ async fn ip_up_and_ip_down_get_pppds_arguments_and_environment_and_nothing_else(
         "PPPLOGNAME=vpn".into(),
         "PPPSSH_NAME=saturn".into(),
         "SPEED=0".into(),
+        "UNIT=0".into(),
         "USEPEERDNS=1".into(),
     ];
     let mut up = ours(place.read("ip-up.env"));
@@ -170,7 +171,26 @@ async fn ipv6_hooks_get_the_link_local_addresses() {
     let mut hooks = place.hooks();
     hooks.up(&facts(), v6());
     hooks.shutdown(Usage::default(), SHUTDOWN_PATIENCE).await;
-    assert_eq!(place.read("args"), "ppp0 none 0 fe80::1 fe80::2 two words\n");
+    assert_eq!(
+        place.read("args"),
+        "ppp0 none 0 fe80::0000:0000:0000:0001 fe80::0000:0000:0000:0002 two words\n"
+    );
+}
+
+#[tokio::test]
+async fn each_familys_scripts_are_told_what_the_other_set_and_a_line_may_have_no_device() {
+    let place = Place::new();
+    for script in ["ip-up", "ipv6-down"] {
+        place.script(script, r#"echo "<$2> <$3> $LLLOCAL $IPLOCAL ${DEVICE-unset}" > $here/${0##*/}.seen"#);
+    }
+    let config =
+        HookConfig { tty: String::new(), speed: "38400".into(), ..HookConfig::in_dir(place.0.path(), false) };
+    let mut hooks = Hooks::new(config);
+    hooks.up(&facts(), v6());
+    hooks.up(&facts(), v4(1));
+    hooks.shutdown(Usage::default(), SHUTDOWN_PATIENCE).await;
+    let seen = "<> <38400> fe80::0000:0000:0000:0001 192.168.1.1 unset\n";
+    assert_eq!((place.read("ip-up.seen").as_str(), place.read("ipv6-down.seen").as_str()), (seen, seen));
 }
 
 #[tokio::test]

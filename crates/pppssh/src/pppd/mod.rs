@@ -4,6 +4,7 @@
 //! the same as elsewhere (`commands/pppd.rs`).
 
 mod auth;
+mod dump;
 mod files;
 mod host;
 mod log;
@@ -17,7 +18,7 @@ use std::path::Path;
 pub use auth::{AuthOptions, Host};
 pub use files::{Ask, OptionError, Places, Reader};
 pub use host::{DefaultRoute, default_routes, default_routes6};
-pub use log::Log;
+pub use log::{Log, SYSTEM};
 pub use options::{LogTo, Options, is_usable};
 pub use table::resolve;
 pub use words::{MAX_WORD, Words};

@@ -49,6 +49,12 @@ pub struct Options {
     pub log: LogTo,
     /// `linkname`.
     pub linkname: Option<String>,
+    /// `unit`.
+    pub unit: Option<u32>,
+    /// `ifname`.
+    pub ifname: Option<String>,
+    /// The speed of a serial line, for the scripts.
+    pub speed: String,
     /// `call`: the last one.
     pub call: Option<String>,
     /// `ip-up-script`.
@@ -130,6 +136,10 @@ impl Default for Options {
             dryrun: false,
             log: LogTo::Default,
             linkname: None,
+            unit: None,
+            ifname: None,
+            // What pppd tells of a pty.
+            speed: "38400".to_owned(),
             call: None,
             ip_up: None,
             ip_down: None,
@@ -178,6 +188,10 @@ impl Options {
         let addresses = self.profile.addresses;
         if addresses.local.is_some() && addresses.local == addresses.remote {
             return Err("the local and the remote IP address are the same".to_owned());
+        }
+        let ids = self.profile.ipv6_ids;
+        if ids.local.is_some() && ids.local == ids.remote {
+            return Err("the local and the remote interface identifier are the same".to_owned());
         }
         Ok(())
     }
@@ -256,6 +270,14 @@ impl Options {
             std::net::IpAddr::V6(_) => None,
         })?;
         is_usable(found).then_some(found)
+    }
+
+    /// Gives the device its name: `ifname`'s, whatever the unit is.
+    pub(super) fn name_device(&mut self) {
+        let of_unit = self.unit.map(|unit| format!("ppp{unit}"));
+        if let Some(name) = self.ifname.clone().or(of_unit) {
+            self.profile.tun = name;
+        }
     }
 
     /// The session's name: the link's if it can be one, else by the process id.

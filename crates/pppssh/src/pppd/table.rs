@@ -6,7 +6,7 @@ use std::time::Duration;
 use ppp_proto::auth::Secret;
 
 use super::options::{LogTo, Options, is_usable};
-use crate::config::{AuthMethod, ControlMap, Escapes, PacketSize, Seconds};
+use crate::config::{AuthMethod, ControlMap, Escapes, InterfaceIds, PacketSize, Seconds};
 use crate::foreign::Detach;
 
 /// What an option takes and does.
@@ -111,7 +111,7 @@ const MSCHAP: &str =
     "MS-CHAP of the first version shows the secret to whoever looks; say require-mschap-v2 or require-chap";
 const NAMES: &str = "names and numbers of callers are the SSH login's";
 
-/// Every option, in the order in which `dump` prints them.
+/// Every option, in groups as pppd has them: a group's first option is named in `dump.rs`.
 #[rustfmt::skip]
 pub(super) static ENTRIES: &[Entry] = &[
     flag("debug", "debug", |o| o.debug += 1),
@@ -143,8 +143,8 @@ pub(super) static ENTRIES: &[Entry] = &[
     ignored("ktune"),
     ignored("noktune"),
     int("connect-delay", |o, n| o.connect_delay = Duration::from_millis(count(n).into())),
-    bounded("unit", 0, i32::MAX, |o, n| o.profile.tun = format!("ppp{n}")),
-    parsed("ifname", |o, name| { o.profile.tun = interface(name)?; Ok(()) }),
+    bounded("unit", 0, i32::MAX, |o, n| { o.unit = Some(count(n)); o.name_device() }),
+    parsed("ifname", |o, name| { o.ifname = Some(interface(name)?); o.name_device(); Ok(()) }),
     flag("dump", "dump", |o| o.dump = true),
     flag("dryrun", "dryrun", |o| o.dryrun = true),
     ignored_with("child-timeout"),
@@ -569,12 +569,16 @@ pub(super) fn addresses(options: &mut Options, word: &str) -> Result<(), String>
     Ok(())
 }
 
-/// `LOCAL,REMOTE`, in the form of the lower half of an address.
+/// `LOCAL,REMOTE`, in the form of the lower half of an address; a side may be missing, and so may the comma.
 fn identifiers(options: &mut Options, word: &str) -> Result<(), String> {
-    // A side may be missing, and so may the comma.
-    let both = if word.contains(',') { word.to_owned() } else { format!("{word},") };
-    options.profile.ipv6_ids =
-        both.parse().map_err(|_| format!("Illegal interface identifier (local or remote): {word}"))?;
+    let parse = |text: String, side: &str, word: &str| -> Result<InterfaceIds, String> {
+        text.parse().map_err(|_| format!("Illegal interface identifier ({side}): {word}"))
+    };
+    let (local, remote) = word.split_once(',').unwrap_or((word, ""));
+    options.profile.ipv6_ids = InterfaceIds {
+        local: parse(format!("{local},"), "local", local)?.local.or(options.profile.ipv6_ids.local),
+        remote: parse(format!(",{remote}"), "remote", remote)?.remote.or(options.profile.ipv6_ids.remote),
+    };
     options.profile.ipv6 = true;
     Ok(())
 }

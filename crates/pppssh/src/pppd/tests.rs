@@ -137,6 +137,8 @@ fn each_option_that_people_use_with_ssh_does_what_it_says() {
     is("linkname office", &|o| o.linkname.as_deref() == Some("office"));
     is("unit 7", &|o| o.profile.tun == "ppp7");
     is("ifname vpn0", &|o| o.profile.tun == "vpn0");
+    is("ifname vpn0 unit 7", &|o| o.profile.tun == "vpn0" && o.unit == Some(7));
+    is("115200", &|o| o.speed == "115200");
     is("passive", &|o| link(o).lcp.passive);
     is("silent", &|o| link(o).lcp.silent);
     is("local", &|o| o.ignored == ["local"]);
@@ -189,6 +191,7 @@ fn mistakes_are_named_in_pppds_words() {
     assert_eq!(error("127.0.0.1:"), "bad local IP address 127.0.0.1");
     assert_eq!(error("escape 5e"), "can't escape character 0x5e");
     assert_eq!(error("escape zz"), "escape parameter contains invalid hex number 'zz'");
+    assert_eq!(error("ipv6 ::1,fe80::2"), "Illegal interface identifier (remote): fe80::2");
     assert_eq!(error("set A"), "missing = in name=value: A");
     assert_eq!(error("ms-dns ''"), "invalid address parameter '' for ms-dns option");
     assert_eq!(
@@ -205,6 +208,7 @@ fn mistakes_are_named_in_pppds_words() {
     let check = |line: &str| options(line).check().unwrap_err();
     assert_eq!(check("pty x notty"), "pty option is incompatible with notty option");
     assert!(check("").contains("no device specified"));
+    assert!(check("notty ipv6 ::1 ipv6 ,::1").contains("interface identifier are the same"));
     assert!(check("notty noip").contains("nothing would pass"));
     assert_eq!(error("nodefaultroute defaultroute"), "defaultroute option is disabled");
     assert_eq!(error("nodefaultroute6 defaultroute6"), "defaultroute6 option is disabled");
@@ -269,22 +273,28 @@ fn files_that_name_each_other_come_to_an_end() {
 fn a_dump_is_as_pppd_prints_it() {
     let mut reader = Reader::new(nowhere());
     reader.text(b"asyncmap 0\nauth\nlcp-echo-interval 30\npassword secret\n", "/etc/ppp/options").unwrap();
-    let line = r#"nodetach noauth -d 10.0.0.1:10.0.0.2 pty "say \"hi\"" notty mru 0x400 escape ff"#;
+    let line = r#"nodetach noauth -d debug 10.0.0.1:10.0.0.2 pty "say \"hi\"" mru 0x400 asyncmap a0000 escape ff,1
+        ms-dns 10.0.0.53 ms-dns 10.0.0.54 set A=b set C=d set A=e unset C lock ipv6 ::1 proxyarp noproxyarp"#;
     let words: Vec<String> = Words::new(line.as_bytes()).collect();
     reader.command_line(&words).unwrap();
     let expected = "\
 pppd options in effect:
--d\t\t# (from command line)
+debug debug\t\t# (from command line)
 nodetach\t\t# (from command line)
+set A=e\t\t# (from command line)
+unset C\t\t# (from command line)
 noauth\t\t# (from command line)
 password ??????\t\t# (from /etc/ppp/options)
-asyncmap 0\t\t# (from /etc/ppp/options)
+pty say \\\"hi\\\"\t\t# (from command line)
+escape 1,ff\t\t# (from command line)
+asyncmap a0000\t\t# (from command line)
 mru 1024\t\t# (from command line)
 lcp-echo-interval 30\t\t# (from /etc/ppp/options)
+ms-dns 10.0.0.53\t\t# (from command line)
+ms-dns 10.0.0.54\t\t# (from command line)
+noproxyarp\t\t# (from command line)
 10.0.0.1:10.0.0.2\t\t# (from command line)
-pty say \\\"hi\\\"\t\t# (from command line)
-notty\t\t# (from command line)
-escape ff\t\t# (from command line)
+ipv6 fe80::0000:0000:0000:0001,\t\t# (from command line)
 ";
     assert_eq!(reader.dump(), expected);
 }

@@ -88,6 +88,8 @@ struct Up {
     /// The peer agreed to IPv6, but this host has none.
     without_ipv6: bool,
     since: Option<(Instant, Traffic)>,
+    /// What the link came to that is not up any more.
+    last: Usage,
 }
 
 impl Up {
@@ -272,9 +274,9 @@ impl<D: Device> Session<D> {
             }
         }
         self.publish();
-        let usage = self.usage();
         self.ipv4_down();
         self.ipv6_down();
+        let usage = std::mem::take(&mut self.up.last);
         self.network.peer_gone(usage);
         self.pump.lower_down();
         self.pump.read_device(!self.on_demand);
@@ -410,13 +412,20 @@ impl<D: Device> Session<D> {
     fn ipv4_down(&mut self) {
         self.network.ipv4_down(self.usage());
         self.up.ipv4 = false;
-        self.up.since.take_if(|_| !self.up.ipv6);
+        self.went_down();
     }
 
     fn ipv6_down(&mut self) {
         self.network.ipv6_down(self.usage());
         self.up.ipv6 = false;
-        self.up.since.take_if(|_| !self.up.ipv4);
+        self.went_down();
+    }
+
+    fn went_down(&mut self) {
+        if !self.up.any() && self.up.since.is_some() {
+            self.up.last = self.usage();
+            self.up.since = None;
+        }
     }
 
     /// What the hooks are told about the link that is up.

@@ -220,8 +220,8 @@ impl Network {
             self.add_routes(Family::Ipv6).await?;
         }
         self.ipv6 = Some((local, remote));
-        info!("local  LL address {}", local.link_local());
-        info!("remote LL address {}", remote.link_local());
+        info!("local  LL address {}", ppp_proto::InterfaceId(local.0));
+        info!("remote LL address {}", ppp_proto::InterfaceId(remote.0));
         self.run_up(Ends::V6 { local: local.link_local(), remote: remote.link_local() });
         Ok(true)
     }
