@@ -62,17 +62,12 @@ impl Config {
         }
     }
 
-    pub(crate) fn terms(&self) -> Terms {
-        Terms { target: self.target, interval: self.interval, mtu: self.mtu }
-    }
-
-    /// What CoDel aims at on a link of this rate; zero if it is not known.
-    pub(crate) fn terms_for(&self, bytes_per_second: u64, mtu: usize) -> Terms {
-        let mtu = mtu.min(MAX_PACKET_LEN);
+    /// What CoDel aims at on a link of this rate; zero if that is not known.
+    pub(crate) fn terms(&self, bytes_per_second: u64) -> Terms {
+        let mtu = self.mtu.min(MAX_PACKET_LEN);
         // One and a half times what a full packet takes: with less, each would be late (RFC 8290 §5.2.2).
-        let nanos = (mtu as u64 * 1_500_000_000).checked_div(bytes_per_second);
-        let packets = Duration::from_nanos(nanos.unwrap_or(0));
-        let target = self.target.max(packets);
+        let nanos = (mtu as u64 * 1_500_000_000).checked_div(bytes_per_second).unwrap_or(0);
+        let target = self.target.max(Duration::from_nanos(nanos));
         // By as much more the round trip takes.
         Terms { target, interval: self.interval + target.saturating_sub(self.target), mtu }
     }
@@ -85,7 +80,7 @@ mod tests {
     #[test]
     fn a_slow_link_has_a_target_of_one_and_a_half_packets() {
         // The example of RFC 8290 §5.2.2: 12 ms for 1500 octets at 1 Mbit/s (it says about 15).
-        let terms = Config::default().terms_for(125_000, 1500);
+        let terms = Config::default().terms(125_000);
         assert_eq!(terms.target, Duration::from_millis(18));
         assert_eq!(terms.interval, Duration::from_millis(113));
     }
@@ -93,17 +88,14 @@ mod tests {
     #[test]
     fn a_fast_link_has_the_target_that_was_set() {
         let config = Config { target: Duration::from_millis(7), ..Config::default() };
-        assert_eq!(config.terms_for(125_000_000, 1400), Terms { mtu: 1400, ..config.terms() });
+        let terms = Terms { target: config.target, interval: config.interval, mtu: 1500 };
+        assert_eq!(config.terms(125_000_000), terms);
+        assert_eq!(config.terms(0), terms, "nor is one slow whose rate is not known");
     }
 
     #[test]
     fn no_rate_is_too_slow_and_no_mtu_too_large() {
-        let terms = Config::default().terms_for(1, usize::MAX);
+        let terms = Config { mtu: usize::MAX, ..Config::default() }.terms(1);
         assert_eq!(terms.target, Duration::from_millis(MAX_PACKET_LEN as u64 * 1500));
-    }
-
-    #[test]
-    fn a_rate_of_zero_is_one_that_is_not_known() {
-        assert_eq!(Config::default().terms_for(0, 1500), Config::default().terms());
     }
 }

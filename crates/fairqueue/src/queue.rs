@@ -54,6 +54,8 @@ impl<'a, T> Packet<'a, T> {
 #[derive(Debug)]
 pub struct FairQueue<T, S = RandomState> {
     config: Config,
+    /// The rate hint; zero if there is none.
+    bytes_per_second: u64,
     terms: Terms,
     hash: S,
     flows: Flows,
@@ -74,7 +76,8 @@ impl<T: Copy, S: BuildHasher> FairQueue<T, S> {
         let config = config.bounded();
         Self {
             config,
-            terms: config.terms(),
+            terms: config.terms(0),
+            bytes_per_second: 0,
             hash,
             flows: Flows::new(config.flows),
             backlog: Backlog::new(config.memory_limit, config.idle_memory),
@@ -82,17 +85,19 @@ impl<T: Copy, S: BuildHasher> FairQueue<T, S> {
         }
     }
 
-    /// Changes [`Config::target`] and [`Config::interval`], and forgets the rate hint.
+    /// Changes [`Config::target`] and [`Config::interval`].
     pub fn set_codel(&mut self, target: Duration, interval: Duration) {
         self.config = Config { target, interval, ..self.config }.bounded();
-        self.terms = self.config.terms();
+        self.terms = self.config.terms(self.bytes_per_second);
     }
 
     /// Fits CoDel to the rate of the link and its [`Config::mtu`], as often as they change: where a packet takes longer
     /// than two thirds of the configured target to send, the target becomes one and a half times that long, and the
     /// interval longer by as much. A rate of zero is one that is not known.
     pub fn set_rate_hint(&mut self, bytes_per_second: u64, mtu: usize) {
-        self.terms = self.config.terms_for(bytes_per_second, mtu);
+        self.bytes_per_second = bytes_per_second;
+        self.config.mtu = mtu;
+        self.terms = self.config.terms(bytes_per_second);
     }
 
     /// Puts a copy of the packet at the end of its flow (RFC 8290 §4.1). Where the limits do not allow that, half of the
