@@ -159,7 +159,7 @@ fn open_tun(profile: &Profile) -> Result<Tun, TunError> {
         return Tun::adopt(super::inherited::take(fd).map_err(|source| TunError::Io { doing, source })?);
     }
     let name = &profile.tun;
-    let create = || Tun::create(&TunConfig { name: Some(name.clone()), persist: false });
+    let create = || Tun::create(&TunConfig { name: Some(name.clone()), ..TunConfig::default() });
     if name.contains('%') {
         return create();
     }
