@@ -81,6 +81,14 @@ impl Running {
         self.child.id()
     }
 
+    /// Whether it has ended, whatever its children do.
+    pub fn has_ended(&self) -> bool {
+        let this =
+            pidfd_open(self.id(), PidfdFlags::empty()).expect("an unwaited child is there, dead or alive");
+        let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
+        poll(&mut [PollFd::new(&this, PollFlags::IN)], Some(&at_once)).expect("children can be asked") > 0
+    }
+
     /// Waits until it ends or `other` does; whether it was this one.
     pub(crate) fn ends_before(&self, other: &Running) -> bool {
         let [this, other] = [self, other].map(|running| {
