@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use ppp_proto::link::{EchoConfig, LinkConfig};
-use ppp_proto::{LocalAddress, RemoteAddress};
+use ppp_proto::{CcpConfig, DeflateConfig, LocalAddress, RemoteAddress};
 
 use crate::config::{Profile, Route, Seconds};
 use crate::foreign::Detach;
@@ -101,6 +101,10 @@ pub struct Options {
     pub metric: Option<u32>,
     /// `replacedefaultroute`.
     pub replace_default_route: bool,
+    /// `noccp` was not said.
+    pub ccp: bool,
+    /// `nodeflatedraft` was not said.
+    pub deflate_draft: bool,
     /// What was accepted but does nothing here, to be said with `debug`.
     pub ignored: Vec<String>,
 }
@@ -152,6 +156,8 @@ impl Default for Options {
             default_route6: false,
             metric: None,
             replace_default_route: false,
+            ccp: true,
+            deflate_draft: true,
             ignored: Vec::new(),
         }
     }
@@ -215,6 +221,10 @@ impl Options {
         link.echo = (self.echo_interval > 0).then(|| EchoConfig {
             interval: Duration::from_secs(self.echo_interval.into()),
             failure: self.echo_failure,
+        });
+        link.ccp = link.ccp.take().filter(|_| self.ccp).map(|ccp| {
+            let draft = |deflate| DeflateConfig { draft: self.deflate_draft, ..deflate };
+            CcpConfig { receive: ccp.receive.map(draft), send: ccp.send.map(draft) }
         });
         if let Some(ipv4) = &mut link.ipv4 {
             ipv4.local = match (self.profile.addresses.local, own) {

@@ -131,6 +131,18 @@ fn have(who: &str) -> &'static str {
 fn traffic(said: &mut Vec<String>, status: &SessionStatus, peer: &str, now: u64) {
     let c = &status.counters;
     said.push(format!("We sent {} and received {}.", bytes(c.bytes_sent), bytes(c.bytes_received)));
+    for (what, deflate) in [("sent", c.deflate_sent), ("received", c.deflate_received)] {
+        if deflate.packets > 0 {
+            said.push(format!(
+                "Of what we {what}, {} shrank to {}.",
+                bytes(deflate.bytes),
+                bytes(deflate.compressed_bytes)
+            ));
+        }
+    }
+    if c.deflate_resets > 0 {
+        said.push(format!("{} times we could not unpack what {peer} had compressed.", c.deflate_resets));
+    }
     let broken = c.frames_bad_fcs + c.frames_aborted + c.frames_runt + c.frames_oversize + c.frames_malformed;
     if broken > 0 {
         said.push(format!(
@@ -174,7 +186,7 @@ fn redial(said: &mut Vec<String>, status: &SessionStatus, now: u64) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::status::OptionStatus;
+    use crate::status::{Deflated, OptionStatus};
 
     fn option(by: Requester, outcome: OptionOutcome, asked: &str, suggested: Option<&str>) -> OptionStatus {
         OptionStatus { by, asked: asked.into(), outcome, suggested: suggested.map(Into::into) }
@@ -205,6 +217,17 @@ mod tests {
         assert!(text.contains("we call again in 30 s"), "{text}");
         assert!(text.contains("made anew 2 times"), "{text}");
         assert!(text.contains("because: no answer to 3 echo requests."), "{text}");
+    }
+
+    #[test]
+    fn compression_is_told_by_what_it_saved() {
+        let mut status = SessionStatus::new("saturn", Role::Connect);
+        status.counters.deflate_received = Deflated { packets: 9, bytes: 4 << 20, compressed_bytes: 1 << 20 };
+        status.counters.deflate_resets = 2;
+        let text = explain(&status, status.since);
+        assert!(text.contains("Of what we received, 4.0 MiB shrank to 1.0 MiB."), "{text}");
+        assert!(text.contains("2 times we could not unpack what saturn had compressed."), "{text}");
+        assert!(!text.contains("Of what we sent"), "{text}");
     }
 
     #[test]
