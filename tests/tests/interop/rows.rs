@@ -119,21 +119,21 @@ fn pairs() -> Vec<(&'static str, Pair)> {
         ),
         ("deflate by default", deflate("", "-o deflate=true", &["Deflate (15) compression enabled"])),
         (
-            "deflate, bsd and predictor offered",
+            "deflate taken and bsd rejected",
             deflate(
-                "deflate 15 bsdcomp 15 predictor1",
+                "deflate 15 bsdcomp 15",
                 "-o deflate=true",
-                &["rcvd [CCP ConfRej", "<bsd v1 15> <predictor 1>]", "Deflate (15) compression enabled"],
+                &["rcvd [CCP ConfRej id=0x1 <bsd v1 15>]", "Deflate (15) compression enabled"],
             ),
         ),
         (
-            "bsd and predictor without deflate",
+            "bsd without deflate",
             Pair {
                 deflate: Some([false, false]),
                 ..deflate(
-                    "nodeflate bsdcomp 15 predictor1",
+                    "nodeflate bsdcomp 15",
                     "-o deflate=true",
-                    &["rcvd [CCP ConfRej", "sent [CCP ConfRej"],
+                    &["rcvd [CCP ConfRej id=0x1 <bsd v1 15>]", "sent [CCP ConfRej id=0x1 <deflate 15>]"],
                 )
             },
         ),

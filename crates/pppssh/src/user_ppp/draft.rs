@@ -3,6 +3,8 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
+use ppp_proto::ccp::deflate::MAX_WINDOW;
+
 use super::linkup::shell;
 use super::{AuthKey, IfAddr, Line, LinkScript, Negotiable, Problem, Redial, Sections, find, routes};
 use crate::config::{Profile, Route};
@@ -68,6 +70,8 @@ pub(super) struct Draft {
     pub(super) least: Duration,
     pub(super) redial: Redial,
     pub(super) reconnect: (Duration, u32),
+    /// What `set deflate` says: the windows to ask for and to grant at most.
+    pub(super) deflate: (u8, u8),
     pub(super) lqr_period: Duration,
     pub(super) echo_period: Duration,
     pub(super) silent: bool,
@@ -90,6 +94,7 @@ impl Draft {
             least: Duration::ZERO,
             redial: Redial::default(),
             reconnect: (Duration::from_secs(3), 0),
+            deflate: (MAX_WINDOW, MAX_WINDOW),
             lqr_period: Duration::from_secs(30),
             echo_period: Duration::ZERO,
             silent: false,

@@ -3,6 +3,7 @@
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
+use ppp_proto::ccp::deflate::{MAX_WINDOW, MIN_WINDOW};
 use ppp_proto::frame::ExtraEscapes;
 
 use super::addresses::address;
@@ -129,6 +130,15 @@ impl Draft {
                 self.idle = idle;
                 self.least = least.unwrap_or_default();
             }
+            "deflate" => {
+                self.deflate = match values {
+                    [out] => (window(out)?, MAX_WINDOW),
+                    // In ppp, 0 takes whatever the peer asks for.
+                    [out, any] if any == "0" => (window(out)?, MAX_WINDOW),
+                    [out, incoming] => (window(out)?, window(incoming)?),
+                    _ => return Err("write `set deflate OUT` or `set deflate OUT IN`".to_owned()),
+                };
+            }
             "vj" => match values {
                 [slots, count] if find(&["slots", "slotcomp"], slots) == Some("slots") => {
                     let count = number(count)?;
@@ -153,10 +163,10 @@ impl Draft {
             "cbcp" | "radius" | "mppe" | "pppoe" | "procname" if values.is_empty() => {}
             "mrru" if matches!(values, [zero] if zero == "0") => {}
             // A modem's, a multilink bundle's, or a detail of how ppp itself queues and counts.
-            "bandwidth" | "ccpretry" | "cd" | "chapretry" | "choked" | "ctsrts" | "deflate" | "enddisc"
-            | "ifqueue" | "ipcpretry" | "ipv6cpretry" | "papretry" | "parity" | "phone" | "port_id"
-            | "procname" | "proctitle" | "rad_alive" | "rad_port_id" | "recvpipe" | "sendpipe" | "speed"
-            | "stopped" | "urgent" => {}
+            "bandwidth" | "ccpretry" | "cd" | "chapretry" | "choked" | "ctsrts" | "enddisc" | "ifqueue"
+            | "ipcpretry" | "ipv6cpretry" | "papretry" | "parity" | "phone" | "port_id" | "procname"
+            | "proctitle" | "rad_alive" | "rad_port_id" | "recvpipe" | "sendpipe" | "speed" | "stopped"
+            | "urgent" => {}
             other => return Err(refused(other).to_owned()),
         }
         Ok(())
@@ -287,6 +297,12 @@ fn one_or_none(values: &[String]) -> Result<Option<&str>, String> {
 fn number(word: &str) -> Result<u32, String> {
     let digits = !word.starts_with('+');
     word.parse().ok().filter(|_| digits).ok_or_else(|| format!("`{word}` is not a number"))
+}
+
+/// A window of Deflate. zlib cannot do 8: the next one is taken.
+fn window(word: &str) -> Result<u8, String> {
+    let window = u8::try_from(number(word)?).ok().filter(|window| (8..=MAX_WINDOW).contains(window));
+    Ok(window.ok_or("windows are 8 to 15")?.max(MIN_WINDOW))
 }
 
 /// At most a day, as in a profile.
