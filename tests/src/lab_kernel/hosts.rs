@@ -4,7 +4,7 @@ use std::fs;
 use std::net::{SocketAddr, TcpListener, TcpStream, ToSocketAddrs as _};
 use std::process::Command;
 
-use crate::traffic::{MIB, exchange, ping};
+use crate::traffic::{MIB, exchange, exchange_text, ping};
 use crate::{Running, finish};
 use netlab::{Host, Lab};
 
@@ -65,6 +65,17 @@ impl Hosts {
     pub fn carries(&self, family: &Family) -> String {
         ping(&self.venus, family.saturn);
         ping(&self.saturn, family.venus);
+        exchange(&self.connection(family), OCTETS);
+        "4 MiB each way".to_owned()
+    }
+
+    /// Moves 4 MiB of text each way at once: what compression is for.
+    pub fn carries_text(&self, family: &Family) {
+        exchange_text(&self.connection(family), OCTETS);
+    }
+
+    /// A TCP connection through the link.
+    fn connection(&self, family: &Family) -> (TcpStream, TcpStream) {
         let address = |host: &Host, text: &str, port: u16| -> SocketAddr {
             let found = host.run(|| (text, port).to_socket_addrs().map(|mut all| all.next()));
             found.unwrap().unwrap().expect("an address")
@@ -75,8 +86,7 @@ impl Hosts {
         let there = address(&self.venus, family.saturn, port);
         let near = self.venus.run(|| TcpStream::connect(there)).unwrap().expect("venus connects");
         let (far, _) = listener.accept().expect("the connection just made");
-        exchange(&(near, far), OCTETS);
-        "4 MiB each way".to_owned()
+        (near, far)
     }
 
     /// sshd on saturn, where the only key may run `command`, and ssh on venus set up for it.

@@ -25,8 +25,8 @@ fn text(number: u8) -> Vec<u8> {
     [&[0x45, number][..], &b"the quick brown fox ".repeat(10)].concat()
 }
 
-fn window(window: u8) -> Option<DeflateConfig> {
-    Some(DeflateConfig { window, standard: true, draft: false })
+fn window(window: u8) -> DeflateConfig {
+    DeflateConfig { window, standard: true, draft: false }
 }
 
 /// A link that is up with IPv4 alone, and the options of its CCP's first request, whose Identifier is 1.
@@ -58,9 +58,9 @@ fn compressing() -> ByHand {
 /// What the link gives out of these packets.
 fn heard(hand: &mut ByHand, number: u16, packets: &[&[u8]]) -> Vec<Vec<u8>> {
     let mut out = BytesMut::new();
-    packets
-        .iter()
-        .for_each(|packet| FrameEncoder::new(Framing::DEFAULT).encode_into(number, packet, &mut out));
+    for packet in packets {
+        FrameEncoder::new(Framing::DEFAULT).encode_into(number, packet, &mut out);
+    }
     let mut chunk = &out[..];
     std::iter::from_fn(|| hand.link.receive(hand.now, &mut chunk).map(|packet| packet.payload.to_vec()))
         .collect()
@@ -110,7 +110,7 @@ fn the_drafts_number_alone_is_taken_only_where_it_is_allowed() {
     let (mut hand, _) = up(CcpConfig::default());
     hand.say(CCP, 1, 1, &DRAFT);
     assert_eq!(hand.said(), ["[CCP ConfAck id=0x1 <deflate(old#) 15>]"]);
-    let (mut hand, _) = up(CcpConfig { send: window(15), ..CcpConfig::default() });
+    let (mut hand, _) = up(CcpConfig { send: Some(window(15)), ..CcpConfig::default() });
     hand.say(CCP, 1, 1, &[DEFLATE, DRAFT].concat());
     assert_eq!(hand.said(), ["[CCP ConfAck id=0x1 <deflate 15> <deflate(old#) 15>]"]);
     hand.say(CCP, 1, 2, &DRAFT);
@@ -119,7 +119,7 @@ fn the_drafts_number_alone_is_taken_only_where_it_is_allowed() {
 
 #[test]
 fn other_methods_are_rejected_and_deflates_that_cannot_be_are_corrected() {
-    let (mut hand, _) = up(CcpConfig { send: window(12), ..CcpConfig::default() });
+    let (mut hand, _) = up(CcpConfig { send: Some(window(12)), ..CcpConfig::default() });
     hand.say(CCP, 1, 1, &[1, 2, 2, 2, 18, 6, 1, 0, 0, 0x40]);
     assert_eq!(hand.said(), ["[CCP ConfRej id=0x1 <predictor 1> <predictor 2> < 12 06 01 00 00 40>]"]);
     hand.say(CCP, 1, 2, &[26, 4, 0x08, 0]);
@@ -144,7 +144,7 @@ fn a_smaller_window_that_the_peer_wants_is_asked_for_and_an_impossible_one_is_no
     assert_eq!(hand.said(), ["[CCP ConfReq id=0x2 <deflate 12>]"]);
     hand.say(CCP, 3, 2, &[26, 4, 0x08, 0]);
     assert_eq!(hand.said(), ["[CCP ConfReq id=0x3]"]);
-    let (mut hand, _) = up(CcpConfig { receive: window(10), ..CcpConfig::default() });
+    let (mut hand, _) = up(CcpConfig { receive: Some(window(10)), ..CcpConfig::default() });
     hand.say(CCP, 3, 1, &DEFLATE);
     assert_eq!(hand.said(), ["[CCP ConfReq id=0x2]"], "a larger one than this end has");
 }
@@ -283,7 +283,7 @@ fn a_broken_stream_is_reset_and_what_comes_in_the_meantime_is_dropped() {
     assert_eq!(hand.said(), ["[CCP ResetReq id=0x2]"]);
     hand.say(CCP, 15, 3, &[]);
     assert_eq!(
-        heard(&mut hand, COMPRESSED, &[&Compressor::new(15).compress(IPV4, &text(5)).unwrap()]),
+        heard(&mut hand, COMPRESSED, &[Compressor::new(15).compress(IPV4, &text(5)).unwrap()]),
         [[0; 0]; 0]
     );
     hand.say(CCP, 15, 2, &[]);

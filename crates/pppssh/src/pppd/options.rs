@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use ppp_proto::link::{EchoConfig, LinkConfig, Timers};
-use ppp_proto::{LocalAddress, RemoteAddress};
+use ppp_proto::{CcpConfig, DeflateConfig, LocalAddress, RemoteAddress};
 
 use super::auth::AuthOptions;
 use super::host::DefaultRoute;
@@ -107,6 +107,10 @@ pub struct Options {
     pub metric: Option<u32>,
     /// `replacedefaultroute`.
     pub replace_default_route: bool,
+    /// `noccp` was not said.
+    pub ccp: bool,
+    /// `nodeflatedraft` was not said.
+    pub deflate_draft: bool,
     /// What was accepted but does nothing here, to be said with `debug`.
     pub ignored: Vec<String>,
 }
@@ -166,6 +170,8 @@ impl Default for Options {
             notify: false,
             metric: None,
             replace_default_route: false,
+            ccp: true,
+            deflate_draft: true,
             ignored: Vec::new(),
         }
     }
@@ -243,6 +249,10 @@ impl Options {
             ipv6.accept_local = self.accept_local6;
             ipv6.accept_remote = self.accept_remote6;
         }
+        link.ccp = link.ccp.take().filter(|_| self.ccp).map(|ccp| {
+            let draft = |deflate| DeflateConfig { draft: self.deflate_draft, ..deflate };
+            CcpConfig { receive: ccp.receive.map(draft), send: ccp.send.map(draft) }
+        });
         if let Some(ipv4) = &mut link.ipv4 {
             ipv4.local = match (self.profile.addresses.local, own) {
                 (Some(local), _) if self.accept_local => LocalAddress::Prefer(local),

@@ -284,15 +284,15 @@ pub(super) static ENTRIES: &[Entry] = &[
     int("ipv6cp-max-terminate", |o, n| o.ipv6cp_timers.max_terminate = count(n)),
     int("ipv6cp-max-configure", |o, n| o.ipv6cp_timers.max_configure = count(n)),
     int("ipv6cp-max-failure", |o, n| o.ipv6cp_timers.max_failure = count(n)),
-    ignored("noccp"),
-    ignored("-ccp"),
+    flag("noccp", "noccp", |o| o.ccp = false),
+    flag("-ccp", "noccp", |o| o.ccp = false),
     ignored_with("bsdcomp"),
     ignored("nobsdcomp"),
     ignored("-bsdcomp"),
-    ignored_with("deflate"),
-    ignored("nodeflate"),
-    ignored("-deflate"),
-    ignored("nodeflatedraft"),
+    parsed("deflate", deflate),
+    flag("nodeflate", "deflate", |o| o.profile.deflate = false),
+    flag("-deflate", "deflate", |o| o.profile.deflate = false),
+    flag("nodeflatedraft", "nodeflatedraft", |o| o.deflate_draft = false),
     ignored("predictor1"),
     ignored("nopredictor1"),
     ignored("-predictor1"),
@@ -522,6 +522,31 @@ fn slots(options: &mut Options, word: &str) -> Result<(), String> {
     let value = integer("vj-max-slots", word, 0)?;
     let slots = u8::try_from(value).ok().filter(|slots| (2..=16).contains(slots));
     options.profile.vj_max_slots = slots.ok_or("vj-max-slots value must be between 2 and 16")?;
+    Ok(())
+}
+
+/// `RECEIVE` or `RECEIVE,SEND`: windows, or 0 for none.
+fn deflate(options: &mut Options, word: &str) -> Result<(), String> {
+    // Unlike other numbers, with nothing behind its digits.
+    let whole = |text: &str| match text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")) {
+        Some(digits) => u32::from_str_radix(digits, 16),
+        None if text.len() > 1 && text.starts_with('0') => u32::from_str_radix(text, 8),
+        None => text.parse(),
+    };
+    let window =
+        |text: &str| whole(text).map_err(|_| format!("invalid parameter '{word}' for deflate option"));
+    let (receive, send) = match word.split_once(',') {
+        Some((receive, send)) => (window(receive)?, window(send)?),
+        None => (window(word)?, window(word)?),
+    };
+    let usable = |window| match window {
+        0 | 9..=15 => Ok(window as u8),
+        // zlib cannot do it: pppd takes 9, too.
+        8 => Ok(9),
+        _ => Err("deflate option values must be 0 or 8 .. 15"),
+    };
+    (options.profile.deflate_receive, options.profile.deflate_send) = (usable(receive)?, usable(send)?);
+    options.profile.deflate = receive != 0 || send != 0;
     Ok(())
 }
 

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use ppp_proto::link::LinkConfig;
-use ppp_proto::{LocalAddress, RemoteAddress};
+use ppp_proto::{DeflateConfig, LocalAddress, RemoteAddress};
 
 use super::table::{ENTRIES, Kind};
 use super::*;
@@ -99,6 +99,21 @@ fn each_option_that_people_use_with_ssh_does_what_it_says() {
     is("novj", &|o| link(o).ipv4.unwrap().vj.is_none());
     is("novjccomp", &|o| !link(o).ipv4.unwrap().vj.unwrap().slot_id);
     is("vj-max-slots 4", &|o| link(o).ipv4.unwrap().vj.unwrap().slots == 4);
+    let deflate = |o: &Options| link(o).ccp.map(|ccp| (ccp.receive, ccp.send));
+    let window = |window, draft| Some(DeflateConfig { window, standard: true, draft });
+    is("deflate 15", &|o| deflate(o) == Some((window(15, true), window(15, true))));
+    is("deflate 9,0xc", &|o| deflate(o) == Some((window(9, true), window(12, true))));
+    is("deflate 8,0", &|o| deflate(o) == Some((window(9, true), None)));
+    is("deflate 15 nodeflatedraft", &|o| deflate(o) == Some((window(15, false), window(15, false))));
+    for off in [
+        "deflate 0",
+        "deflate 15 nodeflate",
+        "deflate 15 -deflate",
+        "deflate 15 noccp",
+        "bsdcomp 15 predictor1",
+    ] {
+        assert_eq!(deflate(&options(off)), None, "{off}");
+    }
     is("nobsdcomp", &|o| o.ignored == ["nobsdcomp"]);
     is("nopcomp", &|o| !link(o).lcp.pfc);
     is("noaccomp", &|o| !link(o).lcp.acfc);
@@ -185,6 +200,15 @@ fn mistakes_are_named_in_pppds_words() {
     assert_eq!(error("mru many"), "invalid numeric parameter 'many' for mru option");
     assert_eq!(error("mru 100"), "mru value must be between 128 and 16384");
     assert_eq!(error("unit -1"), "unit value must be >= 0");
+    for windows in ["deflate 16", "deflate 5,9", "deflate 15,7"] {
+        assert_eq!(error(windows), "deflate option values must be 0 or 8 .. 15");
+    }
+    for word in ["x", "0x", "15,", ",15", "15x", "15,15,15", "''"] {
+        assert_eq!(
+            error(&format!("deflate {word}")),
+            format!("invalid parameter '{}' for deflate option", word.trim_matches('\''))
+        );
+    }
     assert_eq!(error("vj-max-slots 17"), "vj-max-slots value must be between 2 and 16");
     assert_eq!(error("call ../x"), "call option value may not contain .. or start with /");
     assert_eq!(error("call /x"), "call option value may not contain .. or start with /");

@@ -375,7 +375,7 @@ impl<D: Device> Session<D> {
                     return Ok(Some(CloseReason::NegotiationFailed { protocol, why }));
                 }
             }
-            Event::CompressionUp(params) => info!("{params}"),
+            Event::CompressionUp(params) => info!(target: "pppd", "{params}"),
             Event::PeerDead => warn!("no response to echo requests: the peer is dead"),
             Event::LoopDetected => error!("loop-back detected"),
             Event::EchoReply { rtt } => debug!(?rtt, "echo reply"),

@@ -10,6 +10,7 @@ mod text;
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use ppp_proto::link::DeflateCounters;
 use ppp_proto::{LinkStatus, lqm::QualityStatus};
 use serde::{Deserialize, Serialize};
 
@@ -122,6 +123,9 @@ impl SessionStatus {
         counters.frames_oversize = frames.oversize;
         counters.frames_malformed = frames.bad_address + frames.bad_protocol;
         counters.bytes_before_first_flag = frames.skipped_octets;
+        counters.deflate_sent = link.counters.tx_deflate.into();
+        counters.deflate_received = link.counters.rx_deflate.into();
+        counters.deflate_resets = link.counters.rx_deflate_resets;
     }
 
     /// Enters `phase`; the clock of the phase starts again only if it is another one.
@@ -265,6 +269,30 @@ pub struct Counters {
     pub frames_malformed: u64,
     /// Octets before the first flag: banners, login noise.
     pub bytes_before_first_flag: u64,
+    /// What Deflate made of packets to the peer.
+    pub deflate_sent: Deflated,
+    /// What it had made of packets from the peer.
+    pub deflate_received: Deflated,
+    /// How often the peer was asked to begin anew, as what it compressed could not be unpacked.
+    pub deflate_resets: u64,
+}
+
+/// Packets that Deflate made smaller, since the session began.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", default)]
+pub struct Deflated {
+    /// How many.
+    pub packets: u64,
+    /// Their octets as they were.
+    pub bytes: u64,
+    /// Their octets as they went, without framing.
+    pub compressed_bytes: u64,
+}
+
+impl From<DeflateCounters> for Deflated {
+    fn from(link: DeflateCounters) -> Self {
+        Deflated { packets: link.packets, bytes: link.octets, compressed_bytes: link.compressed }
+    }
 }
 
 /// What the echo requests (RFC 1661 §5.8) tell about the peer.

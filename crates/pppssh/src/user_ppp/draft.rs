@@ -3,6 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
+use ppp_proto::ccp::deflate::MAX_WINDOW;
 use ppp_proto::link::Timers;
 
 use super::linkup::shell;
@@ -70,6 +71,8 @@ pub(super) struct Draft {
     pub(super) least: Duration,
     pub(super) redial: Redial,
     pub(super) reconnect: (Duration, u32),
+    /// What `set deflate` says: the windows to ask for and to grant at most.
+    pub(super) deflate: (u8, u8),
     pub(super) lqr_period: Duration,
     pub(super) echo_period: Duration,
     pub(super) ipcp_timers: Timers,
@@ -94,6 +97,7 @@ impl Draft {
             least: Duration::ZERO,
             redial: Redial::default(),
             reconnect: (Duration::from_secs(3), 0),
+            deflate: (MAX_WINDOW, MAX_WINDOW),
             lqr_period: Duration::from_secs(30),
             echo_period: Duration::ZERO,
             ipcp_timers: Timers::default(),

@@ -22,6 +22,16 @@ impl Stance {
             && self.grant != Some(false)
     }
 
+    /// Asked for, unless nothing was said for it at all.
+    pub fn asks(self) -> bool {
+        (self.ask == Some(true) || self.grant == Some(true)) && self.ask != Some(false)
+    }
+
+    /// Granted to a peer that asks, likewise.
+    pub fn grants(self) -> bool {
+        (self.ask == Some(true) || self.grant == Some(true)) && self.grant != Some(false)
+    }
+
     /// Neither refused to the peer nor left unasked.
     pub fn not_refused(self) -> bool {
         self.ask != Some(false) && self.grant != Some(false)

@@ -3,6 +3,7 @@
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
+use ppp_proto::ccp::deflate::{MAX_WINDOW, MIN_WINDOW};
 use ppp_proto::frame::ExtraEscapes;
 use ppp_proto::link::Timers;
 
@@ -137,6 +138,15 @@ impl Draft {
                 self.idle = idle;
                 self.least = least.unwrap_or_default();
             }
+            "deflate" => {
+                self.deflate = match values {
+                    [out] => (window(out)?, MAX_WINDOW),
+                    // In ppp, 0 takes whatever the peer asks for.
+                    [out, any] if any == "0" => (window(out)?, MAX_WINDOW),
+                    [out, incoming] => (window(out)?, window(incoming)?),
+                    _ => return Err("write `set deflate OUT` or `set deflate OUT IN`".to_owned()),
+                };
+            }
             "vj" => match values {
                 [slots, count] if find(&["slots", "slotcomp"], slots) == Some("slots") => {
                     let count = number(count)?;
@@ -161,9 +171,9 @@ impl Draft {
             "cbcp" | "radius" | "mppe" | "pppoe" | "procname" if values.is_empty() => {}
             "mrru" if matches!(values, [zero] if zero == "0") => {}
             // A modem's, a multilink bundle's, or a detail of how ppp itself queues and counts.
-            "bandwidth" | "ccpretry" | "cd" | "chapretry" | "choked" | "ctsrts" | "deflate" | "enddisc"
-            | "ifqueue" | "papretry" | "parity" | "phone" | "port_id" | "procname" | "proctitle"
-            | "rad_alive" | "rad_port_id" | "recvpipe" | "sendpipe" | "speed" | "stopped" | "urgent" => {}
+            "bandwidth" | "ccpretry" | "cd" | "chapretry" | "choked" | "ctsrts" | "enddisc" | "ifqueue"
+            | "papretry" | "parity" | "phone" | "port_id" | "procname" | "proctitle" | "rad_alive"
+            | "rad_port_id" | "recvpipe" | "sendpipe" | "speed" | "stopped" | "urgent" => {}
             other => return Err(refused(other).to_owned()),
         }
         Ok(())
@@ -298,6 +308,12 @@ fn retry(values: &[String]) -> Result<Timers, String> {
         max_terminate: count(terminates, 5)?,
         ..Timers::default()
     })
+}
+
+/// A window of Deflate. zlib cannot do 8: the next one is taken.
+fn window(word: &str) -> Result<u8, String> {
+    let window = u8::try_from(number(word)?).ok().filter(|window| (8..=MAX_WINDOW).contains(window));
+    Ok(window.ok_or("windows are 8 to 15")?.max(MIN_WINDOW))
 }
 
 /// At most a day, as in a profile.

@@ -2,7 +2,7 @@ use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use ppp_proto::link::{LinkConfig, Timers};
-use ppp_proto::{Ipv4Range, LocalAddress, RemoteAddress};
+use ppp_proto::{DeflateConfig, Ipv4Range, LocalAddress, RemoteAddress};
 
 use super::super::linkup::{Ends, substitute};
 use super::super::{BadPlan, Facts, LinkScript, Mode, ShellCommand};
@@ -114,6 +114,32 @@ fn the_link_gets_what_set_says() {
     assert!(!format!("{plan:?}").contains("geheim"), "a key is not for logs");
     assert_eq!(vpn(" set mru 0\n set mtu 0\n").profile.mru.get(), 1500);
     assert!(!vpn(" set openmode passive\n set openmode active 3\n").silent);
+}
+
+#[test]
+fn deflate_goes_by_the_numbers_and_in_the_directions_that_are_named() {
+    let ccp = |lines: &str| {
+        let plan = vpn(lines);
+        let mut link = link_config(&plan.profile, "vpn", 1);
+        plan.adjust(&mut link);
+        let shown = |deflate: DeflateConfig| (deflate.window, deflate.standard, deflate.draft);
+        link.ccp.map(|ccp| (ccp.receive.map(shown), ccp.send.map(shown)))
+    };
+    assert_eq!(ccp(""), None, "off, unless asked for");
+    assert_eq!(ccp(" set deflate 12 10\n disable deflate\n deny deflate24\n"), None);
+    let both = Some((Some((15, true, false)), Some((15, true, false))));
+    assert_eq!(ccp(" enable deflate\n"), both);
+    assert_eq!(ccp(" accept deflate\n"), both);
+    assert_eq!(ccp(" enable deflate\n deny deflate\n"), Some((Some((15, true, false)), None)));
+    assert_eq!(ccp(" accept deflate\n disable deflate\n"), Some((None, Some((15, true, false)))));
+    assert_eq!(
+        ccp(" set deflate 12 8\n enable deflate deflate24\n deny deflate\n"),
+        Some((Some((12, true, true)), Some((9, false, true))))
+    );
+    assert_eq!(
+        ccp(" set deflate 9 0\n enable deflate\n"),
+        Some((Some((9, true, false)), Some((15, true, false))))
+    );
 }
 
 #[test]
