@@ -75,6 +75,12 @@ impl AuthConfig {
         self.answer.iter().copied().filter(can).collect()
     }
 
+    /// Whether a peer of this name would be we ourselves. It is not let in: by PAP we tell our secret to whoever demands it,
+    /// and he could just give it back.
+    pub(crate) fn is_ourselves(&self, client: &[u8]) -> bool {
+        client == self.user.as_bytes() && !self.provable().is_empty()
+    }
+
     /// The methods to demand: those for which there is a secret of some peer. If there is none, still those that were
     /// asked for: nobody is let in by them, but nobody is let in without.
     pub fn demanded(&self) -> Vec<AuthProtocol> {

@@ -88,6 +88,25 @@ fn a_challenge_that_comes_back_is_not_answered() {
     }
 }
 
+/// By PAP we tell our secret to whoever demands it: it must not be the way in.
+#[test]
+fn what_we_prove_ourselves_by_does_not_let_the_peer_in() {
+    let known = secrets(&[("venus", "saturn", "one"), ("saturn", "*", "two")]);
+    let config = AuthConfig { pap: known.clone(), chap: known, ..saturn(AuthProtocol::Pap) };
+    let mut hand = opened(config.clone(), DEMAND_PAP);
+    let (number, request) = hand.packets().pop().unwrap();
+    assert_eq!((number, &request[4..]), (PAP, &b"\x06saturn\x03two"[..]));
+    hand.say_raw(PAP, &request);
+    assert!(hand.said()[0].starts_with("[PAP AuthNak"));
+    assert!(matches!(reason(&mut hand), CloseReason::PeerAuthFailed { .. }));
+
+    let mut hand = opened(AuthConfig { require: vec![AuthProtocol::ChapMd5], ..config }, &[]);
+    let (id, challenge) = chap(&mut hand);
+    let input = [&[id][..], b"two", &challenge[1..17]].concat();
+    hand.say(CHAP, 2, id, &[&[16][..], &md5(&input), b"saturn"].concat());
+    assert!(matches!(reason(&mut hand), CloseReason::PeerAuthFailed { .. }));
+}
+
 #[test]
 fn a_peer_that_bears_our_own_name_gets_no_answer_when_both_prove_themselves() {
     let both = secrets(&[("venus", "saturn", "same"), ("saturn", "saturn", "same")]);

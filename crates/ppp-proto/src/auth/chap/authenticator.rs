@@ -145,6 +145,9 @@ impl ChapAuthenticator {
         if self.proved.as_deref().is_some_and(|proved| proved != client) {
             return Err("it has another name than before");
         }
+        if config.is_ourselves(client) {
+            return Err("it bears the name by which this end proves itself");
+        }
         let secrets = config.secrets(self.algorithm.method());
         let entry = secrets.find(Some(client), Some(config.name.as_bytes()));
         let entry =

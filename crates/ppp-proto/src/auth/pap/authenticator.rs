@@ -57,6 +57,7 @@ impl PapAuthenticator {
         }
         let entry = config.secrets(AuthProtocol::Pap).find(Some(peer_id), Some(config.name.as_bytes()));
         let entry = entry.filter(|entry| !entry.secret.is_empty() && entry.secret.is(password));
+        let entry = entry.filter(|_| !config.is_ourselves(peer_id));
         self.accepted = Some(entry.is_some());
         self.deadline = None;
         answer(entry.is_some(), id, out);
