@@ -45,6 +45,7 @@
 
 pub mod auth;
 pub mod ccp;
+pub mod express;
 pub mod frame;
 pub mod fsm;
 pub mod ipcp;
@@ -59,6 +60,7 @@ pub mod vj;
 
 pub use auth::{AuthConfig, AuthProtocol};
 pub use ccp::{CcpConfig, CcpParams, DeflateConfig};
+pub use express::Express;
 pub use ipcp::{AddressRule, IpcpConfig, Ipv4Params, Ipv4Range, LocalAddress, RemoteAddress};
 pub use ipv6cp::{InterfaceId, Ipv6cpConfig};
 pub use lcp::LcpConfig;

@@ -5,7 +5,7 @@ use std::ops::Range;
 use hdlc_simd::Class;
 
 use super::{ADDRESS, Accm, CONTROL, ExtraEscapes, FLAG, Fcs, Framing, accm, fcs};
-use crate::protocol;
+use crate::{express::RecordKind, protocol};
 
 /// Address, Control, Protocol and FCS-32.
 const MAX_OVERHEAD: usize = 2 + 2 + 4;
@@ -63,6 +63,8 @@ pub struct FrameDecoder {
     collected: Vec<u8>,
     /// A Control Escape came last.
     escaped: bool,
+    /// Records may stand between frames.
+    records: bool,
     stats: FrameStats,
 }
 
@@ -122,6 +124,7 @@ impl FrameDecoder {
             place: Place::BeforeFirstFlag,
             collected: Vec::new(),
             escaped: false,
+            records: false,
             stats: FrameStats::default(),
         }
     }
@@ -136,6 +139,24 @@ impl FrameDecoder {
             self.accm = framing.accm;
             self.interrupts = accm::class(framing.accm, ExtraEscapes::NONE);
         }
+    }
+
+    /// From now on it stops in front of what begins as a record does.
+    pub(crate) fn stop_at_records(&mut self, records: bool) {
+        self.records = records;
+    }
+
+    /// Whether it stands between two frames, and a record comes.
+    pub(crate) fn is_at_record(&self, input: &[u8]) -> bool {
+        self.records
+            && self.place == Place::FrameStart
+            && input.first().is_some_and(|octet| RecordKind::of(*octet).is_some())
+    }
+
+    /// Makes nothing of what comes before the next flag: it belongs to a record that was none.
+    pub(crate) fn discard(&mut self) {
+        self.count(Fault::Oversize);
+        self.place = Place::Discarding;
     }
 
     /// The counters.
@@ -184,6 +205,9 @@ impl FrameDecoder {
     fn delimit<'i>(&mut self, input: &mut &'i [u8]) -> Option<Delimited<'i>> {
         loop {
             let octets = *input;
+            if self.is_at_record(octets) {
+                return None;
+            }
             match self.place {
                 Place::BeforeFirstFlag | Place::Discarding => {
                     let flag = memchr::memchr(FLAG, octets);
@@ -322,7 +346,7 @@ mod tests {
     fn an_endless_frame_takes_no_more_memory_than_the_longest_good_one() {
         const MRU: usize = 1500;
         let mut decoder = FrameDecoder::new(MRU);
-        for stuffed in [&[b'x'; 1000][..], &[ESCAPE; 1000]] {
+        for stuffed in [&[b'x'; 1000][..], &[super::super::ESCAPE; 1000]] {
             assert!(decoder.next_frame(&mut &[FLAG][..]).is_none());
             for _ in 0..1000 {
                 assert!(decoder.next_frame(&mut &*stuffed).is_none());

@@ -18,6 +18,8 @@ pub struct FrameEncoder {
     negotiated: Class,
     /// For LCP codes 1 to 7: every control character, and still the extra octets.
     unnegotiated: Class,
+    /// The octet in front of a frame may belong to a record, and be no flag.
+    apart: bool,
 }
 
 impl FrameEncoder {
@@ -27,6 +29,7 @@ impl FrameEncoder {
             framing,
             negotiated: accm::class(framing.accm, framing.escape),
             unnegotiated: accm::class(Accm::DEFAULT, framing.escape),
+            apart: false,
         }
     }
 
@@ -37,7 +40,12 @@ impl FrameEncoder {
 
     /// Changes the look of the frames to come.
     pub fn set_framing(&mut self, framing: Framing) {
-        *self = FrameEncoder::new(framing);
+        *self = FrameEncoder { apart: self.apart, ..FrameEncoder::new(framing) };
+    }
+
+    /// Whether each frame to come has an opening flag of its own.
+    pub(crate) fn set_apart(&mut self, apart: bool) {
+        self.apart = apart;
     }
 
     /// Appends one whole frame. Its opening flag is the closing flag of the frame before it where `out` ends in one.
@@ -55,7 +63,7 @@ impl FrameEncoder {
         let (header, header_len) = self.header(protocol);
         let header = &header[..header_len];
         let mut front = Stuffed::default();
-        if out.last() != Some(&FLAG) {
+        if self.apart || out.last() != Some(&FLAG) {
             front.push(FLAG);
         }
         front.stuff(class, header);

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::{
-    LqmConfig,
+    Express, LqmConfig,
     frame::{Accm, ExtraEscapes, Fcs},
 };
 
@@ -41,6 +41,8 @@ pub struct LcpConfig {
     pub start_delay: Duration,
     /// Sent to the peer in an Identification packet (RFC 1570 §1.1) once LCP is Opened.
     pub identification: Option<String>,
+    /// Ask for, and allow, what only this implementation sends and takes; what this end takes of it.
+    pub express: Option<Express>,
     /// Link Quality Monitoring (RFC 1661 §6.3, RFC 1989).
     pub lqm: LqmConfig,
 }
@@ -61,6 +63,7 @@ impl Default for LcpConfig {
             silent: false,
             start_delay: Duration::ZERO,
             identification: None,
+            express: None,
             lqm: LqmConfig::default(),
         }
     }

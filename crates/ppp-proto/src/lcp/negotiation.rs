@@ -8,7 +8,7 @@ use super::{
     options::{ACCM, FCS_ALTERNATIVES, MAGIC_NUMBER, MRU, QUALITY_PROTOCOL, lqr, reporting_period},
 };
 use crate::{
-    AuthProtocol, ControlProtocolName,
+    AuthProtocol, ControlProtocolName, Express,
     frame::{Accm, ExtraEscapes, Fcs, Framing},
     fsm::{ControlProtocol, Failure, Reply, ReplyBuilder},
     packet::{Options, ParseOptionError, RawOption},
@@ -37,6 +37,8 @@ pub(crate) struct Terms {
     pub(crate) lqr: Option<u32>,
     /// How the other end proves who it is to the one whose terms these are.
     pub(crate) auth: Option<AuthProtocol>,
+    /// What is sent to the end whose terms these are beyond the RFCs.
+    pub(crate) express: Option<Express>,
 }
 
 impl Default for Terms {
@@ -50,6 +52,7 @@ impl Default for Terms {
             fcs: Fcs::Fcs16,
             lqr: None,
             auth: None,
+            express: None,
         }
     }
 }
@@ -71,6 +74,7 @@ struct Wishes {
     acfc: bool,
     fcs: Option<Fcs>,
     lqr: Option<u32>,
+    express: Option<Express>,
 }
 
 /// LCP's options.
@@ -93,8 +97,16 @@ pub(crate) struct Lcp {
 
 impl Lcp {
     pub(crate) fn new(config: LcpConfig, demands: Demands, max_loopback: u32, rng: Rng) -> Lcp {
-        let wishes =
-            Wishes { mru: None, accm: None, magic: None, pfc: false, acfc: false, fcs: None, lqr: None };
+        let wishes = Wishes {
+            mru: None,
+            accm: None,
+            magic: None,
+            pfc: false,
+            acfc: false,
+            fcs: None,
+            lqr: None,
+            express: None,
+        };
         Lcp {
             config,
             rng,
@@ -192,6 +204,8 @@ impl Lcp {
             },
             LcpOption::FcsAlternatives(fcs) if fcs == self.config.fcs || fcs == Fcs::Fcs16 => terms.fcs = fcs,
             LcpOption::FcsAlternatives(_) if self.config.fcs == Fcs::Fcs16 => reply.reject(option),
+            LcpOption::Express(express) if self.config.express.is_some() => terms.express = Some(express),
+            LcpOption::Express(_) => reply.reject(option),
             LcpOption::FcsAlternatives(_) => {
                 reply.nak(option, &LcpOption::FcsAlternatives(self.config.fcs).data());
             }
@@ -225,6 +239,7 @@ impl ControlProtocol for Lcp {
             acfc,
             fcs: Some(fcs).filter(|&fcs| fcs != Fcs::Fcs16),
             lqr: self.report_period(),
+            express: self.config.express,
         };
         self.ours = Terms::default();
         self.peers = Terms::default();
@@ -234,7 +249,7 @@ impl ControlProtocol for Lcp {
     }
 
     fn request(&mut self, out: &mut Vec<u8>) {
-        let Wishes { mru, accm, magic, pfc, acfc, fcs, lqr: period } = self.wishes;
+        let Wishes { mru, accm, magic, pfc, acfc, fcs, lqr: period, express } = self.wishes;
         let options = [
             mru.map(LcpOption::Mru),
             accm.map(LcpOption::Accm),
@@ -244,6 +259,7 @@ impl ControlProtocol for Lcp {
             pfc.then_some(LcpOption::Pfc),
             acfc.then_some(LcpOption::Acfc),
             fcs.map(LcpOption::FcsAlternatives),
+            express.map(LcpOption::Express),
         ];
         options.iter().flatten().for_each(|option| option.emit(out));
     }
@@ -260,7 +276,7 @@ impl ControlProtocol for Lcp {
     }
 
     fn receive_ack(&mut self) {
-        let Wishes { mru, accm, magic, pfc, acfc, fcs, lqr } = self.wishes;
+        let Wishes { mru, accm, magic, pfc, acfc, fcs, lqr, express } = self.wishes;
         let default = Terms::default();
         self.ours = Terms {
             mru: mru.unwrap_or(default.mru),
@@ -271,6 +287,7 @@ impl ControlProtocol for Lcp {
             fcs: fcs.unwrap_or(default.fcs),
             lqr,
             auth: self.demands.asked(),
+            express,
         };
     }
 
@@ -294,6 +311,7 @@ impl ControlProtocol for Lcp {
                 Ok(LcpOption::Pfc) => wishes.pfc = false,
                 Ok(LcpOption::Acfc) => wishes.acfc = false,
                 Ok(LcpOption::FcsAlternatives(_)) => wishes.fcs = None,
+                Ok(LcpOption::Express(_)) => wishes.express = None,
                 // Another period is as good; that the peer has no timer either, or another protocol, is not.
                 Ok(LcpOption::QualityProtocol(data)) if wishes.lqr.is_some() => {
                     wishes.lqr = reporting_period(&data).filter(|&period| period > 0 && !insists);
@@ -316,6 +334,7 @@ impl ControlProtocol for Lcp {
                 Ok(LcpOption::Pfc) => self.wishes.pfc = false,
                 Ok(LcpOption::Acfc) => self.wishes.acfc = false,
                 Ok(LcpOption::FcsAlternatives(_)) => self.wishes.fcs = None,
+                Ok(LcpOption::Express(_)) => self.wishes.express = None,
                 Ok(LcpOption::QualityProtocol(_)) => self.wishes.lqr = None,
                 Ok(LcpOption::AuthenticationProtocol(_)) => self.demands.rejected(),
                 Err(_) => {}

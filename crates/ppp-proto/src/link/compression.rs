@@ -56,6 +56,11 @@ pub(super) enum Unpacked {
 }
 
 impl Core {
+    /// Whether what we send is compressed: records are not.
+    pub(super) fn compresses(&self) -> bool {
+        self.compression.sent.is_some()
+    }
+
     pub(super) fn receive_ccp(&mut self, now: Instant, packet: ControlPacket<'_>) {
         let peer_mru = self.lcp.protocol.peers().mru;
         let Some(ccp) = &mut self.ccp else { return };

@@ -8,6 +8,7 @@ use super::{
     CloseReason, ControlProtocolName, Event, LinkConfig, LinkCounters, Phase, ProtocolStatus, Tap, Timers,
     authenticate::Authentication,
     compression::Compression,
+    express::Traffic,
     keepalive::{Due, Keepalive},
     networks::{failed, is_started},
 };
@@ -39,6 +40,7 @@ pub(super) struct Core {
     pub(super) ccp: Option<ControlMachine<Ccp>>,
     pub(super) keepalive: Option<Keepalive>,
     pub(super) quality: Monitor,
+    pub(super) express: Traffic,
     pub(super) encoder: FrameEncoder,
     /// Van Jacobson's compression of what we send and what the peer sends, while IPCP is Opened and agreed on it.
     pub(super) compressor: Option<Compressor>,
@@ -87,6 +89,7 @@ impl Core {
             authentication,
             keepalive: config.echo.filter(|echo| !echo.interval.is_zero()).map(Keepalive::new),
             quality: Monitor::new(config.lcp.lqm),
+            express: Traffic::default(),
             encoder: FrameEncoder::new(Framing::DEFAULT),
             compressor: None,
             decompressor: None,
@@ -141,6 +144,7 @@ impl Core {
         self.network_was_up = false;
         self.outbox.clear();
         self.encoder.set_framing(self.default_framing());
+        self.encoder.set_apart(false);
         if self.wanted && self.lcp.state() == State::Initial {
             self.lcp.open(now, &mut self.outbox);
         }
@@ -175,6 +179,7 @@ impl Core {
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
         [
             self.start_at,
+            self.report_due(),
             self.lcp.deadline(),
             self.authentication.deadline(),
             self.ipcp.as_ref().and_then(ControlMachine::deadline),
@@ -215,6 +220,7 @@ impl Core {
                 self.close(now, CloseReason::PeerDead, "Peer not responding");
             }
         }
+        self.report_if_due(now);
         let verdict = self.quality.handle_timeout(now);
         self.tell_quality(verdict);
     }
@@ -297,6 +303,10 @@ impl Core {
     fn lcp_up(&mut self, now: Instant) {
         self.closing = None;
         self.encoder.set_framing(self.tx_framing());
+        self.express = Traffic::default();
+        if self.tx_express().is_some() {
+            self.encoder.set_apart(true);
+        }
         self.events.push_back(Event::LcpUp { mru: self.lcp.protocol.ours().mru, mtu: self.mtu() });
         if let Some(keepalive) = &mut self.keepalive {
             keepalive.start(now);

@@ -8,6 +8,7 @@ mod data;
 mod demand;
 mod event;
 mod explain;
+mod express;
 mod keepalive;
 mod lcp_codes;
 mod networks;
@@ -27,6 +28,7 @@ use self::{
     keepalive::Keepalive,
 };
 use crate::{
+    express::RecordReader,
     frame::{FrameDecoder, Framing},
     fsm::ControlMachine,
     lcp::MRU_DEFAULT,
@@ -34,9 +36,11 @@ use crate::{
     vj::Form,
 };
 
+pub use crate::express::Express;
 pub use config::{EchoConfig, LinkConfig, Timers};
 pub use demand::calls_for_a_link;
 pub use event::{CloseReason, ControlProtocolName, Event, Phase};
+pub use express::OffloadHeader;
 pub use status::{DeflateCounters, LinkCounters, LinkStatus, ProtocolStatus};
 pub use tap::{Direction, Tap};
 
@@ -50,6 +54,7 @@ pub use crate::fsm::{Answer, OptionStatus};
 #[derive(Debug)]
 pub struct Link {
     decoder: FrameDecoder,
+    records: RecordReader,
     /// How the decoder is set.
     rx_framing: Framing,
     core: Core,
@@ -71,6 +76,15 @@ pub struct Packet<'a> {
     pub family: Family,
     /// The packet, with padding if the peer sent any.
     pub payload: &'a [u8],
+    /// The virtio header that goes with it, from a peer that was told of [`Express::offload`]. Nothing has looked at it.
+    pub offload: Option<OffloadHeader>,
+}
+
+impl<'a> Packet<'a> {
+    /// One that came in a frame.
+    fn framed(family: Family, payload: &'a [u8]) -> Packet<'a> {
+        Packet { family, payload, offload: None }
+    }
 }
 
 /// Why a packet was not framed.
@@ -90,12 +104,20 @@ pub enum SendError {
         /// The largest length allowed.
         mtu: u16,
     },
+    /// The peer takes no packets that are still to be split.
+    #[error("the peer takes no virtio headers: split the packet")]
+    NoOffload,
 }
 
 impl Link {
     /// A link in phase Dead: [`open`](Link::open) and [`lower_up`](Link::lower_up) start it.
     pub fn new(config: LinkConfig, now: Instant) -> Link {
-        Link { decoder: decoder(&config), rx_framing: Framing::DEFAULT, core: Core::new(config, now) }
+        Link {
+            decoder: decoder(&config),
+            rx_framing: Framing::DEFAULT,
+            records: RecordReader::default(),
+            core: Core::new(config, now),
+        }
     }
 
     /// Asks for the link to come up: at once when the lower layer is up, else as soon as it is.
@@ -108,6 +130,7 @@ impl Link {
         if !self.core.lower_up {
             self.decoder = decoder(&self.core.config);
             self.rx_framing = Framing::DEFAULT;
+            self.records.clear();
             self.core.damaged = 0;
         }
         self.core.lower_up(now);
@@ -163,7 +186,20 @@ impl Link {
         }
         while go_on(&self.core) {
             self.follow_framing();
-            let frame = self.decoder.find(chunk)?;
+            if self.is_at_record(chunk) {
+                match self.receive_record(now, chunk) {
+                    Some(record) => return Some(self.packet(&record)),
+                    None if chunk.is_empty() => return None,
+                    None => continue,
+                }
+            }
+            let Some(frame) = self.decoder.find(chunk) else {
+                // It stops in front of a record, too.
+                if chunk.is_empty() {
+                    return None;
+                }
+                continue;
+            };
             self.note_damage();
             self.core.start(now);
             if let Some(keepalive) = &mut self.core.keepalive {
@@ -180,12 +216,12 @@ impl Link {
                     let payload = self.decoder.payload(&frame);
                     self.core.counters.rx_data(payload);
                     self.core.quality.received(frame.counted_len);
-                    return Some(Packet { family, payload });
+                    return Some(Packet::framed(family, payload));
                 }
                 Kind::Vj => {
                     if self.core.restore(frame.protocol, self.decoder.payload(&frame)) {
                         self.core.quality.received(frame.counted_len);
-                        return Some(Packet { family: Family::Ipv4, payload: self.core.restored() });
+                        return Some(Packet::framed(Family::Ipv4, self.core.restored()));
                     }
                     self.core.quality.discarded();
                 }
@@ -202,10 +238,10 @@ impl Link {
                     }
                     match unpacked {
                         Some(Unpacked::Packet(family)) => {
-                            return Some(Packet { family, payload: self.core.unpacked() });
+                            return Some(Packet::framed(family, self.core.unpacked()));
                         }
                         Some(Unpacked::Restored) => {
-                            return Some(Packet { family: Family::Ipv4, payload: self.core.restored() });
+                            return Some(Packet::framed(Family::Ipv4, self.core.restored()));
                         }
                         None => {}
                     }
@@ -237,6 +273,7 @@ impl Link {
             self.rx_framing = framing;
             self.decoder.set_framing(framing);
         }
+        self.decoder.stop_at_records(self.core.rx_express().is_some());
     }
 
     /// Frames one IP packet behind what `out` already holds.
@@ -252,6 +289,10 @@ impl Link {
         let mtu = self.core.mtu();
         if packet.len() > usize::from(mtu) {
             return Err(SendError::TooBig { len: packet.len(), mtu });
+        }
+        if self.core.tx_express().is_some() && !self.core.compresses() {
+            self.core.record(None, packet, out);
+            return Ok(());
         }
         let before = out.len();
         let len = packet.len();

@@ -58,6 +58,7 @@ impl Core {
     /// Appends all control frames that wait to `out`; true if there were any.
     pub(super) fn transmit(&mut self, out: &mut BytesMut) -> bool {
         let before = out.len();
+        self.transmit_express_report(out);
         self.transmit_report(out);
         while let Some((number, packet)) = self.outbox.pop() {
             self.frame(number, &packet, out);

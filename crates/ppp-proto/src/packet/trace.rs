@@ -8,6 +8,7 @@ use tracing::debug;
 
 use super::{Code, ControlPacket, Options, RawOption};
 use crate::{
+    Express,
     auth::{chap::ChapPacket, pap::PapPacket},
     ccp::{self, DeflateNumber},
     frame::{Accm, Fcs},
@@ -182,6 +183,10 @@ fn lcp_option(f: &mut fmt::Formatter<'_>, option: RawOption<'_>) -> fmt::Result 
         Some(LcpOption::MagicNumber(magic)) => write!(f, "magic {magic:#x}"),
         Some(LcpOption::Pfc) => f.write_str("pcomp"),
         Some(LcpOption::Acfc) => f.write_str("accomp"),
+        Some(LcpOption::Express(Express { offload, reports })) => {
+            let word = |said: bool, word| if said { word } else { "" };
+            write!(f, "express{}{}", word(offload, " offload"), word(reports, " reports"))
+        }
         Some(LcpOption::FcsAlternatives(Fcs::Null)) => f.write_str("fcs null"),
         Some(LcpOption::FcsAlternatives(Fcs::Fcs16)) => f.write_str("fcs 16"),
         Some(LcpOption::FcsAlternatives(Fcs::Fcs32)) => f.write_str("fcs 32"),
