@@ -44,12 +44,11 @@ impl Ccp {
         });
     }
 
-    /// The window for a peer that asks for `option`, if it gets one. `behind`: after one that it gets.
-    fn judge(&self, option: RawOption<'_>, behind: bool, reply: &mut ReplyBuilder) -> Option<u8> {
+    /// The window for a peer that asks for `option`, if it gets one.
+    fn judge(&self, option: RawOption<'_>, reply: &mut ReplyBuilder) -> Option<u8> {
         let granted = self.config.send.filter(|send| match DeflateNumber::of(option.kind) {
-            Some(DeflateNumber::Standard) => send.standard || behind,
-            // pppd offers both, and ignores a reject of the second alone. Only the first counts, so this does no harm.
-            Some(DeflateNumber::Draft) => send.draft || behind,
+            Some(DeflateNumber::Standard) => send.standard,
+            Some(DeflateNumber::Draft) => send.draft,
             None => false,
         });
         let Some(ours) = granted else {
@@ -97,7 +96,7 @@ impl ControlProtocol for Ccp {
         // RFC 1962 §4: of several that are acknowledged, the first is meant.
         let mut first = None;
         for option in options.iter() {
-            let window = self.judge(option, first.is_some(), &mut reply);
+            let window = self.judge(option, &mut reply);
             first = first.or(window);
         }
         let reply = reply.finish();

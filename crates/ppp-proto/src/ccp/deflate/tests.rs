@@ -69,6 +69,20 @@ fn packets_are_counted_whether_they_shrink_or_not() {
 }
 
 #[test]
+fn a_datagram_is_always_smaller_than_its_packet() {
+    let sizes = (1..40)
+        .map(|len| (len, Compressor::new(MAX_WINDOW).compress(IPV4, &vec![0x45; len]).map(<[u8]>::len)));
+    let sizes: Vec<_> = sizes.collect();
+    assert!(sizes.iter().all(|(len, datagram)| datagram.is_none_or(|datagram| datagram < *len)), "{sizes:?}");
+    // Both kinds are there, and one packet is just as long as its datagram would be.
+    let smallest = sizes.iter().find_map(|(_, datagram)| *datagram).unwrap();
+    assert!(
+        sizes.contains(&(smallest, None)) && sizes.contains(&(smallest + 1, Some(smallest))),
+        "{sizes:?}"
+    );
+}
+
+#[test]
 fn control_packets_and_datagrams_are_no_part_of_the_stream() {
     let mut sender = Compressor::new(MAX_WINDOW);
     let mut receiver = Decompressor::new(MAX_WINDOW, LIMIT);
