@@ -52,9 +52,14 @@ impl Running {
 
     /// Waits until it says a line that contains `words`.
     pub fn says(&self, words: &str) {
+        self.says_times(words, 1);
+    }
+
+    /// Waits until it has said so many lines that contain `words`.
+    pub fn says_times(&self, words: &str, times: usize) {
         let deadline = Instant::now() + NEVER;
         let mut state = self.log.lock();
-        while !state.lines.iter().any(|line| line.contains(words)) {
+        while state.lines.iter().filter(|line| line.contains(words)).count() < times {
             let left = deadline.saturating_duration_since(Instant::now());
             assert!(
                 !left.is_zero() && state.open_pipes > 0,

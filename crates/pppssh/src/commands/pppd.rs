@@ -1,7 +1,11 @@
 //! `pppssh pppd`: a session from pppd's options.
 
 use std::io;
+use std::net::IpAddr;
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use anyhow::anyhow;
 use ppp_proto::link::CloseReason;
@@ -13,7 +17,7 @@ use tracing::{debug, error, info, warn};
 
 use super::inherited;
 use super::setup::{self, Context, Failure, OrExit as _};
-use crate::config::{Caller, Trust};
+use crate::config::{Caller, PacketSize, Trust};
 use crate::exit::ExitCode;
 use crate::foreign::{Detach, Detached, Pidfile, RUN, detach, notify_ready};
 use crate::hooks::HookConfig;
@@ -139,7 +143,11 @@ async fn run_link(context: &Context, options: &Options, detached: Detached) -> R
     let name = options.session_name();
     let profile = &options.profile;
     let adjust = |link: &mut _| options.adjust(link, own);
-    let hooks = |config: &mut _| hooks(options, config);
+    let expecting = Arc::new(AtomicBool::new(false));
+    let hooks = |config: &mut HookConfig| {
+        hooks(options, config);
+        config.expecting = expecting.clone();
+    };
     let mut session = setup::open_fully(context, role, &name, profile, signals, adjust, hooks).await?;
     session.set_limits(options.limits);
     let interface = session.status().get().tun.map(|tun| tun.name).unwrap_or_default();
@@ -164,13 +172,31 @@ async fn run_link(context: &Context, options: &Options, detached: Detached) -> R
         }
     });
 
+    if options.demand {
+        let (local, remote) = options.first_addresses(own);
+        let mtu = profile.mtu.min(PacketSize::DEFAULT).get();
+        let carrier = carrier_address(options).await;
+        expecting.store(true, Ordering::Relaxed);
+        session.expect(local, remote, mtu, carrier).await.or_exit(ExitCode::FatalError)?;
+        expecting.store(false, Ordering::Relaxed);
+    }
+
     let mut failures = 0;
     let code = loop {
         failures += 1;
+        if options.demand {
+            match session.wait_for_packet().await.or_exit(ExitCode::FatalError)? {
+                Some(Request::End(_) | Request::GiveWay) => break ExitCode::UserRequest,
+                Some(Request::Redial(_) | Request::Publish) | None => {
+                    info!(target: "pppd", "Starting link");
+                }
+            }
+        }
         let carrier = match given.take() {
             Some(carrier) => Ok(carrier),
             None => dial(options).await,
         };
+        let mut holdoff = profile.holdoff.get();
         let (code, quits) = match carrier {
             Ok(carrier) => {
                 let device = if options.notty { "stdin" } else { "pty" };
@@ -178,6 +204,10 @@ async fn run_link(context: &Context, options: &Options, detached: Detached) -> R
                 let end = session.run(carrier).await;
                 if end.was_up {
                     failures = 0;
+                }
+                if end.limit == Some(Limit::Idle) {
+                    // Nothing failed.
+                    holdoff = Duration::ZERO;
                 }
                 (report(&end), matches!(end.asked, Some(Request::End(_) | Request::GiveWay)))
             }
@@ -190,7 +220,7 @@ async fn run_link(context: &Context, options: &Options, detached: Detached) -> R
         if quits || !profile.persist || worn_out || options.notty {
             break code;
         }
-        if pause(&mut session, profile.holdoff.get()).await == Outcome::Told {
+        if pause(&mut session, holdoff).await == Outcome::Told {
             break ExitCode::UserRequest;
         }
     };
@@ -212,15 +242,20 @@ fn tell(mut signals: Signals) {
 
 /// Runs the pty command.
 async fn dial(options: &Options) -> Result<Carrier, CarrierError> {
-    let line = options.pty.as_deref().unwrap_or_default();
-    let mut carrier = command::shell(line)?;
-    // A default route through the link must not swallow the link.
-    let is_plain = !line.contains(|char: char| "\"'\\$`;|&<>()*?[]{}~#\n".contains(char));
-    if is_plain && !options.profile.routes.is_empty() {
-        let words: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
-        carrier.info.address = command::address(&words).await;
-    }
+    let mut carrier = command::shell(options.pty.as_deref().unwrap_or_default())?;
+    carrier.info.address = carrier_address(options).await;
     Ok(carrier)
+}
+
+/// Where the pty command leads, as far as that can be seen: a default route through the link must not swallow the link.
+async fn carrier_address(options: &Options) -> Option<IpAddr> {
+    let line = options.pty.as_deref().unwrap_or_default();
+    let is_plain = !line.contains(|char: char| "\"'\\$`;|&<>()*?[]{}~#\n".contains(char));
+    if !is_plain || options.profile.routes.is_empty() {
+        return None;
+    }
+    let words: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
+    command::address(&words).await
 }
 
 fn hooks(options: &Options, config: &mut HookConfig) {
