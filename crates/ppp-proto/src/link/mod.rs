@@ -350,6 +350,11 @@ impl Link {
         self.core.handle_timeout(now);
     }
 
+    /// The largest packet that may be sent: the peer's MRU or the configured bound, whichever is smaller.
+    pub fn mtu(&self) -> u16 {
+        self.core.mtu()
+    }
+
     /// The link's phase.
     pub fn phase(&self) -> Phase {
         self.core.phase

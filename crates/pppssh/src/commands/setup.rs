@@ -159,11 +159,12 @@ fn open_tun(profile: &Profile) -> Result<Tun, TunError> {
         return Tun::adopt(super::inherited::take(fd).map_err(|source| TunError::Io { doing, source })?);
     }
     let name = &profile.tun;
-    let create = || Tun::create(&TunConfig { name: Some(name.clone()), ..TunConfig::default() });
+    let create =
+        || Tun::create(&TunConfig { name: Some(name.clone()), offload: true, ..TunConfig::default() });
     if name.contains('%') {
         return create();
     }
-    match Tun::attach(name) {
+    match Tun::attach_offload(name) {
         Err(TunError::NotFound { .. }) => create(),
         other => other,
     }

@@ -162,6 +162,9 @@ profile! {
         deflate_receive: u8 = 15, Harmless, "15";
         /// Largest window for what this end compresses, likewise. With 0 it does not.
         deflate_send: u8 = 15, Harmless, "15";
+        /// Whether to agree with another pppssh on what the RFCs do not know: packets without stuffing, larger than the
+        /// MRU where the systems take them to pieces, and reports by which queues are kept short.
+        express: bool = true, Harmless, "true";
         /// Seconds between echo requests; 0 switches them off.
         lcp_echo_interval: Seconds = Seconds::whole(15), Harmless, "15";
         /// Echo requests without an answer after which the peer counts as dead.

@@ -122,6 +122,7 @@ impl Default for Options {
     fn default() -> Self {
         let profile = Profile {
             vj: true,
+            express: false,
             lcp_echo_interval: Seconds::whole(0),
             lcp_max_terminate: 2,
             persist: false,

@@ -5,6 +5,7 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use tokio::sync::mpsc;
+use tunio::offload::{VirtioHeader, validate};
 use tunio::{PacketBatch, Tun};
 
 /// A network interface as the pump sees it: whole IP packets, nothing else.
@@ -15,6 +16,24 @@ pub trait Device: Send {
     /// Hands one packet from the link to this host. Never blocks: what does not fit is an error and is lost, as
     /// on any interface.
     fn send(&mut self, packet: &[u8]) -> io::Result<()>;
+
+    /// The same for a packet that stands for several, or lacks its checksum, as `header` says; whoever wrote that, it is
+    /// not believed. A device that takes no such packets gets those that it stands for.
+    fn send_offload(&mut self, header: &VirtioHeader, packet: &[u8]) -> io::Result<()> {
+        let checked = validate(header, packet)
+            .map_err(|refusal| io::Error::new(io::ErrorKind::InvalidInput, refusal))?;
+        let (mut segments, mut segment) = (checked.split(), Vec::new());
+        let mut sent = Ok(());
+        while sent.is_ok() && segments.next_into(&mut segment) {
+            sent = self.send(&segment);
+        }
+        sent
+    }
+
+    /// Whether it gains by getting one packet that stands for several.
+    fn wants_merged(&self) -> bool {
+        false
+    }
 }
 
 impl Device for Tun {
@@ -24,6 +43,14 @@ impl Device for Tun {
 
     fn send(&mut self, packet: &[u8]) -> io::Result<()> {
         Tun::send(self, packet)
+    }
+
+    fn send_offload(&mut self, header: &VirtioHeader, packet: &[u8]) -> io::Result<()> {
+        Tun::send_offload(self, header, packet)
+    }
+
+    fn wants_merged(&self) -> bool {
+        self.offload().tcp4
     }
 }
 

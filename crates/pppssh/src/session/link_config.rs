@@ -5,8 +5,8 @@ use ppp_proto::auth::{AuthConfig, AuthTimers, Entropy};
 use ppp_proto::frame::{Accm, ExtraEscapes, Fcs};
 use ppp_proto::link::{EchoConfig, LinkConfig, Timers};
 use ppp_proto::{
-    CcpConfig, DeflateConfig, InterfaceId, IpcpConfig, Ipv4Range, Ipv6cpConfig, LcpConfig, LocalAddress,
-    LqmConfig, QualityPolicy, RemoteAddress, VjConfig,
+    CcpConfig, DeflateConfig, Express, InterfaceId, IpcpConfig, Ipv4Range, Ipv6cpConfig, LcpConfig,
+    LocalAddress, LqmConfig, QualityPolicy, RemoteAddress, VjConfig,
 };
 
 use crate::config::{AuthMethod, FcsChoice, Profile};
@@ -91,6 +91,7 @@ fn lcp(profile: &Profile) -> LcpConfig {
             policy: Some(QualityPolicy::default()),
             ..LqmConfig::default()
         },
+        express: profile.express.then_some(Express { offload: true, reports: true }),
         ..LcpConfig::default()
     }
 }

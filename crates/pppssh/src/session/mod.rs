@@ -8,6 +8,7 @@ mod device;
 mod limits;
 mod link_config;
 mod network;
+mod outward;
 mod pump;
 mod requests;
 mod takeover;

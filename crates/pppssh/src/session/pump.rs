@@ -8,6 +8,7 @@
 //! A chunk holds many frames and leaves as soon as the carrier takes it: there is no timer. While the carrier takes
 //! nothing the outbox fills to [`CHUNK`] and no further; then packets wait in the device's own queue.
 
+use std::convert::Infallible;
 use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
@@ -15,13 +16,15 @@ use std::task::{Context, Poll};
 use std::time::Instant;
 
 use bytes::{Buf, Bytes, BytesMut};
-use ppp_proto::link::{Event, Link, LinkConfig, SendError, calls_for_a_link};
+use ppp_proto::link::{Event, Link, LinkConfig, calls_for_a_link};
 use ssh_carrier::{Carrier, CarrierError};
 use tokio::time::Sleep;
 use tracing::trace;
 use tunio::PacketBatch;
+use tunio::offload::{Merger, VirtioHeader};
 
 use super::device::Device;
+use super::outward::{Outbox, Outward};
 use super::traffic::Traffic;
 use crate::capture::Capture;
 
@@ -63,8 +66,12 @@ pub struct Pump {
     link: Link,
     /// Received octets that the link has not yet seen.
     inbox: Bytes,
+    /// Packets that wait for the carrier.
+    outward: Outward,
     /// Frames that wait for the carrier.
     outbox: BytesMut,
+    /// Makes one packet for the device of many from the peer.
+    merger: Merger,
     batch: PacketBatch,
     timer: Pin<Box<Sleep>>,
     /// What the timer is set to, so that it is only touched when the link's deadline moved.
@@ -84,7 +91,9 @@ impl Pump {
         Self {
             link: Link::new(config, now),
             inbox: Bytes::new(),
+            outward: Outward::new(),
             outbox: BytesMut::with_capacity(2 * CHUNK),
+            merger: Merger::default(),
             batch: PacketBatch::new(BATCH_PACKETS, CHUNK),
             timer: Box::pin(tokio::time::sleep_until(now.into())),
             deadline: None,
@@ -134,6 +143,7 @@ impl Pump {
         self.link.lower_down(Instant::now());
         self.inbox.clear();
         self.outbox.clear();
+        self.outward.clear();
         self.capture.ended();
         while self.link.poll_event().is_some() {}
     }
@@ -200,13 +210,14 @@ impl Pump {
             progress |= self.poll_timer(cx);
             self.link.poll_transmit(&mut self.outbox);
 
-            if self.reading && self.outbox.len() < CHUNK {
+            progress |= self.release();
+            if self.reading {
                 if std::mem::take(&mut self.early) {
-                    self.encode_batch();
+                    self.take_batch();
                     progress = true;
                 } else if let Poll::Ready(count) = device.poll_recv(cx, &mut self.batch) {
                     count.map_err(PumpError::Device)?;
-                    self.encode_batch();
+                    self.take_batch();
                     progress = true;
                 }
             }
@@ -234,15 +245,38 @@ impl Pump {
     fn deliver<D: Device + ?Sized>(&mut self, device: &mut D) {
         let now = Instant::now();
         let mut rest = &self.inbox[..];
-        while let Some(packet) = self.link.receive_to_event(now, &mut rest) {
-            match device.send(packet.payload) {
-                Ok(()) => self.traffic.received(packet.payload.len()),
+        let merges = device.wants_merged();
+        let mut malformed = 0;
+        let traffic = &mut self.traffic;
+        // What the device refuses is lost, as packets may be.
+        let mut send = |header: &VirtioHeader, packet: &[u8]| {
+            match device.send_offload(header, packet) {
+                Ok(()) => traffic.received(packet.len()),
                 Err(error) => {
                     trace!(%error, "the device refused a packet");
-                    self.traffic.dropped_by_device += 1;
+                    traffic.dropped_by_device += 1;
                 }
             }
+            Ok::<(), Infallible>(())
+        };
+        while let Some(packet) = self.link.receive_to_event(now, &mut rest) {
+            let header = match packet.offload.as_ref().map(VirtioHeader::parse) {
+                None => VirtioHeader::NONE,
+                Some(Ok(header)) => header,
+                Some(Err(error)) => {
+                    trace!(%error, "the peer sent a virtio header that cannot be");
+                    malformed += 1;
+                    continue;
+                }
+            };
+            let Ok(()) = if merges {
+                self.merger.push(&header, packet.payload, &mut send)
+            } else {
+                send(&header, packet.payload)
+            };
         }
+        let Ok(()) = self.merger.flush(send);
+        self.traffic.dropped_by_device += malformed;
         let used = self.inbox.len() - rest.len();
         self.inbox.advance(used);
     }
@@ -265,13 +299,14 @@ impl Pump {
         true
     }
 
-    fn encode_batch(&mut self) {
-        for packet in &self.batch {
-            match self.link.encode(packet, &mut self.outbox) {
-                Ok(()) => self.traffic.sent(packet.len()),
-                Err(SendError::TooBig { .. }) => self.traffic.dropped_too_big += 1,
-                Err(_) => self.traffic.dropped_not_up += 1,
-            }
-        }
+    /// Lets go what waits and may leave now.
+    fn release(&mut self) -> bool {
+        let mut outbox = Outbox { frames: &mut self.outbox, full: CHUNK, traffic: &mut self.traffic };
+        self.outward.release(Instant::now(), &mut self.link, &mut outbox)
+    }
+
+    fn take_batch(&mut self) {
+        let mut outbox = Outbox { frames: &mut self.outbox, full: CHUNK, traffic: &mut self.traffic };
+        self.outward.take(Instant::now(), &self.batch, &mut self.link, &mut outbox);
     }
 }

@@ -17,6 +17,10 @@ pub struct Traffic {
     pub dropped_not_up: u64,
     /// Packets larger than the peer's MRU.
     pub dropped_too_big: u64,
+    /// Packets dropped by the queue in front of the carrier, to keep delays short or for want of room.
+    pub dropped_by_queue: u64,
+    /// Packets that it marked instead, since their senders understand it (ECN).
+    pub marked: u64,
     /// Packets that this host's device refused.
     pub dropped_by_device: u64,
 }
@@ -39,6 +43,8 @@ impl Traffic {
         counters.bytes_received = self.bytes_received;
         counters.dropped_not_up = self.dropped_not_up;
         counters.dropped_too_big = self.dropped_too_big;
+        counters.dropped_by_queue = self.dropped_by_queue;
+        counters.marked = self.marked;
         counters.dropped_by_device = self.dropped_by_device;
     }
 }

@@ -251,6 +251,10 @@ pub struct Counters {
     pub dropped_not_up: u64,
     /// Packets to the peer, dropped because its MRU is smaller.
     pub dropped_too_big: u64,
+    /// Packets to the peer, dropped by the queue in front of the carrier: to keep delays short, or for want of room.
+    pub dropped_by_queue: u64,
+    /// Packets to the peer that it marked instead (ECN).
+    pub marked: u64,
     /// Packets from the peer that the TUN device would not take.
     pub dropped_by_device: u64,
     /// Packets from the peer, dropped because their family was not up.

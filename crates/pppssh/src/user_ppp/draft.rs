@@ -86,7 +86,12 @@ pub(super) struct Draft {
 impl Draft {
     pub(super) fn new() -> Self {
         Self {
-            profile: Profile { tun: "tun%d".to_owned(), hooks: "".into(), ..Profile::default() },
+            profile: Profile {
+                tun: "tun%d".to_owned(),
+                hooks: "".into(),
+                express: false,
+                ..Profile::default()
+            },
             ifaddr: IfAddr::default(),
             devices: Vec::new(),
             negotiable: Negotiable::default(),

@@ -1,0 +1,210 @@
+//! Packets on their way to the peer: the only queue that may stand, and how much of it may leave.
+//!
+//! ```text
+//! device ─▶ [ FQ-CoDel ] ─▶ credit? ─▶ split or whole ─▶ Link ─▶ outbox
+//! ```
+//!
+//! What the path takes at once goes past the queue. Where the peer reports what has arrived, [`Credit`] bounds what is
+//! under way, so that packets wait here, where flows are told apart and delays are watched, and not in the buffers of ssh.
+
+use std::time::{Duration, Instant};
+
+use bytes::BytesMut;
+use credit::{Credit, CreditConfig};
+use fairqueue::FairQueue;
+use ppp_proto::link::{Link, SendError};
+use tracing::trace;
+use tunio::PacketBatch;
+use tunio::offload::{GsoType, VirtioHeader, validate};
+
+use super::traffic::Traffic;
+
+/// A packet that stands for several is cut so that the path is not busy with it for longer than about this.
+const TURN: Duration = Duration::from_millis(2);
+
+/// The queue, the account, and room to cut packets in.
+#[derive(Debug)]
+pub(super) struct Outward {
+    queue: FairQueue<VirtioHeader>,
+    credit: Credit,
+    /// What the link says it has sent, as the account has it; `None` where nobody reports.
+    booked: Option<u64>,
+    /// Where packets are cut: those that would keep the path busy for long, and those that the peer does not take whole.
+    piece: Vec<u8>,
+    segment: Vec<u8>,
+}
+
+impl Outward {
+    pub(super) fn new() -> Self {
+        Self {
+            queue: FairQueue::new(fairqueue::Config::default()),
+            credit: Credit::new(CreditConfig::default()),
+            booked: None,
+            piece: Vec::new(),
+            segment: Vec::new(),
+        }
+    }
+
+    /// The path is gone, and with it what waited for it.
+    pub(super) fn clear(&mut self) {
+        self.queue.clear();
+        self.credit.reset();
+        self.booked = None;
+    }
+
+    /// Takes what the device gave.
+    pub(super) fn take(
+        &mut self,
+        now: Instant,
+        batch: &PacketBatch,
+        link: &mut Link,
+        outbox: &mut Outbox<'_>,
+    ) {
+        self.book(now, link);
+        let most = self.longest_turn();
+        for (header, packet) in batch.with_headers() {
+            if header.gso_type == GsoType::None || packet.len() <= most {
+                self.take_one(now, header, packet, link, outbox);
+                continue;
+            }
+            let Ok(checked) = validate(header, packet) else {
+                outbox.traffic.dropped_not_up += 1;
+                continue;
+            };
+            let mut pieces = checked.split_at(most);
+            let mut piece = std::mem::take(&mut self.piece);
+            while let Some(header) = pieces.next_into(&mut piece) {
+                self.take_one(now, &header, &piece, link, outbox);
+            }
+            self.piece = piece;
+        }
+    }
+
+    fn take_one(
+        &mut self,
+        now: Instant,
+        header: &VirtioHeader,
+        packet: &[u8],
+        link: &mut Link,
+        outbox: &mut Outbox<'_>,
+    ) {
+        if self.queue.is_empty() && self.may_leave(packet.len(), outbox) {
+            frame(&mut self.segment, header, packet, link, outbox);
+            book(&mut self.booked, &mut self.credit, now, link);
+        } else {
+            self.queue.enqueue(now, packet, *header);
+        }
+    }
+
+    /// Lets go what may leave now; whether anything did.
+    pub(super) fn release(&mut self, now: Instant, link: &mut Link, outbox: &mut Outbox<'_>) -> bool {
+        self.book(now, link);
+        let before = outbox.frames.len();
+        while let Some(len) = self.queue.peek(now).map(|packet| packet.bytes.len())
+            && self.may_leave(len, outbox)
+        {
+            let Some(packet) = self.queue.dequeue(now) else { break };
+            let (segment, booked, credit) = (&mut self.segment, &mut self.booked, &mut self.credit);
+            frame(segment, &packet.tag, packet.bytes, link, outbox);
+            book(booked, credit, now, link);
+        }
+        let stats = self.queue.stats();
+        outbox.traffic.dropped_by_queue =
+            stats.dropped_by_codel.packets + stats.dropped_over_limit.packets + stats.refused;
+        outbox.traffic.marked = stats.marked_by_codel;
+        if self.booked.is_some() && self.queue.is_empty() && self.credit.available() > 0 {
+            self.credit.ran_dry();
+        }
+        outbox.frames.len() > before
+    }
+
+    fn may_leave(&self, len: usize, outbox: &Outbox<'_>) -> bool {
+        outbox.has_room() && (self.booked.is_none() || self.credit.available() >= len as u64)
+    }
+
+    /// What the link sent and heard since.
+    fn book(&mut self, now: Instant, link: &mut Link) {
+        book(&mut self.booked, &mut self.credit, now, link);
+        let Some(report) = link.poll_report().filter(|_| self.booked.is_some()) else { return };
+        self.credit.delivered(now, report.octets, report.age);
+        if let Some(rate) = self.credit.rate() {
+            self.queue.set_rate_hint(rate as u64, usize::from(link.mtu()));
+        }
+    }
+
+    /// Octets for which the path is busy for [`TURN`].
+    fn longest_turn(&self) -> usize {
+        let known = self.credit.rate().filter(|_| self.booked.is_some());
+        known.map_or(usize::MAX, |rate| (rate * TURN.as_secs_f64()) as usize)
+    }
+}
+
+fn book(booked: &mut Option<u64>, credit: &mut Credit, now: Instant, link: &Link) {
+    let sent = link.reported_octets_sent();
+    match (sent, *booked) {
+        (Some(sent), Some(before)) if sent >= before => credit.sent(now, (sent - before) as usize),
+        // LCP was Opened, anew or for the first time.
+        (Some(sent), _) => {
+            credit.reset();
+            credit.sent(now, sent as usize);
+        }
+        (None, _) => {}
+    }
+    *booked = sent;
+}
+
+/// Where frames gather, and how much of them.
+pub(super) struct Outbox<'a> {
+    pub(super) frames: &'a mut BytesMut,
+    /// Octets from which on packets wait.
+    pub(super) full: usize,
+    pub(super) traffic: &'a mut Traffic,
+}
+
+impl Outbox<'_> {
+    fn has_room(&self) -> bool {
+        self.frames.len() < self.full
+    }
+
+    fn count(&mut self, len: usize, framed: Result<(), SendError>) {
+        match framed {
+            Ok(()) => self.traffic.sent(len),
+            Err(SendError::TooBig { .. }) => self.traffic.dropped_too_big += 1,
+            Err(SendError::NotIp | SendError::NotUp(_) | SendError::NoOffload) => {
+                self.traffic.dropped_not_up += 1;
+            }
+        }
+    }
+}
+
+/// Frames a packet: as it is where the peer takes it so, else the packets that it stands for.
+fn frame(
+    segment: &mut Vec<u8>,
+    header: &VirtioHeader,
+    packet: &[u8],
+    link: &mut Link,
+    outbox: &mut Outbox<'_>,
+) {
+    if !header.needs_csum && header.gso_type == GsoType::None {
+        let framed = link.encode(packet, outbox.frames);
+        return outbox.count(packet.len(), framed);
+    }
+    if link.takes_offload() {
+        let framed = link.encode_offload(&header.emit(), packet, outbox.frames);
+        return outbox.count(packet.len(), framed);
+    }
+    match validate(header, packet) {
+        Ok(checked) => {
+            let mut segments = checked.split();
+            while segments.next_into(segment) {
+                let framed = link.encode(segment, outbox.frames);
+                outbox.count(segment.len(), framed);
+            }
+        }
+        // The kernel's own packets are well.
+        Err(refusal) => {
+            trace!(%refusal, "the device gave a packet that cannot be");
+            outbox.traffic.dropped_not_up += 1;
+        }
+    }
+}
