@@ -90,7 +90,12 @@ impl<T: Copy> Backlog<T> {
         self.pool.allocated() + table_memory::<T>(self.table.capacity())
     }
 
-    /// Whether a packet of `len` octets can be held within the limit.
+    /// Whether a packet of `len` octets can be held within the limit if it is alone.
+    pub(crate) fn can_hold(&self, len: usize) -> bool {
+        pool::size(len) + table_memory::<T>(TABLE_STEP) <= self.memory_limit
+    }
+
+    /// Whether a packet of `len` octets can be held within the limit beside those that wait.
     pub(crate) fn has_room(&self, len: usize) -> bool {
         self.held + pool::size(len) + table_memory::<T>(self.capacity_with_one_more()) <= self.memory_limit
     }

@@ -175,7 +175,7 @@ impl<T: Copy, S: BuildHasher> FairQueue<T, S> {
     /// Makes room for a packet of `len` octets (RFC 8290 §4.1, §5.2.3); tells how many packets had to go, or nothing if
     /// it cannot be done. These losses are not counted towards CoDel's signals (RFC 8289 §5.4).
     fn make_room(&mut self, len: usize) -> Option<usize> {
-        if len == 0 || len > MAX_PACKET_LEN {
+        if len == 0 || len > MAX_PACKET_LEN || !self.backlog.can_hold(len) {
             return None;
         }
         let mut dropped = 0;

@@ -111,7 +111,10 @@ fn a_slow_link_whose_rate_is_known_loses_less_and_is_as_busy() {
 fn target_and_interval_may_change_at_any_time() {
     let mut queue = packets::queue::<()>(Config::default());
     queue.set_rate_hint(SLOW_RATE, 1500);
-    assert_eq!((queue.target(), queue.interval()), (70_312_500 * NANOSECOND, 165_312_500 * NANOSECOND));
+    assert_eq!(
+        (queue.target(), queue.interval()),
+        (Duration::from_nanos(70_312_500), Duration::from_nanos(165_312_500))
+    );
     queue.set_codel(100 * MILLISECOND, 2 * SECOND);
     assert_eq!((queue.target(), queue.interval()), (100 * MILLISECOND, 2 * SECOND));
     queue.set_codel(MILLISECOND, 20 * MILLISECOND);
@@ -119,7 +122,41 @@ fn target_and_interval_may_change_at_any_time() {
     assert_eq!((queue.target(), queue.interval()), (MILLISECOND, 20 * MILLISECOND));
 }
 
-const NANOSECOND: Duration = Duration::from_nanos(1);
+/// RFC 8289 §4.4: what waits in all queues counts, so that one that holds little is told of its delay as well.
+#[test]
+fn a_flow_of_few_packets_is_signalled_while_others_keep_the_link_busy() {
+    let mut queue = packets::queue(Config::default());
+    let start = Instant::now();
+    for number in 0..20 {
+        queue.enqueue(start, &packets::packet(1, number, 1500, NOT_ECT), ());
+    }
+    queue.enqueue(start, &packets::packet(2, 0, 1500, ECT), ());
+    for number in 1..50 {
+        // There are never more than two of it.
+        let now = start + number as u32 * 10 * MILLISECOND;
+        queue.enqueue(now, &packets::packet(1, 20 + number, 1500, NOT_ECT), ());
+        queue.enqueue(now, &packets::packet(2, number, 1500, ECT), ());
+        queue.dequeue(now);
+        queue.dequeue(now);
+    }
+    assert!(queue.stats().marked_by_codel > 1, "{:?}", queue.stats());
+}
+
+#[test]
+fn what_stood_before_the_link_was_idle_is_forgotten() {
+    let mut queue = packets::queue(Config::default());
+    let start = Instant::now();
+    let mut turn = |at: Duration, packets: &[(u16, usize)]| {
+        for (number, &(flow, len)) in packets.iter().enumerate() {
+            queue.enqueue(start + at, &packets::packet(flow, number as u64, len, NOT_ECT), ());
+        }
+        while queue.dequeue(start + at + 50 * MILLISECOND).is_some() {}
+        queue.stats().dropped_by_codel.packets
+    };
+    // Flow 1 sends its last packet late, with others behind it; and the link runs dry before it is looked at again.
+    assert_eq!(turn(Duration::ZERO, &[(1, 1500), (2, 2000)]), 0);
+    assert_eq!(turn(SECOND, &[(1, 1500), (1, 1500), (1, 1500)]), 0);
+}
 
 #[test]
 fn above_the_threshold_each_packet_that_can_be_is_marked() {

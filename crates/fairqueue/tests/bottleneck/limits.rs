@@ -114,6 +114,16 @@ fn a_tag_too_large_for_the_memory_is_refused() {
     assert_eq!(queue.memory(), 0);
 }
 
+#[test]
+fn what_cannot_be_held_even_alone_costs_no_other_its_place() {
+    let mut queue = packets::queue(Config { memory_limit: 256 << 10, ..Config::default() });
+    let now = Instant::now();
+    let tag = [0_u8; 800];
+    assert_eq!(queue.enqueue(now, &packet(1, 0, 1500, NOT_ECT), tag), Enqueued::Queued { dropped: 0 });
+    assert_eq!(queue.enqueue(now, &packet(2, 0, 60_000, NOT_ECT), tag), Enqueued::Refused);
+    assert_eq!(queue.len(), 1);
+}
+
 /// RFC 8290 §5.2.6: its queue grows to the limit, and that is all.
 #[test]
 fn one_who_lies_about_ecn_harms_nobody_but_himself() {

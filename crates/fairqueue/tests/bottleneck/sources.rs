@@ -1,4 +1,4 @@
-//! Sources: one that does not care, one that sends little, and two that do as TCP does.
+//! Sources: those that do not care, one that waits for itself, and those that do as TCP does.
 
 use std::time::{Duration, Instant};
 
@@ -31,6 +31,30 @@ impl Source for Steady {
         send(self.sent, self.len, NOT_ECT);
         self.sent += 1;
         Some(now + self.every)
+    }
+}
+
+/// One packet at a time: the next comes when the one before it has arrived.
+pub(crate) struct OneByOne {
+    len: usize,
+    sent: u64,
+}
+
+impl OneByOne {
+    pub(crate) fn new(len: usize) -> Self {
+        Self { len, sent: 0 }
+    }
+}
+
+impl Source for OneByOne {
+    fn wake(&mut self, _now: Instant, send: Send) -> Option<Instant> {
+        send(self.sent, self.len, NOT_ECT);
+        self.sent += 1;
+        None
+    }
+
+    fn acked(&mut self, now: Instant, _ack: Ack, send: Send) {
+        self.wake(now, send);
     }
 }
 
