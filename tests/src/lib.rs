@@ -7,6 +7,7 @@
 //! The tests need root, for the namespaces alone; what they test never is root.
 
 mod binary;
+pub mod lab_kernel;
 mod pppssh;
 mod process;
 mod procfs;

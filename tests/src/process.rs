@@ -52,9 +52,14 @@ impl Running {
 
     /// Waits until it says a line that contains `words`.
     pub fn says(&self, words: &str) {
+        self.says_times(1, words);
+    }
+
+    /// Waits until it has said so many lines that contain `words`.
+    pub fn says_times(&self, times: usize, words: &str) {
         let deadline = Instant::now() + NEVER;
         let mut state = self.log.lock();
-        while !state.lines.iter().any(|line| line.contains(words)) {
+        while state.lines.iter().filter(|line| line.contains(words)).count() < times {
             let left = deadline.saturating_duration_since(Instant::now());
             assert!(
                 !left.is_zero() && state.open_pipes > 0,
@@ -74,6 +79,14 @@ impl Running {
     /// Its process id.
     pub fn pid(&self) -> u32 {
         self.child.id()
+    }
+
+    /// Whether it has ended, whatever its children do.
+    pub fn has_ended(&self) -> bool {
+        let this =
+            pidfd_open(self.id(), PidfdFlags::empty()).expect("an unwaited child is there, dead or alive");
+        let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
+        poll(&mut [PollFd::new(&this, PollFlags::IN)], Some(&at_once)).expect("children can be asked") > 0
     }
 
     /// Waits until it ends or `other` does; whether it was this one.

@@ -47,6 +47,17 @@ pub fn connection(from: &Host, to: &Host, address: IpAddr) -> (TcpStream, TcpStr
 /// Moves `octets` each way at once and sees that both arrive as they were sent.
 #[track_caller]
 pub fn exchange(ends: &(TcpStream, TcpStream), octets: u64) {
+    both_ways(ends, octets, send);
+}
+
+/// The same with octets that compress well.
+#[track_caller]
+pub fn exchange_text(ends: &(TcpStream, TcpStream), octets: u64) {
+    both_ways(ends, octets, |stream, octets, seed| send_of(stream, octets, &mut Text(seed)));
+}
+
+#[track_caller]
+fn both_ways(ends: &(TcpStream, TcpStream), octets: u64, send: fn(&TcpStream, u64, u64) -> u64) {
     let (near, far) = ends;
     thread::scope(|scope| {
         let sums = [(near, far, 1), (far, near, 2)].map(|(from, to, seed)| {
@@ -61,13 +72,16 @@ pub fn exchange(ends: &(TcpStream, TcpStream), octets: u64) {
 }
 
 /// Sends noise; returns its hash.
-pub fn send(mut stream: &TcpStream, octets: u64, seed: u64) -> u64 {
-    let mut noise = Noise(seed);
+pub fn send(stream: &TcpStream, octets: u64, seed: u64) -> u64 {
+    send_of(stream, octets, &mut Noise(seed))
+}
+
+fn send_of(mut stream: &TcpStream, octets: u64, source: &mut dyn Source) -> u64 {
     let mut hasher = DefaultHasher::new();
     let mut block = vec![0; BLOCK];
     let mut left = octets;
     while left > 0 {
-        noise.fill(&mut block);
+        source.fill(&mut block);
         let length = usize::try_from(left).unwrap_or(usize::MAX).min(block.len());
         hasher.write(&block[..length]);
         stream.write_all(&block[..length]).expect("the stream takes what is sent");
@@ -106,10 +120,32 @@ impl Arrived {
     }
 }
 
+/// Where octets come from.
+trait Source {
+    fn fill(&mut self, block: &mut [u8]);
+}
+
+/// Lines of a log.
+struct Text(u64);
+
+impl Source for Text {
+    fn fill(&mut self, block: &mut [u8]) {
+        let mut rest = block;
+        while !rest.is_empty() {
+            self.0 += 1;
+            let line =
+                format!("{} saturn pppssh: packet {} of many went through the link\n", self.0 / 7, self.0);
+            let length = line.len().min(rest.len());
+            rest[..length].copy_from_slice(&line.as_bytes()[..length]);
+            rest = &mut rest[length..];
+        }
+    }
+}
+
 /// Octets without pattern (splitmix64), flags and escapes of PPP among them.
 struct Noise(u64);
 
-impl Noise {
+impl Source for Noise {
     fn fill(&mut self, block: &mut [u8]) {
         for word in block.chunks_mut(8) {
             self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);

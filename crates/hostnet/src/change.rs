@@ -1,6 +1,10 @@
 //! The kinds of change the journal knows.
 
-use std::{collections::BTreeMap, fmt, net::IpAddr};
+use std::{
+    collections::BTreeMap,
+    fmt,
+    net::{IpAddr, Ipv4Addr},
+};
 
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
@@ -79,6 +83,13 @@ pub enum Change {
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         onlink: bool,
     },
+    /// The host answers on a device for another one's address (`ip neigh add proxy`).
+    ProxyArp {
+        /// The device of the network whose hosts ask.
+        device: Device,
+        /// The address it answers for.
+        address: Ipv4Addr,
+    },
     /// A switch below `/proc/sys` was set.
     Sysctl {
         /// Its path below `/proc/sys`, such as `net/ipv4/ip_forward`.
@@ -116,6 +127,10 @@ impl Change {
                     && a_metric == b_metric
                     && a_table == b_table
             }
+            (
+                Change::ProxyArp { device: a, address: a_address },
+                Change::ProxyArp { device: b, address: b_address },
+            ) => a.index == b.index && a_address == b_address,
             (Change::Sysctl { name: a, .. }, Change::Sysctl { name: b, .. }) => a == b,
             (
                 Change::LinkUp { .. }
@@ -123,6 +138,7 @@ impl Change {
                 | Change::AddrGenMode { .. }
                 | Change::Address { .. }
                 | Change::Route { .. }
+                | Change::ProxyArp { .. }
                 | Change::Sysctl { .. },
                 _,
             ) => false,
@@ -136,7 +152,8 @@ impl Change {
             | Change::Mtu { device, .. }
             | Change::AddrGenMode { device, .. }
             | Change::Address { device, .. }
-            | Change::Route { device, .. } => Some(device),
+            | Change::Route { device, .. }
+            | Change::ProxyArp { device, .. } => Some(device),
             Change::Sysctl { .. } => None,
         }
     }
@@ -163,6 +180,9 @@ impl Change {
                 words.extend(mtu.map(|mtu| format!("mtu {mtu}")));
                 words.extend((*table != TABLE_MAIN).then(|| format!("table {table}")));
                 words.join(" ")
+            }
+            Change::ProxyArp { device, address } => {
+                format!("ip neigh add proxy {address} dev {}", device.name)
             }
             // sysctl(8) takes slashes too, and a device name may hold a dot.
             Change::Sysctl { name, after, .. } => format!("sysctl -w {name}={after}"),
@@ -208,6 +228,9 @@ impl fmt::Display for Change {
             Change::Route { .. } => {
                 write!(f, "route {} added", self.command().trim_start_matches("ip route add "))
             }
+            Change::ProxyArp { device, address } => {
+                write!(f, "proxy ARP entry for {address} added to {}", device.name)
+            }
             Change::Sysctl { name, before, after, .. } => {
                 write!(f, "{name} changed from {before} to {after}")
             }
@@ -244,6 +267,8 @@ mod tests {
             onlink: false,
         };
         assert_eq!(route.command(), "ip route add 10.0.0.0/8 dev ppp0 src 192.168.1.1");
+        let proxy = Change::ProxyArp { device: ppp0(), address: [192, 168, 1, 9].into() };
+        assert_eq!(proxy.command(), "ip neigh add proxy 192.168.1.9 dev ppp0");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! The host's network: addresses, MTU, routes and packet forwarding, with a journal of every change and its undo.
+//! The host's network: addresses, MTU, routes, forwarding and proxy ARP, with a journal of every change and its undo.
 //!
 //! [`HostNet`] makes the changes of one session and takes them back; [`cleanup`] does so for sessions that died
 //! first; [`routes`] reads which way a packet would go. It knows neither PPP nor SSH, and never writes a file that

@@ -1,7 +1,7 @@
 //! Systems other than Linux: everything says why not.
 
 use std::{
-    net::IpAddr,
+    net::{IpAddr, Ipv4Addr},
     path::{Path, PathBuf},
 };
 
@@ -93,6 +93,16 @@ impl HostNet {
     /// Not supported here.
     pub async fn remove_route(&mut self, route: &Route) -> Result<(), Error> {
         unsupported(format!("removing the route {}", route.dst))
+    }
+
+    /// Not supported here.
+    pub async fn add_proxy_arp(&mut self, address: Ipv4Addr) -> Result<Option<String>, Error> {
+        unsupported(format!("adding a proxy ARP entry for {address}"))
+    }
+
+    /// There is none.
+    pub async fn remove_proxy_arp(&mut self, _address: Ipv4Addr) -> Result<(), Error> {
+        Ok(())
     }
 
     /// Not supported here.

@@ -38,6 +38,7 @@ async fn whole_session(host: &mut HostNet) -> Result<(), Error> {
     host.protect_carrier(addr("10.9.9.2")).await?;
     host.add_route(Route::new("10.0.0.0/8".parse().unwrap(), ppp0)).await?;
     host.add_route(Route::new("2001:db8:8::/48".parse().unwrap(), ppp0)).await?;
+    host.add_proxy_arp([192, 0, 2, 77].into()).await?;
     host.enable_forwarding(Family::Ipv4, Forwarding::Everywhere).await?;
     host.enable_forwarding(Family::Ipv6, Forwarding::Everywhere).await
 }
@@ -512,7 +513,7 @@ fn root_believes_a_journal_of_another_user_only_where_the_kernel_bears_the_mark(
         let report = clean(&run_dir).await;
         assert_eq!(report.journals[0].verdict, Verdict::Incomplete, "{report}");
         for change in &report.journals[0].changes {
-            let marked = ["address", "route"].iter().any(|word| change.change.starts_with(word));
+            let marked = ["address", "route", "proxy"].iter().any(|word| change.change.starts_with(word));
             assert_eq!(change.outcome == Outcome::Undone, marked, "{change}");
         }
         assert_eq!(get("net/ipv4/ip_forward"), "1");
@@ -529,6 +530,7 @@ fn a_forged_journal_cannot_write_other_switches_or_take_what_is_not_marked() {
         let dir = tempfile::tempdir().unwrap();
         make_ppp0();
         make_uplink();
+        ip("neigh add proxy 192.0.2.9 dev eth0");
         Session::start("forward", dir.path()).kill();
         let path = dir.path().join(journals(dir.path()).remove(0));
         let text = fs::read_to_string(&path).unwrap();
@@ -544,6 +546,7 @@ fn a_forged_journal_cannot_write_other_switches_or_take_what_is_not_marked() {
             format!(
                 "{{\"kind\":\"route\",{device},\"dst\":\"0.0.0.0/0\",\"via\":\"192.0.2.1\",\"metric\":0,\"table\":254}}"
             ),
+            format!("{{\"kind\":\"proxy-arp\",{device},\"address\":\"192.0.2.9\"}}"),
         ];
         let lines: Vec<String> =
             changes.iter().enumerate().map(|(n, c)| format!("{{\"seq\":{n},\"change\":{c}}}\n")).collect();

@@ -365,6 +365,53 @@ fn a_device_that_vanished_took_its_changes_along_and_that_is_fine() {
 }
 
 #[test]
+fn a_proxy_arp_entry_goes_where_the_smallest_network_with_arp_is_and_comes_back_out() {
+    in_namespace(async || {
+        let mut b = bench().await;
+        let ppp0 = ppp0(&b.host).await;
+        make_uplink();
+        ip("link add lan0 type veth peer name far1");
+        ip("address add 192.0.2.65/26 dev lan0");
+        let proxies = || ip("neigh show proxy");
+        let before = snapshot();
+        // Not on a device that is down, however well its network fits; and nowhere but where a network does.
+        assert_eq!(b.host.add_proxy_arp([192, 0, 2, 77].into()).await.unwrap().as_deref(), Some("eth0"));
+        assert_eq!(proxies().trim(), "192.0.2.77 dev eth0 proxy proto 112");
+        assert_eq!(b.host.add_proxy_arp([192, 0, 2, 77].into()).await.unwrap().as_deref(), Some("eth0"));
+        assert_eq!(b.host.changes().count(), 1);
+        assert_eq!(b.host.add_proxy_arp([10, 0, 0, 1].into()).await.unwrap(), None);
+        b.host.remove_proxy_arp([192, 0, 2, 77].into()).await.unwrap();
+        assert_same(&before, &snapshot());
+
+        ip("link set far1 up");
+        ip("link set lan0 up");
+        ip("link set lan0 arp off");
+        assert_eq!(b.host.add_proxy_arp([192, 0, 2, 77].into()).await.unwrap().as_deref(), Some("eth0"));
+        b.host.remove_proxy_arp([192, 0, 2, 77].into()).await.unwrap();
+        ip("link set lan0 arp on");
+        let before = snapshot();
+        assert_eq!(b.host.add_proxy_arp([192, 0, 2, 77].into()).await.unwrap().as_deref(), Some("lan0"));
+        assert_eq!(b.host.add_proxy_arp([192, 0, 2, 7].into()).await.unwrap().as_deref(), Some("eth0"));
+        // A point-to-point address is a network of one, and whoever asks for the loop-back's asks in vain.
+        b.host.add_address_p2p(ppp0, addr("192.168.1.1"), addr("192.0.2.78")).await.unwrap();
+        assert_eq!(b.host.add_proxy_arp([127, 0, 0, 9].into()).await.unwrap(), None);
+        assert_all_undone(&b.host.undo().await);
+        assert_same(&before, &snapshot());
+
+        // What was there is left alone, and so is what somebody made anew.
+        ip("neigh add proxy 192.0.2.8 dev eth0");
+        b.host.add_proxy_arp([192, 0, 2, 8].into()).await.unwrap();
+        assert_eq!(b.host.changes().count(), 0);
+        b.host.add_proxy_arp([192, 0, 2, 9].into()).await.unwrap();
+        ip("neigh del proxy 192.0.2.9 dev eth0");
+        ip("neigh add proxy 192.0.2.9 dev eth0");
+        let report = b.host.undo().await;
+        assert!(report.changes[0].outcome.to_string().starts_with("left alone"), "{report:#?}");
+        assert_eq!(proxies().lines().count(), 2, "{}", proxies());
+    });
+}
+
+#[test]
 fn a_number_given_to_another_device_does_not_bring_that_one_down() {
     in_namespace(async || {
         let mut b = bench().await;

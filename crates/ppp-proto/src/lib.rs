@@ -1,7 +1,7 @@
 //! PPP in user space, without I/O.
 //!
-//! [`Link`] is one end of a PPP link: the framing of RFC 1662, the negotiation of RFC 1661, LCP, IPCP and IPV6CP, and the
-//! link quality reports of RFC 1989.
+//! [`Link`] is one end of a PPP link: the framing of RFC 1662, the negotiation of RFC 1661, LCP, IPCP, IPV6CP and CCP, PAP
+//! and CHAP in either role, and the link quality reports of RFC 1989.
 //! Bytes and the time go in as arguments; packets, frames to send, [`Event`]s and the next timeout come out. The crate
 //! never reads a clock, owns a socket, spawns a task or logs through anything but `tracing` (target `ppp`, where level
 //! debug shows control packets in pppd's words), and no octet a peer sends makes it panic or grow without bound.
@@ -43,6 +43,9 @@
 
 #![forbid(unsafe_code)]
 
+pub mod auth;
+pub mod ccp;
+pub mod express;
 pub mod frame;
 pub mod fsm;
 pub mod ipcp;
@@ -55,7 +58,10 @@ pub mod protocol;
 mod rng;
 pub mod vj;
 
-pub use ipcp::{IpcpConfig, Ipv4Params, Ipv4Range, LocalAddress, RemoteAddress};
+pub use auth::{AuthConfig, AuthProtocol};
+pub use ccp::{CcpConfig, CcpParams, DeflateConfig};
+pub use express::Express;
+pub use ipcp::{AddressRule, IpcpConfig, Ipv4Params, Ipv4Range, LocalAddress, RemoteAddress};
 pub use ipv6cp::{InterfaceId, Ipv6cpConfig};
 pub use lcp::LcpConfig;
 pub use link::{

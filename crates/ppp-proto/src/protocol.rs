@@ -37,6 +37,9 @@ pub const EAP: u16 = 0xc227;
 /// From here up to 0xffff lie the control protocols: NCPs, LCP, authentication.
 pub const FIRST_CONTROL: u16 = 0x8000;
 
+/// From here up to 0xffff lie the control protocols of the link itself: LCP, authentication, quality.
+pub const FIRST_LINK_CONTROL: u16 = 0xc000;
+
 /// Whether the number keeps RFC 1661 §2: low octet odd, high octet even.
 pub const fn is_well_formed(protocol: u16) -> bool {
     protocol & 0x0101 == 0x0001
@@ -45,6 +48,11 @@ pub const fn is_well_formed(protocol: u16) -> bool {
 /// Whether packets of this protocol configure the link (NCPs, LCP, authentication) rather than carry traffic.
 pub const fn is_control(protocol: u16) -> bool {
     protocol >= FIRST_CONTROL
+}
+
+/// Whether packets of this protocol concern the link itself, whatever passes through it.
+pub const fn is_link_control(protocol: u16) -> bool {
+    protocol >= FIRST_LINK_CONTROL
 }
 
 /// The usual short name of a protocol, for people.
@@ -108,5 +116,11 @@ mod tests {
     fn traffic_is_not_control() {
         assert!(!is_control(IPV4) && !is_control(IPV6) && !is_control(COMPRESSED));
         assert!(is_control(IPCP) && is_control(IPV6CP) && is_control(LCP) && is_control(CHAP));
+    }
+
+    #[test]
+    fn network_control_is_not_link_control() {
+        assert!(!is_link_control(IPV4) && !is_link_control(IPCP) && !is_link_control(CCP));
+        assert!(is_link_control(LCP) && is_link_control(PAP) && is_link_control(CHAP));
     }
 }

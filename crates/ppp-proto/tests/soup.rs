@@ -4,9 +4,9 @@ use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
 use ppp_proto::{
-    LcpConfig, Link, LinkConfig, LqmConfig, QualityPolicy,
+    CcpConfig, LcpConfig, Link, LinkConfig, LqmConfig, QualityPolicy,
     frame::{Accm, FrameDecoder, FrameEncoder, Framing},
-    protocol::{CCP, IPCP, IPV4, IPV6CP, LCP, LQR},
+    protocol::{CCP, COMPRESSED, IPCP, IPV4, IPV6CP, LCP, LQR},
 };
 use proptest::prelude::*;
 
@@ -46,8 +46,16 @@ fn option() -> impl Strategy<Value = Vec<u8>> {
 }
 
 fn step() -> impl Strategy<Value = Step> {
-    let numbers =
-        prop_oneof![Just(LCP), Just(IPCP), Just(IPV6CP), Just(CCP), Just(IPV4), Just(LQR), Just(0x4221)];
+    let numbers = prop_oneof![
+        Just(LCP),
+        Just(IPCP),
+        Just(IPV6CP),
+        Just(CCP),
+        Just(COMPRESSED),
+        Just(IPV4),
+        Just(LQR),
+        Just(0x4221)
+    ];
     prop_oneof![
         1 => prop::collection::vec(any::<u8>(), 0..200).prop_map(Step::Soup),
         6 => (numbers, control_packet()).prop_map(|(number, packet)| Step::Frame(number, packet)),
@@ -79,7 +87,7 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn a_link_survives_anything(steps in prop::collection::vec(step(), 0..60), seed: u64) {
+    fn a_link_survives_anything(steps in prop::collection::vec(step(), 0..60), seed: u64, compress: bool) {
         let mut now = Instant::now();
         let lqm = LqmConfig {
             period: Some(Duration::from_secs(1)),
@@ -87,7 +95,8 @@ proptest! {
             ..LqmConfig::default()
         };
         let lcp = LcpConfig { lqm, ..LcpConfig::default() };
-        let mut link = Link::new(LinkConfig { seed, lcp, ..LinkConfig::default() }, now);
+        let ccp = compress.then(CcpConfig::default);
+        let mut link = Link::new(LinkConfig { seed, lcp, ccp, ..LinkConfig::default() }, now);
         link.open(now);
         link.lower_up(now);
         let mut sent = BytesMut::new();

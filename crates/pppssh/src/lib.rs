@@ -22,6 +22,7 @@ pub mod keys;
 pub mod log;
 pub mod pppd;
 pub mod privilege;
+pub mod secrets;
 pub mod session;
 pub mod status;
 pub mod supervisor;

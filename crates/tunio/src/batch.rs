@@ -1,11 +1,14 @@
 //! Storage for a batch of packets, made once and reused.
 
 use std::io;
+use std::ops::Range;
+
+use crate::offload::VirtioHeader;
 
 /// The longest packet a TUN device can hand over: an IP packet of 65535 octets, also the largest MTU.
-const MAX_PACKET: usize = 65535;
+pub(crate) const MAX_PACKET: usize = 65535;
 
-/// A batch of packets, end to end in one buffer.
+/// A batch of packets, end to end in one buffer, each behind its virtio header if the device has them.
 ///
 /// A batch is full when it holds `max_packets` packets, or `max_bytes` bytes or more: the packet that
 /// crosses the mark is kept whole, so a batch may hold up to one packet more than `max_bytes`.
@@ -13,10 +16,18 @@ const MAX_PACKET: usize = 65535;
 #[derive(Debug)]
 pub struct PacketBatch {
     storage: Vec<u8>,
-    /// Where each packet ends in `storage`.
-    ends: Vec<u32>,
+    packets: Vec<Packet>,
+    /// Octets of all packets, without headers.
+    bytes: usize,
     max_packets: usize,
     max_bytes: usize,
+}
+
+/// A packet's place in the storage, and what its header says.
+#[derive(Debug)]
+struct Packet {
+    header: VirtioHeader,
+    octets: Range<usize>,
 }
 
 impl PacketBatch {
@@ -35,8 +46,9 @@ impl PacketBatch {
         assert!(max_bytes <= 1 << 30, "a batch of {max_bytes} bytes is not a batch");
         PacketBatch {
             // Zeroed pages are not resident until packets of that size arrive.
-            storage: vec![0; max_bytes + MAX_PACKET],
-            ends: Vec::with_capacity(max_packets),
+            storage: vec![0; max_bytes + MAX_PACKET + max_packets * VirtioHeader::LEN],
+            packets: Vec::with_capacity(max_packets),
+            bytes: 0,
             max_packets,
             max_bytes,
         }
@@ -44,17 +56,17 @@ impl PacketBatch {
 
     /// How many packets it holds.
     pub fn len(&self) -> usize {
-        self.ends.len()
+        self.packets.len()
     }
 
     /// Whether it holds none.
     pub fn is_empty(&self) -> bool {
-        self.ends.is_empty()
+        self.packets.is_empty()
     }
 
     /// How many bytes its packets have together.
     pub fn bytes(&self) -> usize {
-        self.ends.last().map_or(0, |end| *end as usize)
+        self.bytes
     }
 
     /// Whether it takes no further packet.
@@ -64,12 +76,19 @@ impl PacketBatch {
 
     /// Forgets its packets and keeps its storage.
     pub fn clear(&mut self) {
-        self.ends.clear();
+        self.packets.clear();
+        self.bytes = 0;
     }
 
-    /// Its packets, oldest first.
+    /// Its packets, oldest first. From a device with offload they may be incomplete: see
+    /// [`PacketBatch::with_headers`].
     pub fn iter(&self) -> Packets<'_> {
         Packets { batch: self, next: 0 }
+    }
+
+    /// Its packets, oldest first, with what is left to do on each; [`VirtioHeader::NONE`] without offload.
+    pub fn with_headers(&self) -> impl ExactSizeIterator<Item = (&VirtioHeader, &[u8])> {
+        self.packets.iter().map(|packet| (&packet.header, &self.storage[packet.octets.clone()]))
     }
 
     /// Copies one packet in; false if the batch is full or the packet is longer than any can be.
@@ -77,25 +96,49 @@ impl PacketBatch {
         if self.is_full() || packet.len() > MAX_PACKET {
             return false;
         }
-        let start = self.bytes();
-        self.storage[start..start + packet.len()].copy_from_slice(packet);
-        self.ends.push((start + packet.len()) as u32);
+        let start = self.end();
+        let octets = start..start + packet.len();
+        self.storage[octets.clone()].copy_from_slice(packet);
+        self.take(VirtioHeader::NONE, octets);
         true
     }
 
-    /// Lets `read` put one packet into the free space. Must not be called on a full batch.
-    pub(crate) fn read_one(&mut self, read: impl FnOnce(&mut [u8]) -> io::Result<usize>) -> io::Result<()> {
+    /// Lets `read` put one packet, behind a header of `header` octets (none, or [`VirtioHeader::LEN`]), into the
+    /// free space. Must not be called on a full batch.
+    pub(crate) fn read_one(
+        &mut self,
+        header: usize,
+        read: impl FnOnce(&mut [u8]) -> io::Result<usize>,
+    ) -> io::Result<()> {
         debug_assert!(!self.is_full());
-        let start = self.bytes();
-        let length = read(&mut self.storage[start..start + MAX_PACKET])?;
-        self.ends.push((start + length) as u32);
+        let start = self.end();
+        let length = read(&mut self.storage[start..start + header + MAX_PACKET])?;
+        let octets = start + header..start + length;
+        if header == 0 {
+            self.take(VirtioHeader::NONE, octets);
+            return Ok(());
+        }
+        let header = self.storage[start..start + length].first_chunk().ok_or(io::ErrorKind::UnexpectedEof)?;
+        match VirtioHeader::parse(header) {
+            Ok(header) => self.take(header, octets),
+            // The kernel was not asked for anything but what this crate knows.
+            Err(refusal) => tracing::warn!(%refusal, "a packet from the TUN device is lost"),
+        }
         Ok(())
     }
 
+    fn take(&mut self, header: VirtioHeader, octets: Range<usize>) {
+        self.bytes += octets.len();
+        self.packets.push(Packet { header, octets });
+    }
+
+    /// Where the free space begins.
+    fn end(&self) -> usize {
+        self.packets.last().map_or(0, |packet| packet.octets.end)
+    }
+
     fn packet(&self, index: usize) -> Option<&[u8]> {
-        let end = *self.ends.get(index)? as usize;
-        let start = index.checked_sub(1).map_or(0, |previous| self.ends[previous] as usize);
-        Some(&self.storage[start..end])
+        Some(&self.storage[self.packets.get(index)?.octets.clone()])
     }
 }
 
@@ -188,7 +231,7 @@ mod tests {
     fn a_failed_read_leaves_the_batch_as_it_was() {
         let mut batch = PacketBatch::default();
         assert!(batch.push(b"kept"));
-        assert!(batch.read_one(|_| Err(io::ErrorKind::WouldBlock.into())).is_err());
+        assert!(batch.read_one(0, |_| Err(io::ErrorKind::WouldBlock.into())).is_err());
         assert_eq!(packets(&batch), [b"kept".to_vec()]);
     }
 
@@ -197,12 +240,56 @@ mod tests {
         let mut batch = PacketBatch::new(64, 1000);
         while !batch.is_full() {
             batch
-                .read_one(|room| {
+                .read_one(0, |room| {
                     assert_eq!(room.len(), MAX_PACKET);
                     Ok(999)
                 })
                 .unwrap();
         }
         assert_eq!((batch.len(), batch.bytes()), (2, 1998));
+    }
+
+    #[test]
+    fn headers_stand_apart_from_their_packets_and_count_for_nothing() {
+        let header = VirtioHeader { needs_csum: true, csum_start: 20, csum_offset: 16, ..VirtioHeader::NONE };
+        let mut batch = PacketBatch::new(3, 6);
+        let from_device = |octets: &'static [u8]| {
+            move |room: &mut [u8]| {
+                assert_eq!(room.len(), VirtioHeader::LEN + MAX_PACKET);
+                room[..VirtioHeader::LEN].copy_from_slice(&header.emit());
+                room[VirtioHeader::LEN..][..octets.len()].copy_from_slice(octets);
+                Ok(VirtioHeader::LEN + octets.len())
+            }
+        };
+        batch.read_one(VirtioHeader::LEN, from_device(b"one")).unwrap();
+        assert!(batch.push(b"2") && !batch.is_full());
+        batch.read_one(VirtioHeader::LEN, from_device(b"three")).unwrap();
+        assert!(batch.is_full());
+        assert_eq!((batch.len(), batch.bytes()), (3, 9));
+        assert_eq!(packets(&batch), [b"one".to_vec(), b"2".to_vec(), b"three".to_vec()]);
+        let headers: Vec<_> = batch.with_headers().map(|(header, _)| *header).collect();
+        assert_eq!(headers, [header, VirtioHeader::NONE, header]);
+    }
+
+    #[test]
+    fn a_batch_of_headers_has_room_for_the_largest_packet_at_its_end() {
+        let mut batch = PacketBatch::new(1000, 1000);
+        for _ in 0..999 {
+            batch.read_one(VirtioHeader::LEN, |_| Ok(VirtioHeader::LEN + 1)).unwrap();
+        }
+        batch.read_one(VirtioHeader::LEN, |room| Ok(room.len())).unwrap();
+        assert_eq!((batch.len(), batch.bytes()), (1000, 999 + MAX_PACKET));
+    }
+
+    #[test]
+    fn a_packet_whose_header_nobody_knows_is_left_out() {
+        let mut batch = PacketBatch::default();
+        batch
+            .read_one(VirtioHeader::LEN, |room| {
+                room[0] = 0xff;
+                Ok(VirtioHeader::LEN + 1)
+            })
+            .unwrap();
+        assert!(batch.is_empty() && batch.bytes() == 0);
     }
 }

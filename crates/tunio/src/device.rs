@@ -8,7 +8,8 @@ use std::task::{Context, Poll, ready};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
-use crate::{PacketBatch, TunError, sys};
+use crate::offload::{Checked, GsoType, VirtioHeader, validate};
+use crate::{Offload, PacketBatch, TunError, sys};
 
 /// What device to create.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -18,7 +19,13 @@ pub struct TunConfig {
     pub name: Option<String>,
     /// Whether the device stays when the last descriptor of it is closed.
     pub persist: bool,
+    /// Whether the kernel may leave checksums and segmentation to this program (see [`crate::offload`]): it then does
+    /// so as far as it can, see [`Tun::offload`].
+    pub offload: bool,
 }
+
+/// Datagrams in one packet that every kernel takes that knows UDP_L4; later ones take more.
+const MAX_UDP_SEGMENTS: usize = 64;
 
 /// A TUN device: what is routed into it is received here, what is sent here arrives from it.
 ///
@@ -28,12 +35,19 @@ pub struct Tun {
     device: AsyncFd<sys::Device>,
     name: String,
     index: u32,
+    offload: Offload,
+    /// Where a packet is cut for a device that takes no whole one.
+    segment: Vec<u8>,
 }
 
 impl Tun {
     /// Makes a new device. Needs the capability CAP_NET_ADMIN in this network namespace.
     pub fn create(config: &TunConfig) -> Result<Tun, TunError> {
-        Tun::register(sys::create(config)?)
+        let mut tun = Tun::register(sys::create(config)?)?;
+        if config.offload {
+            tun.set_offload(Offload::ALL)?;
+        }
+        Ok(tun)
     }
 
     /// Opens a device that was made beforehand and is persistent. Needs no privilege if this user owns it.
@@ -41,12 +55,22 @@ impl Tun {
     /// A device that was up without a holder has carrier from now on, and Linux drops what is routed into
     /// it until it has noticed, up to a second later.
     pub fn attach(name: &str) -> Result<Tun, TunError> {
-        Tun::register(sys::attach(name)?)
+        Tun::register(sys::attach(name, false)?)
+    }
+
+    /// [`Tun::attach`] with [`TunConfig::offload`].
+    pub fn attach_offload(name: &str) -> Result<Tun, TunError> {
+        let mut tun = Tun::register(sys::attach(name, true)?)?;
+        tun.set_offload(Offload::ALL)?;
+        Ok(tun)
     }
 
     /// Takes over an open descriptor, as handed down by a parent process or by systemd. Anything but a TUN
     /// device that carries bare IP packets is refused. The descriptor becomes non-blocking for all who
     /// share it.
+    ///
+    /// If it was made with a virtio header in front of each packet (IFF_VNET_HDR), that becomes one of ten octets,
+    /// and all packets come complete until [`Tun::set_offload`] says otherwise.
     pub fn adopt(fd: OwnedFd) -> Result<Tun, TunError> {
         Tun::register(sys::adopt(fd)?)
     }
@@ -61,7 +85,7 @@ impl Tun {
         let device = AsyncFd::with_interest(device, Interest::READABLE)
             .map_err(|error| TunError::io("watch the TUN device for packets", error))?;
         tracing::debug!(name, index, "TUN device open");
-        Ok(Tun { device, name, index })
+        Ok(Tun { device, name, index, offload: Offload::NONE, segment: Vec::new() })
     }
 
     /// Its name when it was opened.
@@ -89,8 +113,23 @@ impl Tun {
         self.device.get_ref().set_owner(uid)
     }
 
+    /// What the kernel leaves to this program.
+    pub fn offload(&self) -> Offload {
+        self.offload
+    }
+
+    /// Changes what the kernel leaves to this program, and returns how much of it the kernel knows; nothing if the
+    /// device was opened without offload. Packets that wait already come as they are.
+    pub fn set_offload(&mut self, wanted: Offload) -> Result<Offload, TunError> {
+        self.offload = self.device.get_ref().set_offload(wanted)?;
+        tracing::debug!(name = self.name, offload = ?self.offload, "TUN device's offload set");
+        Ok(self.offload)
+    }
+
     /// Empties `batch` and fills it with the packets that wait: until none is left or the batch is full.
     /// Ready with the number of packets, never 0.
+    ///
+    /// With offload, what is left to do on each packet is told by [`PacketBatch::with_headers`].
     ///
     /// [`ErrorKind::NotConnected`] says that the device was deleted; no error is about a single packet.
     pub fn poll_recv(&mut self, cx: &mut Context<'_>, batch: &mut PacketBatch) -> Poll<io::Result<usize>> {
@@ -132,8 +171,43 @@ impl Tun {
     /// | [`ErrorKind::OutOfMemory`] | no buffer (ENOBUFS, ENOMEM) | yes |
     /// | [`ErrorKind::NotConnected`] | the device was deleted (EBADFD) | no |
     pub fn send(&mut self, packet: &[u8]) -> io::Result<()> {
+        self.write(&VirtioHeader::NONE, packet)
+    }
+
+    /// Hands one packet to the system that stands for several, or lacks its checksum, as `header` says. What the
+    /// device does not take whole is cut here first. Errors are those of [`Tun::send`].
+    ///
+    /// The two are [`validate`]d, whoever wrote them: a [`Refusal`](crate::offload::Refusal) is the source of an
+    /// [`ErrorKind::InvalidInput`].
+    pub fn send_offload(&mut self, header: &VirtioHeader, packet: &[u8]) -> io::Result<()> {
+        let checked =
+            validate(header, packet).map_err(|refusal| io::Error::new(ErrorKind::InvalidInput, refusal))?;
+        if checked.is_complete() {
+            self.send(packet)
+        } else if self.takes(&checked) {
+            self.write(&checked.header(), packet)
+        } else {
+            let mut segment = std::mem::take(&mut self.segment);
+            let mut segments = checked.split();
+            let mut sent = Ok(());
+            while sent.is_ok() && segments.next_into(&mut segment) {
+                sent = self.send(&segment);
+            }
+            self.segment = segment;
+            sent
+        }
+    }
+
+    /// Whether the device takes the packet as it is.
+    fn takes(&self, checked: &Checked<'_>) -> bool {
+        let datagrams = checked.header().gso_type == GsoType::UdpL4;
+        self.device.get_ref().header_len() > 0
+            && (!datagrams || self.offload.udp && checked.segments() <= MAX_UDP_SEGMENTS)
+    }
+
+    fn write(&mut self, header: &VirtioHeader, packet: &[u8]) -> io::Result<()> {
         loop {
-            match self.device.get_mut().write(packet) {
+            match self.device.get_mut().write(header, packet) {
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 result => return result,
             }
@@ -147,7 +221,7 @@ impl AsRawFd for Tun {
     }
 }
 
-/// Whether an error of [`Tun::send`] is about that packet only: it is lost, as packets may be, and the
+/// Whether an error of [`Tun::send`] or [`Tun::send_offload`] is about that packet only: it is lost, as packets may be, and the
 /// device is good for the next one.
 pub fn drops_packet(error: &io::Error) -> bool {
     matches!(
@@ -158,8 +232,9 @@ pub fn drops_packet(error: &io::Error) -> bool {
 
 /// Reads until the batch is full (`Ok`) or the device has no more ([`ErrorKind::WouldBlock`]).
 fn fill(device: &mut sys::Device, batch: &mut PacketBatch) -> io::Result<()> {
+    let header = device.header_len();
     while !batch.is_full() {
-        match batch.read_one(|room| device.read(room)) {
+        match batch.read_one(header, |room| device.read(room)) {
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
             result => result?,
         }

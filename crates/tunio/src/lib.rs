@@ -25,6 +25,8 @@
 mod batch;
 mod device;
 mod error;
+mod features;
+pub mod offload;
 
 #[cfg(target_os = "linux")]
 #[path = "linux/mod.rs"]
@@ -37,3 +39,4 @@ mod sys;
 pub use batch::{PacketBatch, Packets};
 pub use device::{Tun, TunConfig, drops_packet};
 pub use error::TunError;
+pub use features::Offload;

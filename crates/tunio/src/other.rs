@@ -12,7 +12,8 @@ use std::path::Path;
 
 use tun::AbstractDevice;
 
-use crate::{TunConfig, TunError};
+use crate::offload::VirtioHeader;
+use crate::{Offload, TunConfig, TunError};
 
 /// A device ready for packets.
 pub(crate) struct Opened {
@@ -44,7 +45,7 @@ pub(crate) fn create(config: &TunConfig) -> Result<Opened, TunError> {
 }
 
 #[cfg(target_os = "freebsd")]
-pub(crate) fn attach(name: &str) -> Result<Opened, TunError> {
+pub(crate) fn attach(name: &str, _with_header: bool) -> Result<Opened, TunError> {
     if name.contains('/') || !Path::new("/dev").join(name).exists() {
         return Err(TunError::NotFound { name: name.to_owned() });
     }
@@ -52,7 +53,7 @@ pub(crate) fn attach(name: &str) -> Result<Opened, TunError> {
 }
 
 #[cfg(target_os = "macos")]
-pub(crate) fn attach(_name: &str) -> Result<Opened, TunError> {
+pub(crate) fn attach(_name: &str, _with_header: bool) -> Result<Opened, TunError> {
     Err(TunError::Unsupported("utun devices go with the process that made them, there is none to attach to"))
 }
 
@@ -93,6 +94,17 @@ fn refused(wanted: &str, error: tun::Error) -> TunError {
 }
 
 impl Device {
+    /// Octets in front of each packet that is read: there are no headers here.
+    #[allow(clippy::unused_self)] // the same signature as on Linux
+    pub(crate) fn header_len(&self) -> usize {
+        0
+    }
+
+    #[allow(clippy::unused_self, clippy::unnecessary_wraps)] // the same signature as on Linux
+    pub(crate) fn set_offload(&self, _wanted: Offload) -> Result<Offload, TunError> {
+        Ok(Offload::NONE)
+    }
+
     pub(crate) fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
         match self.0.read(room) {
             Ok(0) => Err(ErrorKind::UnexpectedEof.into()),
@@ -101,7 +113,7 @@ impl Device {
         }
     }
 
-    pub(crate) fn write(&mut self, packet: &[u8]) -> io::Result<()> {
+    pub(crate) fn write(&mut self, _header: &VirtioHeader, packet: &[u8]) -> io::Result<()> {
         self.0.write(packet).map(drop).map_err(by_meaning)
     }
 

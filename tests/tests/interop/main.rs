@@ -7,15 +7,21 @@
 //!
 //! `cargo test -p pppssh-tests --test interop -- WORDS` runs only the rows whose name contains WORDS.
 
-mod guest;
-mod hosts;
-mod kernel;
+mod anew;
+mod authentication;
+mod dump;
+mod inside;
+mod outside;
+mod place;
 mod rows;
+mod slirp;
+
+use pppssh_tests::lab_kernel::{first_process, hosts, is_first_process};
 
 fn main() {
-    if std::process::id() == 1 {
-        guest::run()
+    if is_first_process() {
+        first_process(inside::rows)
     } else {
-        kernel::boot_and_judge(std::env::args().skip(1).find(|argument| !argument.starts_with('-')));
+        outside::boot_and_judge(std::env::args().skip(1).find(|argument| !argument.starts_with('-')));
     }
 }

@@ -9,7 +9,7 @@ use netlab::Host;
 use pppssh_tests::{Carrier, Running, SATURN, Session, Sshd, VENUS, World, finish, processes, traffic};
 
 use crate::flow::{self, Flow};
-use crate::machine;
+use pppssh_benches::machine;
 
 /// The cipher of every contender: pppssh's own first choice.
 const CIPHER: &str = "aes128-gcm@openssh.com";

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use netlab::Host;
 use pppssh_tests::traffic::connection;
 
-use crate::machine;
+use pppssh_benches::machine;
 
 const GIB: f64 = (1_u64 << 30) as f64;
 /// Octets written and read at a time.

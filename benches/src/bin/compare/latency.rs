@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use pppssh_tests::{Carrier, processes};
 
 use crate::contender::Scene;
-use crate::machine;
+use pppssh_benches::machine;
 
 /// How often each time is taken.
 pub(crate) const RUNS: usize = 7;

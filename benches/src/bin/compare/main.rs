@@ -7,11 +7,11 @@
 mod contender;
 mod flow;
 mod latency;
-mod machine;
 
 use std::time::Duration;
 
 use contender::{Contender, Scene};
+use pppssh_benches::machine;
 use pppssh_tests::Carrier;
 
 /// The flow's length unless another is asked for.

@@ -72,6 +72,7 @@ impl HostNet {
                 | Change::LinkUp { .. }
                 | Change::Mtu { .. }
                 | Change::AddrGenMode { .. }
+                | Change::ProxyArp { .. }
                 | Change::Sysctl { .. } => {}
             }
         }

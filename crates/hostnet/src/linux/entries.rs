@@ -10,6 +10,7 @@ use netlink_packet_route::{
     AddressFamily,
     address::{AddressAttribute, AddressFlags, AddressHeaderFlags, AddressMessage},
     link::{AfSpecInet6, AfSpecUnspec, LinkAttribute, LinkFlags, LinkMessage},
+    neighbour::{NeighbourAddress, NeighbourAttribute, NeighbourMessage},
     route::{RouteAddress, RouteAttribute, RouteFlags, RouteMessage, RouteMetric, RouteType, RouteVia},
 };
 
@@ -27,6 +28,8 @@ pub(crate) struct Link {
     pub(crate) name: String,
     pub(crate) up: bool,
     pub(crate) mtu: u32,
+    /// It is up, and hosts find each other on it by ARP: neither point-to-point nor the loop-back.
+    pub(crate) takes_arp: bool,
     /// `IFLA_INET6_ADDR_GEN_MODE`; `None` without IPv6.
     pub(crate) addr_gen_mode: Option<u8>,
 }
@@ -42,6 +45,14 @@ pub(crate) struct Address {
     /// Neither from a router nor with a lifetime.
     pub(crate) permanent: bool,
     pub(super) message: AddressMessage,
+}
+
+/// An address that the host answers for on a device.
+#[derive(Clone, Debug)]
+pub(crate) struct Proxy {
+    index: u32,
+    address: IpAddr,
+    pub(crate) protocol: u8,
 }
 
 /// A route.
@@ -66,8 +77,11 @@ pub(crate) struct RouteEntry {
 
 impl Link {
     pub(super) fn parse(message: &LinkMessage) -> Link {
-        let up = message.header.flags.contains(LinkFlags::Up);
-        let mut link = Link { name: String::new(), up, mtu: 0, addr_gen_mode: None };
+        let flags = message.header.flags;
+        let takes_arp = flags.contains(LinkFlags::Up | LinkFlags::Broadcast)
+            && !flags.intersects(LinkFlags::Pointopoint | LinkFlags::Loopback | LinkFlags::Noarp);
+        let up = flags.contains(LinkFlags::Up);
+        let mut link = Link { name: String::new(), up, mtu: 0, takes_arp, addr_gen_mode: None };
         for attribute in &message.attributes {
             match attribute {
                 LinkAttribute::IfName(name) => link.name.clone_from(name),
@@ -129,6 +143,26 @@ impl fmt::Display for Address {
             Some(peer) => write!(f, "{} peer {peer}/{}", self.local, self.prefix),
             None => write!(f, "{}/{}", self.local, self.prefix),
         }
+    }
+}
+
+impl Proxy {
+    pub(super) fn parse(message: &NeighbourMessage) -> Option<Proxy> {
+        let (mut found, mut protocol) = (None, 0);
+        for attribute in &message.attributes {
+            match attribute {
+                NeighbourAttribute::Destination(NeighbourAddress::Inet(v4)) => found = Some((*v4).into()),
+                NeighbourAttribute::Destination(NeighbourAddress::Inet6(v6)) => found = Some((*v6).into()),
+                NeighbourAttribute::Protocol(value) => protocol = u8::from(*value),
+                _ => {}
+            }
+        }
+        found.map(|address| Proxy { index: message.header.ifindex, address, protocol })
+    }
+
+    pub(crate) fn is(&self, change: &Change) -> bool {
+        matches!(change, Change::ProxyArp { device, address }
+            if device.index == self.index && IpAddr::from(*address) == self.address)
     }
 }
 

@@ -7,6 +7,7 @@ mod journal;
 pub(crate) mod lookup;
 mod netlink;
 mod owner;
+mod proxy_arp;
 mod refusal;
 mod session;
 mod sysctl;
@@ -249,6 +250,7 @@ impl HostNet {
                 Change::Route { dst, .. } => {
                     self.kernel.routes(family_of_net(dst)).await?.iter().any(|r| r.is(&change))
                 }
+                Change::ProxyArp { .. } => self.kernel.proxies().await?.iter().any(|p| p.is(&change)),
                 // Nothing but somebody's will changes these.
                 Change::Mtu { .. } | Change::AddrGenMode { .. } | Change::Sysctl { .. } => true,
             };

@@ -1,6 +1,6 @@
 //! rtnetlink(7), down to what this crate asks of it.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use futures_util::{StreamExt, TryStreamExt};
 use ipnet::IpNet;
@@ -8,6 +8,7 @@ use netlink_packet_route::{
     AddressFamily,
     address::{AddressAttribute, AddressFlags, AddressHeaderFlags, AddressProtocol, AddressScope},
     link::{AfSpecInet6, AfSpecUnspec, LinkAttribute, LinkFlags, LinkMessage},
+    neighbour::{NeighbourAddress, NeighbourAttribute, NeighbourFlags, NeighbourMessage},
     route::{
         RouteAttribute, RouteFlags, RouteHeader, RouteMessage, RouteMetric, RouteProtocol, RouteScope,
         RouteType, RouteVia,
@@ -16,12 +17,12 @@ use netlink_packet_route::{
 use rtnetlink::{Handle, sys::AsyncSocket};
 
 use super::{
-    entries::{Address, Link, RouteEntry, family_of, family_of_net},
+    entries::{Address, Link, Proxy, RouteEntry, family_of, family_of_net},
     refusal::{errno, refused},
 };
 use crate::{Change, Error, Family};
 
-/// pppssh's mark on what it makes: `rtm_protocol` of a route, `IFA_PROTO` of an address.
+/// pppssh's mark on what it makes: `rtm_protocol` of a route, `IFA_PROTO` of an address, `NDA_PROTOCOL` of a proxy entry.
 ///
 /// The kernel keeps it and gives it no meaning; linux/rtnetlink.h leaves values from 5 up to administrators,
 /// and neither it nor iproute2's `rt_protos` uses this one ('p').
@@ -33,6 +34,8 @@ pub(crate) struct Kernel {
     handle: Handle,
     /// `IFA_PROTO` is from Linux 5.18; earlier ones forget the mark.
     pub(crate) marks_addresses: bool,
+    /// `NDA_PROTOCOL` is from Linux 5.0; earlier ones forget the mark.
+    pub(crate) marks_proxies: bool,
 }
 
 impl Kernel {
@@ -47,7 +50,11 @@ impl Kernel {
         let _ = connection.socket_mut().socket_mut().set_ext_ack(true);
         tokio::spawn(connection);
         let release = rustix::system::uname().release().to_string_lossy().into_owned();
-        Ok(Kernel { handle, marks_addresses: at_least(&release, (5, 18)) })
+        Ok(Kernel {
+            handle,
+            marks_addresses: at_least(&release, (5, 18)),
+            marks_proxies: at_least(&release, (5, 0)),
+        })
     }
 
     pub(crate) async fn link(&self, index: u32) -> Result<Option<Link>, Error> {
@@ -194,6 +201,24 @@ impl Kernel {
         self.handle.route().del(message).execute().await
     }
 
+    /// Every address of IPv4 that the host answers for.
+    pub(crate) async fn proxies(&self) -> Result<Vec<Proxy>, Error> {
+        let request = self.handle.neighbours().get().proxies().set_address_family(AddressFamily::Inet);
+        let messages: Vec<_> =
+            request.execute().try_collect().await.map_err(|e| refused("reading proxy ARP entries", &e))?;
+        Ok(messages.iter().filter_map(Proxy::parse).collect())
+    }
+
+    pub(crate) async fn add_proxy(&self, index: u32, address: Ipv4Addr) -> Result<(), rtnetlink::Error> {
+        let mut request = self.handle.neighbours().add(index, address.into());
+        *request.message_mut() = proxy_message(index, address);
+        request.execute().await
+    }
+
+    pub(crate) async fn delete_proxy(&self, index: u32, address: Ipv4Addr) -> Result<(), rtnetlink::Error> {
+        self.handle.neighbours().del(proxy_message(index, address)).execute().await
+    }
+
     /// Puts back an address as it was read.
     pub(crate) async fn restore_address(&self, address: &Address) -> Result<(), rtnetlink::Error> {
         let mut message = address.message.clone();
@@ -218,6 +243,11 @@ impl Kernel {
     }
 
     /// Bears the mark, or could not.
+    pub(crate) fn is_marked_proxy(&self, proxy: &Proxy) -> bool {
+        proxy.protocol == MARK || !self.marks_proxies
+    }
+
+    /// Bears the mark, or could not.
     pub(crate) fn is_marked(&self, address: &Address) -> bool {
         address.protocol == MARK || !self.marks_addresses
     }
@@ -231,6 +261,16 @@ fn found<T>(result: Result<Option<T>, rtnetlink::Error>, what: &str) -> Result<O
         Err(error) if errno(&error) == Some(rustix::io::Errno::RANGE) => Ok(None),
         Err(error) => Err(refused(what, &error)),
     }
+}
+
+fn proxy_message(index: u32, address: Ipv4Addr) -> NeighbourMessage {
+    let mut message = NeighbourMessage::default();
+    message.header.family = AddressFamily::Inet;
+    message.header.ifindex = index;
+    message.header.flags = NeighbourFlags::Proxy;
+    message.attributes.push(NeighbourAttribute::Destination(NeighbourAddress::Inet(address)));
+    message.attributes.push(NeighbourAttribute::Protocol(RouteProtocol::Other(MARK)));
+    message
 }
 
 fn route_message(change: &Change) -> RouteMessage {

@@ -215,6 +215,7 @@ impl Session {
                 kernel.add_address(device.index, *local, *peer, *prefix).await
             }
             Change::Route { .. } => kernel.add_route(change).await,
+            Change::ProxyArp { device, address } => kernel.add_proxy(device.index, *address).await,
             Change::Sysctl { name, after, .. } => return sysctl::write(name, after),
         }
         .map_err(|error| explain(change, &error))

@@ -1,6 +1,6 @@
 //! Taking one change back, without touching what is somebody else's.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use netlink_packet_route::route::RouteType;
 
@@ -28,7 +28,9 @@ pub(crate) struct Undoing<'a> {
 impl Undoing<'_> {
     pub(crate) async fn undo(&self, change: &Change) -> Outcome {
         match (self.only_marked, change) {
-            (None, _) | (_, Change::Address { .. } | Change::Route { .. }) => self.act(change).await,
+            (None, _) | (_, Change::Address { .. } | Change::Route { .. } | Change::ProxyArp { .. }) => {
+                self.act(change).await
+            }
             (
                 Some(why),
                 Change::LinkUp { .. }
@@ -55,6 +57,7 @@ impl Undoing<'_> {
             }
             Change::Address { .. } => self.address(change).await,
             Change::Route { .. } => self.route(change).await,
+            Change::ProxyArp { device, address } => self.proxy_arp(change, device, *address).await,
             Change::Sysctl { .. } => self.sysctl(change),
         };
         result.unwrap_or_else(|error| Outcome::Failed { why: error.to_string() })
@@ -228,6 +231,24 @@ impl Undoing<'_> {
             Err(error) if errno(&error) == Some(rustix::io::Errno::SRCH) => Ok(Outcome::AlreadyGone),
             Err(error) => Err(explain(change, &error)),
         }
+    }
+
+    async fn proxy_arp(&self, change: &Change, device: &Device, address: Ipv4Addr) -> Result<Outcome, Error> {
+        let proxies = self.kernel.proxies().await?;
+        let Some(proxy) = proxies.iter().find(|proxy| proxy.is(change)) else {
+            return Ok(Outcome::AlreadyGone);
+        };
+        if !self.kernel.is_marked_proxy(proxy) {
+            return Ok(Outcome::Kept { why: "somebody else made it anew since".to_owned() });
+        }
+        if let (Some(why), false) = (self.only_marked, self.kernel.marks_proxies) {
+            return Ok(Outcome::Failed { why: why.to_owned() });
+        }
+        if self.dry_run {
+            return Ok(Outcome::WouldUndo);
+        }
+        self.kernel.delete_proxy(device.index, address).await.map_err(|e| explain(change, &e))?;
+        Ok(Outcome::Undone)
     }
 
     fn sysctl(&self, change: &Change) -> Result<Outcome, Error> {

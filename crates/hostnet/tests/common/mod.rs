@@ -137,7 +137,14 @@ pub(crate) fn make_uplink() {
 pub(crate) fn snapshot() -> String {
     settle();
     let mut text = String::new();
-    for words in ["-d address", "route show table all", "-6 route show table all", "rule", "-6 rule"] {
+    for words in [
+        "-d address",
+        "route show table all",
+        "-6 route show table all",
+        "rule",
+        "-6 rule",
+        "neigh show proxy",
+    ] {
         write!(text, "# ip {words}\n{}", ip(words)).unwrap();
     }
     let mut switches = vec!["net/ipv4/ip_forward".to_owned()];

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{ESCAPE, FLAG};
+use hdlc_simd::Class;
 
 /// Async-Control-Character-Map: bit *n* set means octet *n* (0–31) is sent escaped (RFC 1662 §7.1).
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -84,46 +84,9 @@ impl fmt::Debug for ExtraEscapes {
     }
 }
 
-/// A set of octets that interrupt a plain run, as a table for the per-octet question and a search for the next of them.
-#[derive(Clone)]
-pub(super) struct EscapeMap {
-    member: [bool; 256],
-    /// Only 7d and 7e: the case of every transparent carrier, where a vector search is quickest.
-    only_flag_and_escape: bool,
-}
-
-impl EscapeMap {
-    /// Flag and Control Escape always, and what `accm` and `extra` add.
-    pub(super) fn new(accm: Accm, extra: ExtraEscapes) -> EscapeMap {
-        let mut member = [false; 256];
-        for (octet, member) in (0..=u8::MAX).zip(&mut member) {
-            *member = matches!(octet, FLAG | ESCAPE) || accm.contains(octet) || extra.contains(octet);
-        }
-        let only_flag_and_escape = member.iter().filter(|&&is| is).count() == 2;
-        EscapeMap { member, only_flag_and_escape }
-    }
-
-    #[inline]
-    pub(super) fn contains(&self, octet: u8) -> bool {
-        self.member[usize::from(octet)]
-    }
-
-    /// How many octets at the front of `octets` are not in the set.
-    #[inline]
-    pub(super) fn plain_prefix(&self, octets: &[u8]) -> usize {
-        let next = if self.only_flag_and_escape {
-            memchr::memchr2(FLAG, ESCAPE, octets)
-        } else {
-            octets.iter().position(|&octet| self.contains(octet))
-        };
-        next.unwrap_or(octets.len())
-    }
-}
-
-impl fmt::Debug for EscapeMap {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_set().entries((0..=u8::MAX).filter(|&octet| self.contains(octet))).finish()
-    }
+/// Flag and Control Escape always, and what `accm` and `extra` add.
+pub(super) fn class(accm: Accm, extra: ExtraEscapes) -> Class {
+    Class::new((0..=u8::MAX).filter(|&octet| accm.contains(octet) || extra.contains(octet)))
 }
 
 #[cfg(test)]
@@ -150,24 +113,9 @@ mod tests {
     }
 
     #[test]
-    fn the_escape_map_is_the_union_of_its_parts() {
-        let map = EscapeMap::new(Accm(1 << 0x11), ExtraEscapes::new(&[0xff, 0x91]).unwrap());
-        let members: Vec<u8> = (0..=u8::MAX).filter(|&octet| map.contains(octet)).collect();
+    fn what_is_escaped_is_the_union_of_its_parts() {
+        let class = class(Accm(1 << 0x11), ExtraEscapes::new(&[0xff, 0x91]).unwrap());
+        let members: Vec<u8> = (0..=u8::MAX).filter(|&octet| class.contains(octet)).collect();
         assert_eq!(members, [0x11, 0x7d, 0x7e, 0x91, 0xff]);
-    }
-
-    #[test]
-    fn the_vector_search_agrees_with_the_table() {
-        let map = EscapeMap::new(Accm::NONE, ExtraEscapes::NONE);
-        let table = EscapeMap { only_flag_and_escape: false, ..map.clone() };
-        for special in [FLAG, ESCAPE] {
-            for at in 0..100 {
-                let mut octets = [0x20; 100];
-                octets[at] = special;
-                assert_eq!(map.plain_prefix(&octets), at);
-                assert_eq!(table.plain_prefix(&octets), at);
-            }
-        }
-        assert_eq!(map.plain_prefix(&[0; 70]), 70);
     }
 }

@@ -2,10 +2,10 @@
 
 use std::ops::Range;
 
-use super::{
-    ADDRESS, Accm, CONTROL, ESCAPE, ESCAPE_XOR, ExtraEscapes, FLAG, Fcs, Framing, accm::EscapeMap, fcs,
-};
-use crate::protocol;
+use hdlc_simd::Class;
+
+use super::{ADDRESS, Accm, CONTROL, ExtraEscapes, FLAG, Fcs, Framing, accm, fcs};
+use crate::{express::RecordKind, protocol};
 
 /// Address, Control, Protocol and FCS-32.
 const MAX_OVERHEAD: usize = 2 + 2 + 4;
@@ -56,13 +56,15 @@ pub struct FrameDecoder {
     fcs: Fcs,
     accm: Accm,
     /// Flag, Control Escape and the receive ACCM: what ends a run that can be taken as it stands.
-    interrupts: EscapeMap,
+    interrupts: Class,
     max_info: usize,
     place: Place,
     /// The frame at hand without escapes, while it is not whole in one chunk or has escapes.
     collected: Vec<u8>,
     /// A Control Escape came last.
     escaped: bool,
+    /// Records may stand between frames.
+    records: bool,
     stats: FrameStats,
 }
 
@@ -117,11 +119,12 @@ impl FrameDecoder {
         FrameDecoder {
             fcs,
             accm,
-            interrupts: EscapeMap::new(accm, ExtraEscapes::NONE),
+            interrupts: accm::class(accm, ExtraEscapes::NONE),
             max_info,
             place: Place::BeforeFirstFlag,
             collected: Vec::new(),
             escaped: false,
+            records: false,
             stats: FrameStats::default(),
         }
     }
@@ -134,8 +137,26 @@ impl FrameDecoder {
         self.fcs = framing.fcs;
         if self.accm != framing.accm {
             self.accm = framing.accm;
-            self.interrupts = EscapeMap::new(framing.accm, ExtraEscapes::NONE);
+            self.interrupts = accm::class(framing.accm, ExtraEscapes::NONE);
         }
+    }
+
+    /// From now on it stops in front of what begins as a record does.
+    pub(crate) fn stop_at_records(&mut self, records: bool) {
+        self.records = records;
+    }
+
+    /// Whether it stands between two frames, and a record comes.
+    pub(crate) fn is_at_record(&self, input: &[u8]) -> bool {
+        self.records
+            && self.place == Place::FrameStart
+            && input.first().is_some_and(|octet| RecordKind::of(*octet).is_some())
+    }
+
+    /// Makes nothing of what comes before the next flag: it belongs to a record that was none.
+    pub(crate) fn discard(&mut self) {
+        self.count(Fault::Oversize);
+        self.place = Place::Discarding;
     }
 
     /// The counters.
@@ -184,6 +205,9 @@ impl FrameDecoder {
     fn delimit<'i>(&mut self, input: &mut &'i [u8]) -> Option<Delimited<'i>> {
         loop {
             let octets = *input;
+            if self.is_at_record(octets) {
+                return None;
+            }
             match self.place {
                 Place::BeforeFirstFlag | Place::Discarding => {
                     let flag = memchr::memchr(FLAG, octets);
@@ -228,66 +252,13 @@ impl FrameDecoder {
         }
     }
 
-    /// Collects the octets of `input` up to the next flag, which stays; false when they are too many.
-    ///
-    /// Long plain runs are found by a search and copied; where escapes lie close together, blocks are undone without
-    /// branching on them, because there a search costs more than it finds.
+    /// Collects the octets of `input` up to the next flag, which stays; false when they are more than any good frame has.
     fn collect(&mut self, input: &mut &[u8]) -> bool {
-        loop {
-            if !self.escaped {
-                let (plain, rest) = input.split_at(self.interrupts.plain_prefix(input));
-                *input = rest;
-                if !self.keep(plain) {
-                    return false;
-                }
-            }
-            loop {
-                let block = self.undo(&input[..input.len().min(BLOCK)]);
-                *input = &input[block.consumed..];
-                if !self.keep(&block.octets[..block.len]) {
-                    return false;
-                }
-                if matches!(input.first(), None | Some(&FLAG)) {
-                    return true;
-                }
-                if block.escapes < 2 {
-                    break;
-                }
-            }
-        }
-    }
-
-    /// Removes escapes and inserted octets from at most [`BLOCK`] octets, until a flag.
-    fn undo(&mut self, stuffed: &[u8]) -> Block {
-        let mut octets = [0; BLOCK];
-        let (mut len, mut escapes, mut consumed) = (0, 0, stuffed.len());
-        let mut escaped = self.escaped;
-        for (at, &octet) in stuffed.iter().enumerate() {
-            if octet == FLAG {
-                consumed = at;
-                break;
-            }
-            if self.accm.contains(octet) {
-                self.stats.inserted_octets += 1;
-                continue;
-            }
-            let is_escape = octet == ESCAPE && !escaped;
-            octets[len] = octet ^ (ESCAPE_XOR * u8::from(escaped));
-            len += usize::from(!is_escape);
-            escapes += usize::from(is_escape);
-            escaped = is_escape;
-        }
-        self.escaped = escaped;
-        Block { octets, len, escapes, consumed }
-    }
-
-    /// Adds to the collected frame unless that makes it longer than any good one.
-    fn keep(&mut self, octets: &[u8]) -> bool {
-        let fits = self.collected.len() + octets.len() <= self.max_info + MAX_OVERHEAD;
-        if fits {
-            self.collected.extend_from_slice(octets);
-        }
-        fits
+        let limit = self.max_info + MAX_OVERHEAD;
+        let unstuffed = self.interrupts.unstuff(&mut self.escaped, input, &mut self.collected, limit);
+        self.stats.inserted_octets += unstuffed.dropped as u64;
+        *input = &input[unstuffed.consumed..];
+        self.collected.len() <= limit
     }
 
     fn count(&mut self, fault: Fault) {
@@ -301,17 +272,6 @@ impl FrameDecoder {
         };
         *counter += 1;
     }
-}
-
-/// Octets undone one by one before the next search for a plain run.
-const BLOCK: usize = 16;
-
-/// What undoing a block gave.
-struct Block {
-    octets: [u8; BLOCK],
-    len: usize,
-    escapes: usize,
-    consumed: usize,
 }
 
 /// The protocol of the frame and where its Information field lies, if the frame is good.
@@ -386,13 +346,13 @@ mod tests {
     fn an_endless_frame_takes_no_more_memory_than_the_longest_good_one() {
         const MRU: usize = 1500;
         let mut decoder = FrameDecoder::new(MRU);
-        for stuffed in [&[b'x'; 1000][..], &[ESCAPE; 1000]] {
+        for stuffed in [&[b'x'; 1000][..], &[super::super::ESCAPE; 1000]] {
             assert!(decoder.next_frame(&mut &[FLAG][..]).is_none());
             for _ in 0..1000 {
                 assert!(decoder.next_frame(&mut &*stuffed).is_none());
             }
-            // A vector may double when it grows.
-            assert!(decoder.collected.capacity() <= 2 * (MRU + MAX_OVERHEAD));
+            // A vector may double when it grows, and what is unstuffed may pass the limit by a block before it is seen.
+            assert!(decoder.collected.capacity() <= 2 * (MRU + MAX_OVERHEAD + 64));
         }
         assert_eq!(decoder.stats().oversize, 2);
     }

@@ -21,13 +21,8 @@ pub use accm::{Accm, EscapeError, ExtraEscapes};
 pub use decoder::{Frame, FrameDecoder, FrameStats};
 pub use encoder::FrameEncoder;
 pub use fcs::Fcs;
+pub use hdlc_simd::{ESCAPE, ESCAPE_XOR, FLAG};
 
-/// Begins and ends each frame (RFC 1662 §3.1).
-pub const FLAG: u8 = 0x7e;
-/// Control Escape: the next octet is to be XORed with [`ESCAPE_XOR`] (RFC 1662 §4.2).
-pub const ESCAPE: u8 = 0x7d;
-/// Complements bit 6 of an escaped octet (RFC 1662 §4.2).
-pub const ESCAPE_XOR: u8 = 0x20;
 /// The All-Stations address (RFC 1662 §3.1).
 pub const ADDRESS: u8 = 0xff;
 /// Unnumbered Information (RFC 1662 §3.1).

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use tracing::{debug, trace};
+use tracing::{debug, trace, warn};
 
 use super::{
     Action, Actions, Answer, ControlProtocol, Event, Failure, Note, OptionStatus, Reply, State,
@@ -212,6 +212,8 @@ impl<P: ControlProtocol> ControlMachine<P> {
             | State::Opened => None,
         };
         if let Some(why) = why {
+            // pppd's words, which people look for.
+            warn!(target: "ppp", "{}: timeout sending Config-Requests", P::NAME);
             self.failure.get_or_insert(why);
         }
         self.fire(now, Event::ToMinus, &Occasion::default(), out)
@@ -299,7 +301,14 @@ impl<P: ControlProtocol> ControlMachine<P> {
                     self.restarts_left = 0;
                     self.deadline = Some(now + self.settings.timers.restart);
                 }
-                Action::scr => self.send_configure_request(now, event == Event::ToPlus, out),
+                Action::scr => match self.protocol.pause().filter(|_| event == Event::Rcn) {
+                    Some(pause) => {
+                        // The timer sends it, with what is wanted by then.
+                        self.request_id = 0;
+                        self.deadline = Some(now + pause);
+                    }
+                    None => self.send_configure_request(now, event == Event::ToPlus, out),
+                },
                 Action::sca => Self::send_answer(Code::ConfigureAck, occasion, out),
                 Action::scn => Self::send_answer(Code::ConfigureNak, occasion, out),
                 Action::str => self.send_terminate_request(now, out),

@@ -1,5 +1,7 @@
 //! What a control protocol supplies to the automaton: its options, and nothing of its state.
 
+use std::time::Duration;
+
 use crate::{
     ControlProtocolName,
     packet::{Options, RawOption, push_option},
@@ -29,6 +31,11 @@ pub(crate) trait ControlProtocol {
 
     /// The peer does not know or want these, which are some of those last requested.
     fn receive_reject(&mut self, options: Options<'_>) -> Result<(), Failure>;
+
+    /// How long the next Configure-Request after a Configure-Nak should wait.
+    fn pause(&self) -> Option<Duration> {
+        None
+    }
 
     /// Whether what was agreed on is enough to work with; asked before This-Layer-Up.
     fn settle(&mut self) -> Result<(), Failure>;

@@ -63,6 +63,8 @@ impl<P: ControlProtocol> ControlMachine<P> {
             | Code::DiscardRequest
             | Code::Identification
             | Code::TimeRemaining
+            | Code::ResetRequest
+            | Code::ResetAck
             | Code::Other(_) => self.fire(now, Event::Ruc, &occasion, out),
         }
     }

@@ -11,6 +11,8 @@ pub struct IpcpConfig {
     pub local: LocalAddress,
     /// The peer's address.
     pub remote: RemoteAddress,
+    /// The peer's address if neither end names one. Without it, such a link fails.
+    pub remote_fallback: Option<Ipv4Addr>,
     /// Ask the peer for DNS servers (RFC 1877 §1.1, §1.3).
     pub ask_dns: bool,
     /// Ask the peer for NetBIOS name servers (RFC 1877 §1.2, §1.4).
@@ -73,6 +75,33 @@ impl Ipv4Range {
     /// Whether `address` lies inside.
     pub fn contains(&self, address: Ipv4Addr) -> bool {
         (self.first..=self.last).contains(&address)
+    }
+}
+
+/// A rule about addresses that a peer may have, once it is known who it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct AddressRule {
+    /// Whether they are allowed.
+    pub allow: bool,
+    /// Which addresses.
+    pub range: Ipv4Range,
+}
+
+impl AddressRule {
+    /// Every address is allowed.
+    pub const ANY: AddressRule = AddressRule {
+        allow: true,
+        range: Ipv4Range { first: Ipv4Addr::UNSPECIFIED, last: Ipv4Addr::BROADCAST },
+    };
+
+    /// Whether `rules` allow `address`: the first that is about it counts, and what no rule is about is not allowed.
+    pub fn allows(rules: &[AddressRule], address: Ipv4Addr) -> bool {
+        rules.iter().find(|rule| rule.range.contains(address)).is_some_and(|rule| rule.allow)
+    }
+
+    /// The one address that the rule allows, if it is just one.
+    pub(super) fn host(&self) -> Option<Ipv4Addr> {
+        (self.allow && self.range.first == self.range.last).then_some(self.range.first)
     }
 }
 

@@ -3,8 +3,9 @@
 mod config;
 mod negotiation;
 mod options;
+mod peer_address;
 
-pub use config::{IpcpConfig, Ipv4Params, Ipv4Range, LocalAddress, RemoteAddress};
+pub use config::{AddressRule, IpcpConfig, Ipv4Params, Ipv4Range, LocalAddress, RemoteAddress};
 pub(crate) use negotiation::Ipcp;
 pub(crate) use options::{IP_ADDRESS, IP_COMPRESSION_PROTOCOL};
 pub use options::{IpcpOption, Place};

@@ -2,9 +2,12 @@
 
 use std::net::Ipv4Addr;
 
+use tracing::warn;
+
 use super::{
-    IP_ADDRESS, IP_COMPRESSION_PROTOCOL, IpcpConfig, IpcpOption, Ipv4Params, LocalAddress, RemoteAddress,
+    AddressRule, IP_ADDRESS, IP_COMPRESSION_PROTOCOL, IpcpConfig, IpcpOption, Ipv4Params, LocalAddress,
     options::Place,
+    peer_address::{PeerAddress, is_usable},
 };
 use crate::{
     ControlProtocolName,
@@ -17,6 +20,7 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct Ipcp {
     config: IpcpConfig,
+    peer: PeerAddress,
     /// The address we ask for; 0.0.0.0 as long as the peer has not assigned one.
     local: Ipv4Addr,
     /// Whether we still ask for an address: some peers reject the option.
@@ -37,6 +41,7 @@ pub(crate) struct Ipcp {
 impl Ipcp {
     pub(crate) fn new(config: IpcpConfig) -> Ipcp {
         Ipcp {
+            peer: PeerAddress::new(&config.remote, None),
             config,
             local: Ipv4Addr::UNSPECIFIED,
             ask_address: true,
@@ -71,48 +76,21 @@ impl Ipcp {
         }
     }
 
+    /// From now on the peer may have only what these rules allow; `None`: whatever the configuration allows.
+    pub(crate) fn permit(&mut self, rules: Option<&[AddressRule]>) {
+        self.peer = PeerAddress::new(&self.config.remote, rules);
+    }
+
     /// The address for a peer that asks for one, or has the wrong one.
     fn assignable(&self) -> Option<Ipv4Addr> {
-        match &self.config.remote {
-            RemoteAddress::Any => None,
-            RemoteAddress::Fixed(address) | RemoteAddress::Prefer(address) => Some(*address),
-            RemoteAddress::Ranges(ranges) => ranges.iter().find_map(|range| {
-                // At most one address of a range is ours, so the second one will do when the first one is.
-                let first = range.first.to_bits();
-                [first, first.saturating_add(1)]
-                    .map(Ipv4Addr::from_bits)
-                    .into_iter()
-                    .find(|&address| range.contains(address) && is_usable(address) && address != self.local)
-            }),
-        }
+        self.peer.assignable(self.local)
     }
 
-    fn is_allowed(&self, remote: Ipv4Addr) -> bool {
-        is_usable(remote)
-            && remote != self.local
-            && match &self.config.remote {
-                RemoteAddress::Any | RemoteAddress::Prefer(_) => true,
-                RemoteAddress::Fixed(address) => remote == *address,
-                RemoteAddress::Ranges(ranges) => ranges.iter().any(|range| range.contains(remote)),
-            }
-    }
-
-    /// Why the peer cannot have this address.
-    fn objection(&self, remote: Ipv4Addr) -> Failure {
-        if remote == self.local {
-            return format!("both ends claim the address {remote}; give one of them another");
-        }
-        if !remote.is_unspecified() && !is_usable(remote) {
-            return format!("the peer claims {remote}, which no host can have");
-        }
-        let allowed = match &self.config.remote {
-            RemoteAddress::Any | RemoteAddress::Prefer(_) => String::from("any other"),
-            RemoteAddress::Fixed(address) => address.to_string(),
-            RemoteAddress::Ranges(ranges) => {
-                ranges.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
-            }
-        };
-        format!("the peer claims the address {remote}, but this end allows only {allowed}")
+    /// An address for a peer that has none and needs none: a modem's end, say.
+    fn fallback(&self) -> Option<Ipv4Addr> {
+        let fallback = self.config.remote_fallback.filter(|fallback| *fallback != self.local)?;
+        warn!(target: "ppp", "Could not determine remote IP address: defaulting to {fallback}");
+        Some(fallback)
     }
 
     fn judge_address(
@@ -121,14 +99,14 @@ impl Ipcp {
         address: Ipv4Addr,
         reply: &mut ReplyBuilder,
     ) -> Result<Option<Ipv4Addr>, Failure> {
-        if self.is_allowed(address) {
+        if self.peer.allows(address, self.local) {
             return Ok(Some(address));
         }
         match self.assignable().filter(|assigned| *assigned != self.local) {
             Some(assigned) if reply.naks_left() => reply.nak(option, &assigned.octets()),
             // Neither end knows: the peer shall not ask again, and `settle` will say so.
             None if address.is_unspecified() => reply.reject(option),
-            Some(_) | None => return Err(self.objection(address)),
+            Some(_) | None => return Err(self.peer.objection(address, self.local)),
         }
         Ok(None)
     }
@@ -165,14 +143,6 @@ impl Ipcp {
             LocalAddress::Ask | LocalAddress::Prefer(_) | LocalAddress::Fixed(_) => Ok(()),
         }
     }
-}
-
-/// Whether a host can have this address.
-fn is_usable(address: Ipv4Addr) -> bool {
-    !(address.octets()[0] == 0
-        || address.is_loopback()
-        || address.is_multicast()
-        || address.octets()[0] >= 240)
 }
 
 /// Takes what the peer told about a server we asked for.
@@ -302,7 +272,7 @@ impl ControlProtocol for Ipcp {
 
     fn settle(&mut self) -> Result<(), Failure> {
         if self.remote.is_none() {
-            self.remote = self.assignable();
+            self.remote = self.assignable().or_else(|| self.fallback());
         }
         let Some(remote) = self.remote else {
             return Err(String::from(
@@ -316,6 +286,10 @@ impl ControlProtocol for Ipcp {
                  configure one here, or let the far end assign one",
             ));
         }
-        if self.is_allowed(remote) { Ok(()) } else { Err(self.objection(remote)) }
+        if self.peer.allows(remote, self.local) {
+            Ok(())
+        } else {
+            Err(self.peer.objection(remote, self.local))
+        }
     }
 }

@@ -9,6 +9,10 @@ pub struct Ipv6cpConfig {
     pub local: Option<InterfaceId>,
     /// The only interface identifier the peer may have; without one any will do.
     pub remote: Option<InterfaceId>,
+    /// Take another identifier than `local` if the peer suggests it (pppd's `ipv6cp-accept-local`).
+    pub accept_local: bool,
+    /// `remote` is for a peer that asks; it may have another one (pppd's `ipv6cp-accept-remote`).
+    pub accept_remote: bool,
 }
 
 /// The lower half of a link-local address (RFC 5072 §4.1).

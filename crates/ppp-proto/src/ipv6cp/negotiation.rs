@@ -66,12 +66,13 @@ impl Ipv6cp {
     fn is_allowed(&self, remote: InterfaceId) -> bool {
         remote != InterfaceId::ZERO
             && remote != self.local
-            && self.config.remote.is_none_or(|configured| configured == remote)
+            && self.config.remote.is_none_or(|configured| configured == remote || self.config.accept_remote)
     }
 
     /// An identifier for the peer: the configured one or a random one that is not ours.
     fn another(&mut self) -> InterfaceId {
-        let another = self.config.remote.unwrap_or_else(|| self.random());
+        let another =
+            self.config.remote.filter(|remote| *remote != self.local).unwrap_or_else(|| self.random());
         self.naked = Some(another);
         another
     }
@@ -153,7 +154,7 @@ impl ControlProtocol for Ipv6cp {
 
     fn receive_nak(&mut self, options: Options<'_>, insists: bool) -> Result<(), Failure> {
         for id in options.iter().filter_map(identifier) {
-            match self.config.local {
+            match self.config.local.filter(|_| !self.config.accept_local) {
                 Some(ours) if insists => {
                     return Err(format!("the peer does not allow the interface identifier {ours}"));
                 }

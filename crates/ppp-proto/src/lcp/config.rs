@@ -1,7 +1,9 @@
 //! What to ask of the peer, and what to allow it.
 
+use std::time::Duration;
+
 use crate::{
-    LqmConfig,
+    Express, LqmConfig,
     frame::{Accm, ExtraEscapes, Fcs},
 };
 
@@ -34,8 +36,13 @@ pub struct LcpConfig {
     pub passive: bool,
     /// Send nothing before the peer's first Configure-Request.
     pub silent: bool,
+    /// How long to wait for the peer's first frame before sending any: a terminal on the way, still to be made raw, would
+    /// echo ours (pppd's `connect-delay`). Zero: not at all.
+    pub start_delay: Duration,
     /// Sent to the peer in an Identification packet (RFC 1570 §1.1) once LCP is Opened.
     pub identification: Option<String>,
+    /// Ask for, and allow, what only this implementation sends and takes; what this end takes of it.
+    pub express: Option<Express>,
     /// Link Quality Monitoring (RFC 1661 §6.3, RFC 1989).
     pub lqm: LqmConfig,
 }
@@ -54,7 +61,9 @@ impl Default for LcpConfig {
             fcs: Fcs::Fcs16,
             passive: false,
             silent: false,
+            start_delay: Duration::ZERO,
             identification: None,
+            express: None,
             lqm: LqmConfig::default(),
         }
     }

@@ -1,17 +1,23 @@
 //! What LCP asks, and what it thinks of the peer's wishes.
 
+use std::time::Duration;
+
 use super::{
-    LcpConfig, LcpOption, MRU_DEFAULT, MRU_MIN, auth_name,
+    LcpConfig, LcpOption, MRU_DEFAULT, MRU_MIN,
+    authentication::Demands,
     options::{ACCM, FCS_ALTERNATIVES, MAGIC_NUMBER, MRU, QUALITY_PROTOCOL, lqr, reporting_period},
 };
 use crate::{
-    ControlProtocolName,
+    AuthProtocol, ControlProtocolName, Express,
     frame::{Accm, ExtraEscapes, Fcs, Framing},
     fsm::{ControlProtocol, Failure, Reply, ReplyBuilder},
     packet::{Options, ParseOptionError, RawOption},
     rng::Rng,
 };
 
+/// Between a sign of a loop and the next Configure-Request, doubled with each further one up to the second.
+const LOOP_PAUSE: Duration = Duration::from_millis(100);
+const LOOP_PAUSE_MAX: Duration = Duration::from_millis(800);
 /// The shortest Reporting-Period that we agree to: reports are to take little of the link (RFC 1989 §2.9).
 const LQR_PERIOD_MIN: u32 = 100;
 /// Suggested to a peer that wants another protocol, or none that makes sense: half a minute.
@@ -29,6 +35,10 @@ pub(crate) struct Terms {
     pub(crate) fcs: Fcs,
     /// Hundredths of a second in which a report is due to the end whose terms these are; zero: for each of its own.
     pub(crate) lqr: Option<u32>,
+    /// How the other end proves who it is to the one whose terms these are.
+    pub(crate) auth: Option<AuthProtocol>,
+    /// What is sent to the end whose terms these are beyond the RFCs.
+    pub(crate) express: Option<Express>,
 }
 
 impl Default for Terms {
@@ -41,6 +51,8 @@ impl Default for Terms {
             acfc: false,
             fcs: Fcs::Fcs16,
             lqr: None,
+            auth: None,
+            express: None,
         }
     }
 }
@@ -62,6 +74,7 @@ struct Wishes {
     acfc: bool,
     fcs: Option<Fcs>,
     lqr: Option<u32>,
+    express: Option<Express>,
 }
 
 /// LCP's options.
@@ -79,14 +92,21 @@ pub(crate) struct Lcp {
     naked_magic: Option<u32>,
     /// Signs of a loop in a row.
     loops: u32,
-    /// The authentication the peer asked for and did not get.
-    refused_auth: Option<String>,
+    demands: Demands,
 }
 
 impl Lcp {
-    pub(crate) fn new(config: LcpConfig, max_loopback: u32, rng: Rng) -> Lcp {
-        let wishes =
-            Wishes { mru: None, accm: None, magic: None, pfc: false, acfc: false, fcs: None, lqr: None };
+    pub(crate) fn new(config: LcpConfig, demands: Demands, max_loopback: u32, rng: Rng) -> Lcp {
+        let wishes = Wishes {
+            mru: None,
+            accm: None,
+            magic: None,
+            pfc: false,
+            acfc: false,
+            fcs: None,
+            lqr: None,
+            express: None,
+        };
         Lcp {
             config,
             rng,
@@ -96,7 +116,7 @@ impl Lcp {
             peers: Terms::default(),
             naked_magic: None,
             loops: 0,
-            refused_auth: None,
+            demands,
         }
     }
 
@@ -108,9 +128,9 @@ impl Lcp {
         &self.peers
     }
 
-    /// The authentication the peer demanded in this negotiation.
+    /// The authentication the peer demanded in this negotiation and did not get.
     pub(crate) fn refused_auth(&self) -> Option<&str> {
-        self.refused_auth.as_deref()
+        self.demands.refused()
     }
 
     /// A packet with our own Magic-Number came in; true if that happened too often.
@@ -168,10 +188,7 @@ impl Lcp {
             LcpOption::Mru(mru) if mru >= MRU_MIN => terms.mru = mru,
             LcpOption::Mru(_) => reply.nak(option, &MRU_MIN.to_be_bytes()),
             LcpOption::Accm(accm) => terms.accm = accm,
-            LcpOption::AuthenticationProtocol(data) => {
-                self.refused_auth = Some(auth_name(&data));
-                reply.reject(option);
-            }
+            LcpOption::AuthenticationProtocol(_) => self.demands.judge(option, &mut terms.auth, reply),
             LcpOption::MagicNumber(magic) if magic == 0 || self.wishes.magic == Some(magic) => {
                 self.nak_magic(reply);
             }
@@ -187,6 +204,8 @@ impl Lcp {
             },
             LcpOption::FcsAlternatives(fcs) if fcs == self.config.fcs || fcs == Fcs::Fcs16 => terms.fcs = fcs,
             LcpOption::FcsAlternatives(_) if self.config.fcs == Fcs::Fcs16 => reply.reject(option),
+            LcpOption::Express(express) if self.config.express.is_some() => terms.express = Some(express),
+            LcpOption::Express(_) => reply.reject(option),
             LcpOption::FcsAlternatives(_) => {
                 reply.nak(option, &LcpOption::FcsAlternatives(self.config.fcs).data());
             }
@@ -220,24 +239,27 @@ impl ControlProtocol for Lcp {
             acfc,
             fcs: Some(fcs).filter(|&fcs| fcs != Fcs::Fcs16),
             lqr: self.report_period(),
+            express: self.config.express,
         };
         self.ours = Terms::default();
         self.peers = Terms::default();
         self.naked_magic = None;
         self.loops = 0;
-        self.refused_auth = None;
+        self.demands.restart();
     }
 
     fn request(&mut self, out: &mut Vec<u8>) {
-        let Wishes { mru, accm, magic, pfc, acfc, fcs, lqr: period } = self.wishes;
+        let Wishes { mru, accm, magic, pfc, acfc, fcs, lqr: period, express } = self.wishes;
         let options = [
             mru.map(LcpOption::Mru),
             accm.map(LcpOption::Accm),
             period.map(lqr),
+            self.demands.asked().map(|method| LcpOption::AuthenticationProtocol(method.option().to_vec())),
             magic.map(LcpOption::MagicNumber),
             pfc.then_some(LcpOption::Pfc),
             acfc.then_some(LcpOption::Acfc),
             fcs.map(LcpOption::FcsAlternatives),
+            express.map(LcpOption::Express),
         ];
         options.iter().flatten().for_each(|option| option.emit(out));
     }
@@ -254,7 +276,7 @@ impl ControlProtocol for Lcp {
     }
 
     fn receive_ack(&mut self) {
-        let Wishes { mru, accm, magic, pfc, acfc, fcs, lqr } = self.wishes;
+        let Wishes { mru, accm, magic, pfc, acfc, fcs, lqr, express } = self.wishes;
         let default = Terms::default();
         self.ours = Terms {
             mru: mru.unwrap_or(default.mru),
@@ -264,6 +286,8 @@ impl ControlProtocol for Lcp {
             acfc,
             fcs: fcs.unwrap_or(default.fcs),
             lqr,
+            auth: self.demands.asked(),
+            express,
         };
     }
 
@@ -287,16 +311,14 @@ impl ControlProtocol for Lcp {
                 Ok(LcpOption::Pfc) => wishes.pfc = false,
                 Ok(LcpOption::Acfc) => wishes.acfc = false,
                 Ok(LcpOption::FcsAlternatives(_)) => wishes.fcs = None,
+                Ok(LcpOption::Express(_)) => wishes.express = None,
                 // Another period is as good; that the peer has no timer either, or another protocol, is not.
                 Ok(LcpOption::QualityProtocol(data)) if wishes.lqr.is_some() => {
                     wishes.lqr = reporting_period(&data).filter(|&period| period > 0 && !insists);
                 }
+                Ok(LcpOption::AuthenticationProtocol(data)) => self.demands.naked(&data),
                 // §5.3: options we did not ask for are the peer's wishes; these we do not share.
-                Ok(
-                    LcpOption::MagicNumber(_)
-                    | LcpOption::AuthenticationProtocol(_)
-                    | LcpOption::QualityProtocol(_),
-                )
+                Ok(LcpOption::MagicNumber(_) | LcpOption::QualityProtocol(_))
                 | Err(ParseOptionError::Unknown | ParseOptionError::BadLength) => {}
             }
         }
@@ -312,11 +334,19 @@ impl ControlProtocol for Lcp {
                 Ok(LcpOption::Pfc) => self.wishes.pfc = false,
                 Ok(LcpOption::Acfc) => self.wishes.acfc = false,
                 Ok(LcpOption::FcsAlternatives(_)) => self.wishes.fcs = None,
+                Ok(LcpOption::Express(_)) => self.wishes.express = None,
                 Ok(LcpOption::QualityProtocol(_)) => self.wishes.lqr = None,
-                Ok(LcpOption::AuthenticationProtocol(_)) | Err(_) => {}
+                Ok(LcpOption::AuthenticationProtocol(_)) => self.demands.rejected(),
+                Err(_) => {}
             }
         }
         Ok(())
+    }
+
+    /// A terminal that echoes until a slow program makes it raw looks like a loop: it gets time.
+    fn pause(&self) -> Option<Duration> {
+        let doublings = self.loops.checked_sub(1)?;
+        Some(LOOP_PAUSE_MAX.min(LOOP_PAUSE * 2_u32.saturating_pow(doublings.min(16))))
     }
 
     fn settle(&mut self) -> Result<(), Failure> {

@@ -9,14 +9,17 @@
 //!  7 PFC                 | 7 | 2 |                           RFC 1661 §6.5
 //!  8 ACFC                | 8 | 2 |                           RFC 1661 §6.6
 //!  9 FCS-Alternatives    | 9 | 3 |Opt|                       RFC 1570 §2.1
+//!  0 Vendor-Specific     | 0 |>=6|    OUI   |Kind| Data ...  RFC 2153 §2, see `express`
 //! ```
 
 use crate::{
+    express::Express,
     frame::{Accm, Fcs},
     packet::{ParseOptionError, RawOption, push_option},
     protocol,
 };
 
+const VENDOR_SPECIFIC: u8 = 0;
 pub(super) const MRU: u8 = 1;
 pub(super) const ACCM: u8 = 2;
 pub(crate) const AUTHENTICATION_PROTOCOL: u8 = 3;
@@ -50,6 +53,8 @@ pub enum LcpOption {
     Acfc,
     /// The sender of the option wants its frames checked so.
     FcsAlternatives(Fcs),
+    /// The sender of the option takes what only this implementation sends.
+    Express(Express),
 }
 
 impl LcpOption {
@@ -67,6 +72,9 @@ impl LcpOption {
             (FCS_ALTERNATIVES, [FCS_NULL]) => LcpOption::FcsAlternatives(Fcs::Null),
             (FCS_ALTERNATIVES, [FCS_16]) => LcpOption::FcsAlternatives(Fcs::Fcs16),
             (FCS_ALTERNATIVES, [FCS_32]) => LcpOption::FcsAlternatives(Fcs::Fcs32),
+            (VENDOR_SPECIFIC, data) => {
+                LcpOption::Express(Express::parse(data).ok_or(ParseOptionError::Unknown)?)
+            }
             (MRU | ACCM | QUALITY_PROTOCOL | MAGIC_NUMBER | PFC | ACFC | FCS_ALTERNATIVES, _) => {
                 return Err(ParseOptionError::BadLength);
             }
@@ -90,6 +98,7 @@ impl LcpOption {
             LcpOption::Pfc => PFC,
             LcpOption::Acfc => ACFC,
             LcpOption::FcsAlternatives(_) => FCS_ALTERNATIVES,
+            LcpOption::Express(_) => VENDOR_SPECIFIC,
         }
     }
 
@@ -104,6 +113,7 @@ impl LcpOption {
             LcpOption::FcsAlternatives(Fcs::Null) => vec![FCS_NULL],
             LcpOption::FcsAlternatives(Fcs::Fcs16) => vec![FCS_16],
             LcpOption::FcsAlternatives(Fcs::Fcs32) => vec![FCS_32],
+            LcpOption::Express(express) => express.emit().to_vec(),
         }
     }
 

@@ -2,13 +2,18 @@
 
 use std::{collections::VecDeque, time::Instant};
 
-use tracing::{debug, warn};
+use tracing::debug;
 
 use super::{
-    CloseReason, ControlProtocolName, Event, Family, LinkConfig, LinkCounters, Phase, ProtocolStatus, Tap,
+    CloseReason, ControlProtocolName, Event, LinkConfig, LinkCounters, Phase, ProtocolStatus, Tap, Timers,
+    authenticate::Authentication,
+    compression::Compression,
+    express::Traffic,
     keepalive::{Due, Keepalive},
+    networks::{failed, is_started},
 };
 use crate::{
+    ccp::Ccp,
     frame::{FrameEncoder, Framing},
     fsm::{ControlMachine, ControlProtocol, Layer, Settings, State},
     ipcp::Ipcp,
@@ -31,12 +36,17 @@ pub(super) struct Core {
     pub(super) lcp: ControlMachine<Lcp>,
     pub(super) ipcp: Option<ControlMachine<Ipcp>>,
     pub(super) ipv6cp: Option<ControlMachine<Ipv6cp>>,
+    pub(super) authentication: Authentication,
+    pub(super) ccp: Option<ControlMachine<Ccp>>,
     pub(super) keepalive: Option<Keepalive>,
     pub(super) quality: Monitor,
+    pub(super) express: Traffic,
     pub(super) encoder: FrameEncoder,
     /// Van Jacobson's compression of what we send and what the peer sends, while IPCP is Opened and agreed on it.
     pub(super) compressor: Option<Compressor>,
     pub(super) decompressor: Option<Decompressor>,
+    /// The streams of compressed packets, each from its Configure-Ack on.
+    pub(super) compression: Compression,
     pub(super) outbox: Outbox,
     pub(super) tap: Option<Box<dyn Tap>>,
     pub(super) events: VecDeque<Event>,
@@ -46,6 +56,8 @@ pub(super) struct Core {
     pub(super) phase: Phase,
     pub(super) phase_since: Instant,
     pub(super) lower_up: bool,
+    /// LCP hears of the carrier then, or with the peer's first frame.
+    start_at: Option<Instant>,
     /// Whether the link shall be up: between `open` and `close`.
     wanted: bool,
     /// Why the link is closing, or closed.
@@ -55,37 +67,33 @@ pub(super) struct Core {
     network_was_up: bool,
 }
 
-/// What a frame is to the link.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
-    /// A packet to give out.
-    Data(Family),
-    /// A TCP/IPv4 packet with a header to restore.
-    Vj,
-    /// A packet that may not pass now.
-    Untimely,
-    /// Something to answer.
-    Control,
-}
-
 impl Core {
-    pub(super) fn new(config: LinkConfig, now: Instant) -> Core {
+    pub(super) fn new(mut config: LinkConfig, now: Instant) -> Core {
         let mut rng = Rng::new(config.seed);
         let timers = config.timers;
         let lcp_settings = Settings { timers, passive: config.lcp.passive, silent: config.lcp.silent };
-        let ncp_settings = Settings { timers, passive: false, silent: false };
-        let lcp = Lcp::new(config.lcp.clone(), timers.max_loopback, rng.fork());
+        let ncp_settings =
+            |own: Option<Timers>| Settings { timers: own.unwrap_or(timers), passive: false, silent: false };
+        // Whoever wants nothing of the peer waits for what the peer wants, as pppd does.
+        let ccp_silent = config.ccp.is_some_and(|ccp| ccp.receive.is_none());
+        let ccp_settings = Settings { silent: ccp_silent, ..ncp_settings(None) };
+        let authentication = Authentication::new(config.auth.take());
+        let lcp = Lcp::new(config.lcp.clone(), authentication.demands(), timers.max_loopback, rng.fork());
         let ipcp = config.ipv4.clone().map(Ipcp::new);
         let ipv6cp = config.ipv6.clone().map(|ipv6| Ipv6cp::new(ipv6, rng.fork()));
         Core {
             lcp: ControlMachine::new(lcp, lcp_settings),
-            ipcp: ipcp.map(|ipcp| ControlMachine::new(ipcp, ncp_settings)),
-            ipv6cp: ipv6cp.map(|ipv6cp| ControlMachine::new(ipv6cp, ncp_settings)),
+            ipcp: ipcp.map(|ipcp| ControlMachine::new(ipcp, ncp_settings(config.ipcp_timers))),
+            ipv6cp: ipv6cp.map(|ipv6cp| ControlMachine::new(ipv6cp, ncp_settings(config.ipv6cp_timers))),
+            ccp: config.ccp.map(|ccp| ControlMachine::new(Ccp::new(ccp), ccp_settings)),
+            authentication,
             keepalive: config.echo.filter(|echo| !echo.interval.is_zero()).map(Keepalive::new),
             quality: Monitor::new(config.lcp.lqm),
+            express: Traffic::default(),
             encoder: FrameEncoder::new(Framing::DEFAULT),
             compressor: None,
             decompressor: None,
+            compression: Compression::default(),
             outbox: Outbox::default(),
             tap: None,
             events: VecDeque::new(),
@@ -94,6 +102,7 @@ impl Core {
             phase: Phase::Dead,
             phase_since: now,
             lower_up: false,
+            start_at: None,
             wanted: false,
             closing: None,
             closed_reported: true,
@@ -113,6 +122,7 @@ impl Core {
     }
 
     pub(super) fn close(&mut self, now: Instant, reason: CloseReason, message: &str) {
+        self.start(now);
         self.closing.get_or_insert(reason);
         let layer = self.lcp.close(now, message, &mut self.outbox);
         self.lcp_did(now, layer);
@@ -134,11 +144,22 @@ impl Core {
         self.network_was_up = false;
         self.outbox.clear();
         self.encoder.set_framing(self.default_framing());
+        self.encoder.set_apart(false);
         if self.wanted && self.lcp.state() == State::Initial {
             self.lcp.open(now, &mut self.outbox);
         }
-        let layer = self.lcp.up(now, &mut self.outbox);
-        self.lcp_did(now, layer);
+        self.start_at = now.checked_add(self.config.lcp.start_delay);
+        if self.config.lcp.start_delay.is_zero() {
+            self.start(now);
+        }
+    }
+
+    /// Tells LCP of the carrier, if it does not know yet.
+    pub(super) fn start(&mut self, now: Instant) {
+        if self.start_at.take().is_some() {
+            let layer = self.lcp.up(now, &mut self.outbox);
+            self.lcp_did(now, layer);
+        }
     }
 
     pub(super) fn lower_down(&mut self, now: Instant) {
@@ -146,6 +167,7 @@ impl Core {
             return;
         }
         self.lower_up = false;
+        self.start(now);
         let layer = self.lcp.down(now, &mut self.outbox);
         self.lcp_did(now, layer);
         self.outbox.clear();
@@ -156,9 +178,13 @@ impl Core {
 
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
         [
+            self.start_at,
+            self.report_due(),
             self.lcp.deadline(),
+            self.authentication.deadline(),
             self.ipcp.as_ref().and_then(ControlMachine::deadline),
             self.ipv6cp.as_ref().and_then(ControlMachine::deadline),
+            self.ccp.as_ref().and_then(ControlMachine::deadline),
             self.keepalive.as_ref().and_then(Keepalive::poll_timeout),
             self.quality.poll_timeout(),
         ]
@@ -168,8 +194,12 @@ impl Core {
     }
 
     pub(super) fn handle_timeout(&mut self, now: Instant) {
+        if self.start_at.is_some_and(|at| at <= now) {
+            self.start(now);
+        }
         let layer = self.lcp.handle_timeout(now, &mut self.outbox);
         self.lcp_did(now, layer);
+        self.authentication_timeout(now);
         if let Some(ipcp) = &mut self.ipcp {
             let layer = ipcp.handle_timeout(now, &mut self.outbox);
             self.ipcp_did(now, layer);
@@ -177,6 +207,10 @@ impl Core {
         if let Some(ipv6cp) = &mut self.ipv6cp {
             let layer = ipv6cp.handle_timeout(now, &mut self.outbox);
             self.ipv6cp_did(now, layer);
+        }
+        if let Some(ccp) = &mut self.ccp {
+            let layer = ccp.handle_timeout(now, &mut self.outbox);
+            self.ccp_did(layer);
         }
         match self.keepalive.as_mut().and_then(|keepalive| keepalive.handle_timeout(now)) {
             None => {}
@@ -186,55 +220,9 @@ impl Core {
                 self.close(now, CloseReason::PeerDead, "Peer not responding");
             }
         }
+        self.report_if_due(now);
         let verdict = self.quality.handle_timeout(now);
         self.tell_quality(verdict);
-    }
-
-    pub(super) fn kind(&self, number: u16) -> Kind {
-        let family = match number {
-            protocol::IPV4 => Family::Ipv4,
-            protocol::IPV6 => Family::Ipv6,
-            protocol::VJ_COMPRESSED | protocol::VJ_UNCOMPRESSED if self.decompressor.is_some() => {
-                return Kind::Vj;
-            }
-            _ => return Kind::Control,
-        };
-        let configured = match family {
-            Family::Ipv4 => self.ipcp.is_some(),
-            Family::Ipv6 => self.ipv6cp.is_some(),
-        };
-        if self.is_up(family) {
-            Kind::Data(family)
-        } else if configured {
-            Kind::Untimely
-        } else {
-            Kind::Control
-        }
-    }
-
-    /// Restores the packet that was sent as this one, with Van Jacobson's header; false if that cannot be.
-    pub(super) fn restore(&mut self, number: u16, packet: &[u8]) -> bool {
-        let restored = self.decompressor.as_mut().and_then(|decompressor| match number {
-            protocol::VJ_UNCOMPRESSED => decompressor.uncompressed(packet),
-            _ => decompressor.compressed(packet),
-        });
-        match restored {
-            Some(packet) => self.counters.rx_data(packet),
-            None => self.counters.rx_dropped += 1,
-        }
-        restored.is_some()
-    }
-
-    /// What [`restore`](Core::restore) restored last.
-    pub(super) fn restored(&self) -> &[u8] {
-        self.decompressor.as_ref().map_or(&[], Decompressor::restored)
-    }
-
-    pub(super) fn is_up(&self, family: Family) -> bool {
-        match family {
-            Family::Ipv4 => self.ipcp.as_ref().is_some_and(|ipcp| ipcp.state() == State::Opened),
-            Family::Ipv6 => self.ipv6cp.as_ref().is_some_and(|ipv6cp| ipv6cp.state() == State::Opened),
-        }
     }
 
     /// A frame that is not data.
@@ -249,11 +237,15 @@ impl Core {
             self.counters.rx_control_ignored += 1;
             return;
         }
+        if self.receive_authentication(now, number, payload) {
+            return;
+        }
         let configured = match number {
             protocol::LCP => true,
             protocol::LQR if self.quality.is_configured() => return self.receive_report(now, payload),
             protocol::IPCP => self.ipcp.is_some(),
             protocol::IPV6CP => self.ipv6cp.is_some(),
+            protocol::CCP => self.ccp.is_some(),
             _ => false,
         };
         if !configured {
@@ -274,6 +266,7 @@ impl Core {
                 let layer = ipv6cp.receive(now, packet, peer_mru, &mut self.outbox);
                 self.ipv6cp_did(now, layer);
             }
+            (protocol::CCP, ..) => self.receive_ccp(now, packet),
             _ => self.receive_lcp(now, packet),
         }
     }
@@ -302,7 +295,7 @@ impl Core {
                 State::Stopped if !self.closed_reported => Phase::Establish,
                 State::Initial | State::Starting | State::Closed | State::Stopped => Phase::Dead,
                 State::Closing | State::Stopping => Phase::Terminate,
-                State::Opened => Phase::Network,
+                State::Opened => self.opened_phase(),
             },
         );
     }
@@ -310,21 +303,17 @@ impl Core {
     fn lcp_up(&mut self, now: Instant) {
         self.closing = None;
         self.encoder.set_framing(self.tx_framing());
+        self.express = Traffic::default();
+        if self.tx_express().is_some() {
+            self.encoder.set_apart(true);
+        }
         self.events.push_back(Event::LcpUp { mru: self.lcp.protocol.ours().mru, mtu: self.mtu() });
         if let Some(keepalive) = &mut self.keepalive {
             keepalive.start(now);
         }
         self.send_identification();
         self.start_quality(now);
-        self.set_phase(now, Phase::Authenticate);
-        self.set_phase(now, Phase::Network);
-        if let Some(ipcp) = &mut self.ipcp {
-            start(ipcp, now, &mut self.outbox);
-        }
-        if let Some(ipv6cp) = &mut self.ipv6cp {
-            start(ipv6cp, now, &mut self.outbox);
-        }
-        self.check_networks(now);
+        self.begin_authentication(now);
     }
 
     fn lcp_down(&mut self, now: Instant) {
@@ -332,14 +321,16 @@ impl Core {
             keepalive.stop();
         }
         self.quality.stop();
-        if let Some(ipcp) = &mut self.ipcp {
+        self.authentication.stop();
+        if let Some(ipcp) = self.ipcp.as_mut().filter(|ipcp| is_started(ipcp)) {
             let layer = ipcp.down(now, &mut self.outbox);
             self.ipcp_did(now, layer);
         }
-        if let Some(ipv6cp) = &mut self.ipv6cp {
+        if let Some(ipv6cp) = self.ipv6cp.as_mut().filter(|ipv6cp| is_started(ipv6cp)) {
             let layer = ipv6cp.down(now, &mut self.outbox);
             self.ipv6cp_did(now, layer);
         }
+        self.ccp_down(now);
         self.encoder.set_framing(self.default_framing());
     }
 
@@ -382,33 +373,6 @@ impl Core {
         }
     }
 
-    /// A link that carries nothing, and will not, is closed.
-    fn check_networks(&mut self, now: Instant) {
-        if self.lcp.state() != State::Opened {
-            return;
-        }
-        let ipcp = self.ipcp.as_ref().map(|ipcp| (ControlProtocolName::Ipcp, ipcp.state(), ipcp.failure()));
-        let ipv6cp = self
-            .ipv6cp
-            .as_ref()
-            .map(|ipv6cp| (ControlProtocolName::Ipv6cp, ipv6cp.state(), ipv6cp.failure()));
-        let networks: Vec<_> = [ipcp, ipv6cp].into_iter().flatten().collect();
-        if networks.iter().any(|(_, state, _)| state.is_under_way() || *state == State::Opened) {
-            return;
-        }
-        let words = |failure: Option<&str>| failure.unwrap_or("it is closed").to_owned();
-        let (protocol, why) = match &networks[..] {
-            [] => (ControlProtocolName::Lcp, String::from("neither IPv4 nor IPv6 is configured")),
-            [(protocol, _, failure)] => (*protocol, words(*failure)),
-            [(protocol, _, failure), rest @ ..] => {
-                let others = rest.iter().map(|(other, _, failure)| format!("; {other}: {}", words(*failure)));
-                (*protocol, others.fold(words(*failure), |all, one| all + &one))
-            }
-        };
-        let message = why.clone();
-        self.close(now, CloseReason::NegotiationFailed { protocol, why }, &message);
-    }
-
     fn report_closed(&mut self, now: Instant, otherwise: CloseReason) {
         self.closed_reported = true;
         let reason = self.closing.get_or_insert(otherwise).clone();
@@ -416,7 +380,7 @@ impl Core {
         self.events.push_back(Event::Closed(reason));
     }
 
-    fn set_phase(&mut self, now: Instant, phase: Phase) {
+    pub(super) fn set_phase(&mut self, now: Instant, phase: Phase) {
         if self.phase != phase {
             self.phase_since = now;
             self.phase = phase;
@@ -432,20 +396,6 @@ impl Core {
             None => CloseReason::PeerTerminated { message },
         });
     }
-}
-
-fn start<P: ControlProtocol>(ncp: &mut ControlMachine<P>, now: Instant, out: &mut Outbox) {
-    if ncp.state() == State::Initial {
-        ncp.open(now, out);
-    }
-    ncp.up(now, out);
-}
-
-/// The link may well go on without this protocol, but its owner should know.
-fn failed<P: ControlProtocol>(ncp: &ControlMachine<P>) -> Option<Event> {
-    let why = ncp.failure()?.to_owned();
-    warn!(target: "ppp", "{} is down: {why}", P::NAME);
-    Some(Event::ProtocolFailed { protocol: P::NAME, why, unknown_to_peer: ncp.is_unknown_to_peer() })
 }
 
 /// One protocol's part of a status.

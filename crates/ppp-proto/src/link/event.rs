@@ -2,7 +2,7 @@
 
 use std::{fmt, time::Duration};
 
-use crate::{InterfaceId, Ipv4Params, protocol};
+use crate::{AuthProtocol, CcpParams, InterfaceId, Ipv4Params, protocol};
 
 /// The phase of a link (RFC 1661 §3.2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -11,7 +11,7 @@ pub enum Phase {
     Dead,
     /// LCP negotiates.
     Establish,
-    /// The peers prove who they are; passed at once while no authentication is configured.
+    /// The ends prove who they are (RFC 1661 §3.5); passed at once if neither must.
     Authenticate,
     /// The network protocols negotiate or carry traffic.
     Network,
@@ -40,6 +40,8 @@ pub enum ControlProtocolName {
     Ipcp,
     /// RFC 5072.
     Ipv6cp,
+    /// RFC 1962.
+    Ccp,
 }
 
 impl ControlProtocolName {
@@ -54,6 +56,7 @@ impl ControlProtocolName {
             ControlProtocolName::Lcp => protocol::LCP,
             ControlProtocolName::Ipcp => protocol::IPCP,
             ControlProtocolName::Ipv6cp => protocol::IPV6CP,
+            ControlProtocolName::Ccp => protocol::CCP,
         }
     }
 }
@@ -64,6 +67,7 @@ impl fmt::Display for ControlProtocolName {
             ControlProtocolName::Lcp => "LCP",
             ControlProtocolName::Ipcp => "IPCP",
             ControlProtocolName::Ipv6cp => "IPV6CP",
+            ControlProtocolName::Ccp => "CCP",
         })
     }
 }
@@ -80,6 +84,20 @@ pub enum Event {
         /// The largest packet we may send: the peer's MRU or the configured bound, whichever is smaller.
         mtu: u16,
     },
+    /// The peer proved who it is, escaped for a terminal.
+    PeerAuthenticated {
+        /// How.
+        by: AuthProtocol,
+        /// Its name.
+        name: String,
+    },
+    /// The peer believes who we are.
+    AuthenticatedToPeer {
+        /// How.
+        by: AuthProtocol,
+        /// The peer's words, escaped for a terminal; often empty.
+        message: String,
+    },
     /// IPv4 packets may pass.
     Ipv4Up(Ipv4Params),
     /// IPv4 packets may no longer pass.
@@ -93,7 +111,9 @@ pub enum Event {
     },
     /// IPv6 packets may no longer pass.
     Ipv6Down,
-    /// IPCP or IPV6CP gave up; the other one may carry the link.
+    /// CCP is Opened, and at least one direction is compressed.
+    CompressionUp(CcpParams),
+    /// IPCP, IPV6CP or CCP gave up; the link goes on as long as one of the first two may carry it.
     ProtocolFailed {
         /// Which one.
         protocol: ControlProtocolName,
@@ -159,6 +179,24 @@ pub enum CloseReason {
         /// What it asked for, e.g. "CHAP MD5".
         protocol: String,
     },
+    /// The peer should prove who it is, and agreed to no way to do so.
+    PeerRefusedAuth,
+    /// The peer should prove who it is, and did not.
+    PeerAuthFailed {
+        /// How it should have.
+        by: AuthProtocol,
+        /// The name it gave, if it came to that, escaped for a terminal.
+        name: Option<String>,
+        /// What is wrong.
+        why: String,
+    },
+    /// We should prove who we are, and did not.
+    AuthToPeerFailed {
+        /// How we should have.
+        by: AuthProtocol,
+        /// What is wrong; the peer's words if there are any, escaped for a terminal.
+        why: String,
+    },
     /// The carrier went away.
     LowerDown,
 }
@@ -177,9 +215,22 @@ impl fmt::Display for CloseReason {
             CloseReason::PeerDead => f.write_str("the peer no longer answers Echo-Requests"),
             CloseReason::AuthRequired { protocol } => write!(
                 f,
-                "the peer demands authentication by {protocol}, which is not configured here; \
-                 switch it off at the far end (pppd: noauth)"
+                "the peer demands authentication by {protocol}, for which there is no secret here; \
+                 add one, or switch it off at the far end (pppd: noauth)"
             ),
+            CloseReason::PeerRefusedAuth => f.write_str(
+                "peer refused to authenticate: terminating link; give it a secret for this end, \
+                 or do not require authentication",
+            ),
+            CloseReason::PeerAuthFailed { by, name: Some(name), why } => {
+                write!(f, "the peer, \"{name}\", failed to authenticate itself by {by}: {why}")
+            }
+            CloseReason::PeerAuthFailed { by, name: None, why } => {
+                write!(f, "the peer failed to authenticate itself by {by}: {why}")
+            }
+            CloseReason::AuthToPeerFailed { by, why } => {
+                write!(f, "this end failed to authenticate itself to the peer by {by}: {why}")
+            }
             CloseReason::LowerDown => f.write_str("the carrier went away"),
         }
     }

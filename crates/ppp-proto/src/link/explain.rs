@@ -1,6 +1,6 @@
 //! A status in plain sentences, for somebody who wants to know why it does not work.
 
-use super::{LinkStatus, Phase, ProtocolStatus};
+use super::{DeflateCounters, LinkStatus, Phase, ProtocolStatus};
 use crate::{
     fsm::{Answer, State},
     lcp::{AUTHENTICATION_PROTOCOL, MRU_DEFAULT},
@@ -13,8 +13,10 @@ impl LinkStatus {
     /// What is the matter, one sentence a line, the most important first.
     pub fn explain(&self) -> String {
         let mut lines = vec![self.headline()];
+        lines.extend(self.peer.as_ref().map(|peer| format!("The peer proved to be \"{peer}\".")));
         self.explain_networks(&mut lines);
-        for protocol in [Some(&self.lcp), self.ipcp.as_ref(), self.ipv6cp.as_ref()].into_iter().flatten() {
+        self.explain_compression(&mut lines);
+        for protocol in self.protocols() {
             explain_options(protocol, &mut lines);
         }
         self.explain_quality(&mut lines);
@@ -84,6 +86,29 @@ impl LinkStatus {
         if quality.good == Some(false) {
             lines.push(String::from(
                 "By these reports the link is bad: something on the path loses or changes octets.",
+            ));
+        }
+    }
+
+    fn explain_compression(&self, lines: &mut Vec<String>) {
+        let Some(ccp) = &self.ccp else { return };
+        match (&ccp.failure, self.compression) {
+            (Some(why), _) => lines.push(format!("Packets are not compressed: {why}.")),
+            (None, Some(params)) => lines.push(format!("CCP is up: {params}.")),
+            (None, None) => lines.push(format!("Packets are not compressed yet ({}).", ccp.state)),
+        }
+        let counters = &self.counters;
+        for (what, deflate) in [("sent", &counters.tx_deflate), ("received", &counters.rx_deflate)] {
+            let DeflateCounters { packets, octets, compressed } = deflate;
+            if *packets > 0 {
+                lines
+                    .push(format!("{packets} packets {what} took {compressed} octets in place of {octets}."));
+            }
+        }
+        if counters.rx_deflate_resets > 0 {
+            lines.push(format!(
+                "What the peer compressed could not be unpacked {} times: frames were lost, or it compresses otherwise.",
+                counters.rx_deflate_resets
             ));
         }
     }
@@ -167,8 +192,8 @@ fn explain_options(status: &ProtocolStatus, lines: &mut Vec<String>) {
         match (option.answer, &option.naked_with) {
             (Answer::Rejected, _) if option.kind == AUTHENTICATION_PROTOCOL && status.protocol.is_lcp() => {
                 lines.push(format!(
-                    "{protocol}: the peer asked for <{}>, which this end does not do; \
-                     switch authentication off at the far end (pppd: noauth).",
+                    "{protocol}: the peer asked for <{}>, for which there is no secret here; \
+                     add one, or switch authentication off at the far end (pppd: noauth).",
                     option.asked
                 ));
             }

@@ -10,6 +10,7 @@ use std::{
 };
 
 use super::EchoConfig;
+use crate::protocol;
 
 /// No queue of ours excuses a longer silence than this, on top of the configured one.
 const MAX_EXTENSION: Duration = Duration::from_secs(120);
@@ -44,6 +45,8 @@ pub(super) struct Keepalive {
     config: EchoConfig,
     next_echo: Option<Instant>,
     last_heard: Option<Instant>,
+    /// Whether something else than link control came in since the last interval began.
+    traffic: bool,
     outstanding: VecDeque<EchoRequest>,
     last_id: u8,
     /// Octets encoded since the link was made.
@@ -61,6 +64,7 @@ impl Keepalive {
             config,
             next_echo: None,
             last_heard: None,
+            traffic: false,
             outstanding: VecDeque::new(),
             last_id: 0,
             encoded: 0,
@@ -75,6 +79,7 @@ impl Keepalive {
         self.stop();
         self.next_echo = Some(now);
         self.last_heard = Some(now);
+        self.traffic = false;
         self.delivered = Some((self.encoded, now));
     }
 
@@ -92,9 +97,11 @@ impl Keepalive {
         self.last_heard
     }
 
-    /// A good frame came in.
-    pub(super) fn heard(&mut self, now: Instant) {
+    /// A good frame of this protocol came in.
+    pub(super) fn heard(&mut self, now: Instant, protocol: u16) {
         self.last_heard = Some(now);
+        // Not our own Echo-Replies, or every second Echo-Request would be left out on an idle link.
+        self.traffic |= !protocol::is_link_control(protocol);
     }
 
     /// So many octets were handed to the carrier.
@@ -156,6 +163,10 @@ impl Keepalive {
             return None;
         }
         self.next_echo = now.checked_add(self.config.interval);
+        let traffic = std::mem::take(&mut self.traffic);
+        if self.config.adaptive && traffic {
+            return None;
+        }
         // One that still waits for the carrier asks the same.
         if self.outstanding.back().is_some_and(|request| !request.transmitted) {
             return None;
@@ -176,10 +187,14 @@ mod tests {
     use super::*;
 
     const SECOND: Duration = Duration::from_secs(1);
-    const CONFIG: EchoConfig = EchoConfig { interval: SECOND, failure: 4 };
+    const CONFIG: EchoConfig = EchoConfig { interval: SECOND, failure: 4, adaptive: false };
 
     fn started(now: Instant) -> Keepalive {
-        let mut keepalive = Keepalive::new(CONFIG);
+        started_with(CONFIG, now)
+    }
+
+    fn started_with(config: EchoConfig, now: Instant) -> Keepalive {
+        let mut keepalive = Keepalive::new(config);
         keepalive.start(now);
         keepalive
     }
@@ -223,7 +238,7 @@ mod tests {
         let t0 = Instant::now();
         let mut keepalive = started(t0);
         ask(&mut keepalive, t0);
-        keepalive.heard(t0 + 3 * SECOND);
+        keepalive.heard(t0 + 3 * SECOND, protocol::IPV4);
         assert_eq!(death_after(&mut keepalive, t0), 7 * SECOND);
     }
 
@@ -236,11 +251,25 @@ mod tests {
         keepalive.encoded(100_000);
         let id = ask(&mut keepalive, t0 + SECOND);
         keepalive.answered(id, t0 + 10 * SECOND); // 10 kB/s
-        keepalive.heard(t0 + 10 * SECOND);
+        keepalive.heard(t0 + 10 * SECOND, protocol::LCP);
         keepalive.encoded(200_000);
         let id = ask(&mut keepalive, t0 + 10 * SECOND);
         assert_eq!(id, 2);
         assert_eq!(death_after(&mut keepalive, t0 + 10 * SECOND), 24 * SECOND);
+    }
+
+    #[test]
+    fn an_adaptive_keepalive_asks_only_after_an_interval_without_traffic() {
+        let t0 = Instant::now();
+        let mut keepalive = started_with(EchoConfig { adaptive: true, ..CONFIG }, t0);
+        let id = ask(&mut keepalive, t0);
+        keepalive.heard(t0 + SECOND / 2, protocol::LCP);
+        keepalive.answered(id, t0 + SECOND / 2);
+        let id = ask(&mut keepalive, t0 + SECOND);
+        keepalive.answered(id, t0 + SECOND);
+        keepalive.heard(t0 + 3 * SECOND / 2, protocol::IPV4);
+        assert_eq!(keepalive.handle_timeout(t0 + 2 * SECOND), None, "a packet came in");
+        assert_eq!(death_after(&mut keepalive, t0 + 2 * SECOND), 5 * SECOND, "asked once more, then silent");
     }
 
     #[test]

@@ -62,6 +62,8 @@ impl Core {
             | Code::ConfigureNak
             | Code::ConfigureReject
             | Code::TerminateAck
+            | Code::ResetRequest
+            | Code::ResetAck
             | Code::Other(_) => self.receive_by_automaton(now, packet),
         }
     }
@@ -100,12 +102,14 @@ impl Core {
                 let layer = self.lcp.protocol_rejected(now, &mut self.outbox);
                 self.lcp_did(now, layer);
             }
+            protocol::PAP | protocol::CHAP => self.authentication_rejected(now, number),
             protocol::IPCP | protocol::IPV4 => {
                 if let Some(ipcp) = &mut self.ipcp {
                     let layer = ipcp.protocol_rejected(now, &mut self.outbox);
                     self.ipcp_did(now, layer);
                 }
             }
+            protocol::CCP | protocol::COMPRESSED => self.ccp_rejected(now),
             protocol::IPV6CP | protocol::IPV6 => {
                 if let Some(ipv6cp) = &mut self.ipv6cp {
                     let layer = ipv6cp.protocol_rejected(now, &mut self.outbox);

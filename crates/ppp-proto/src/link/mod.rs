@@ -1,12 +1,17 @@
-//! One end of a link: the phases of RFC 1661 §3 around LCP, IPCP and IPV6CP.
+//! One end of a link: the phases of RFC 1661 §3 around LCP, authentication, IPCP, IPV6CP and CCP.
 
+mod authenticate;
+mod compression;
 mod config;
 mod core;
+mod data;
 mod demand;
 mod event;
 mod explain;
+mod express;
 mod keepalive;
 mod lcp_codes;
+mod networks;
 mod quality;
 mod status;
 mod tap;
@@ -17,10 +22,13 @@ use std::time::Instant;
 use bytes::BytesMut;
 
 use self::{
-    core::{Core, Kind, protocol_status},
+    compression::Unpacked,
+    core::{Core, protocol_status},
+    data::Kind,
     keepalive::Keepalive,
 };
 use crate::{
+    express::RecordReader,
     frame::{FrameDecoder, Framing},
     fsm::ControlMachine,
     lcp::MRU_DEFAULT,
@@ -28,10 +36,12 @@ use crate::{
     vj::Form,
 };
 
+pub use crate::express::Express;
 pub use config::{EchoConfig, LinkConfig, Timers};
 pub use demand::calls_for_a_link;
 pub use event::{CloseReason, ControlProtocolName, Event, Phase};
-pub use status::{LinkCounters, LinkStatus, ProtocolStatus};
+pub use express::OffloadHeader;
+pub use status::{DeflateCounters, LinkCounters, LinkStatus, ProtocolStatus};
 pub use tap::{Direction, Tap};
 
 pub use crate::fsm::{Answer, OptionStatus};
@@ -44,6 +54,7 @@ pub use crate::fsm::{Answer, OptionStatus};
 #[derive(Debug)]
 pub struct Link {
     decoder: FrameDecoder,
+    records: RecordReader,
     /// How the decoder is set.
     rx_framing: Framing,
     core: Core,
@@ -65,6 +76,15 @@ pub struct Packet<'a> {
     pub family: Family,
     /// The packet, with padding if the peer sent any.
     pub payload: &'a [u8],
+    /// The virtio header that goes with it, from a peer that was told of [`Express::offload`]. Nothing has looked at it.
+    pub offload: Option<OffloadHeader>,
+}
+
+impl<'a> Packet<'a> {
+    /// One that came in a frame.
+    fn framed(family: Family, payload: &'a [u8]) -> Packet<'a> {
+        Packet { family, payload, offload: None }
+    }
 }
 
 /// Why a packet was not framed.
@@ -84,12 +104,20 @@ pub enum SendError {
         /// The largest length allowed.
         mtu: u16,
     },
+    /// The peer takes no packets that are still to be split.
+    #[error("the peer takes no virtio headers: split the packet")]
+    NoOffload,
 }
 
 impl Link {
     /// A link in phase Dead: [`open`](Link::open) and [`lower_up`](Link::lower_up) start it.
     pub fn new(config: LinkConfig, now: Instant) -> Link {
-        Link { decoder: decoder(&config), rx_framing: Framing::DEFAULT, core: Core::new(config, now) }
+        Link {
+            decoder: decoder(&config),
+            rx_framing: Framing::DEFAULT,
+            records: RecordReader::default(),
+            core: Core::new(config, now),
+        }
     }
 
     /// Asks for the link to come up: at once when the lower layer is up, else as soon as it is.
@@ -102,6 +130,7 @@ impl Link {
         if !self.core.lower_up {
             self.decoder = decoder(&self.core.config);
             self.rx_framing = Framing::DEFAULT;
+            self.records.clear();
             self.core.damaged = 0;
         }
         self.core.lower_up(now);
@@ -157,31 +186,65 @@ impl Link {
         }
         while go_on(&self.core) {
             self.follow_framing();
-            let frame = self.decoder.find(chunk)?;
+            if self.is_at_record(chunk) {
+                match self.receive_record(now, chunk) {
+                    Some(record) => return Some(self.packet(&record)),
+                    None if chunk.is_empty() => return None,
+                    None => continue,
+                }
+            }
+            let Some(frame) = self.decoder.find(chunk) else {
+                // It stops in front of a record, too.
+                if chunk.is_empty() {
+                    return None;
+                }
+                continue;
+            };
             self.note_damage();
+            self.core.start(now);
             if let Some(keepalive) = &mut self.core.keepalive {
-                keepalive.heard(now);
+                keepalive.heard(now, frame.protocol);
             }
             if let Some(tap) = &mut self.core.tap {
                 tap.packet(Direction::Received, frame.protocol, self.decoder.payload(&frame));
+            }
+            if self.core.compression.received.is_some() {
+                self.core.received_uncompressed(now, frame.protocol, self.decoder.payload(&frame));
             }
             match self.core.kind(frame.protocol) {
                 Kind::Data(family) => {
                     let payload = self.decoder.payload(&frame);
                     self.core.counters.rx_data(payload);
                     self.core.quality.received(frame.counted_len);
-                    return Some(Packet { family, payload });
+                    return Some(Packet::framed(family, payload));
                 }
                 Kind::Vj => {
                     if self.core.restore(frame.protocol, self.decoder.payload(&frame)) {
                         self.core.quality.received(frame.counted_len);
-                        return Some(Packet { family: Family::Ipv4, payload: self.core.restored() });
+                        return Some(Packet::framed(Family::Ipv4, self.core.restored()));
                     }
                     self.core.quality.discarded();
                 }
                 Kind::Untimely => {
                     self.core.counters.rx_dropped += 1;
                     self.core.quality.discarded();
+                }
+                Kind::Compressed => {
+                    let unpacked = self.core.unpack(now, self.decoder.payload(&frame));
+                    if unpacked.is_some() {
+                        self.core.quality.received(frame.counted_len);
+                    } else {
+                        self.core.quality.discarded();
+                    }
+                    match unpacked {
+                        Some(Unpacked::Packet(family)) => {
+                            return Some(Packet::framed(family, self.core.unpacked()));
+                        }
+                        Some(Unpacked::Restored) => {
+                            return Some(Packet::framed(Family::Ipv4, self.core.restored()));
+                        }
+                        None => {}
+                    }
                 }
                 Kind::Control => {
                     self.core.quality.received(frame.counted_len);
@@ -210,6 +273,7 @@ impl Link {
             self.rx_framing = framing;
             self.decoder.set_framing(framing);
         }
+        self.decoder.stop_at_records(self.core.rx_express().is_some());
     }
 
     /// Frames one IP packet behind what `out` already holds.
@@ -226,9 +290,14 @@ impl Link {
         if packet.len() > usize::from(mtu) {
             return Err(SendError::TooBig { len: packet.len(), mtu });
         }
+        if self.core.tx_express().is_some() && !self.core.compresses() {
+            self.core.record(None, packet, out);
+            return Ok(());
+        }
         let before = out.len();
         let len = packet.len();
-        let (number, packet) = match &mut self.core.compressor {
+        let core = &mut self.core;
+        let (number, packet) = match &mut core.compressor {
             Some(compressor) if family == Family::Ipv4 => match compressor.compress(packet) {
                 (Form::Plain, packet) => (number, packet),
                 (Form::Uncompressed, packet) => (protocol::VJ_UNCOMPRESSED, packet),
@@ -236,14 +305,21 @@ impl Link {
             },
             _ => (number, packet),
         };
-        if let Some(tap) = &mut self.core.tap {
+        let (number, packet) = match core.compression.compress(core.ccp.as_ref(), number, packet) {
+            Some(datagram) => {
+                core.counters.tx_deflate.count(packet.len(), datagram.len());
+                (protocol::COMPRESSED, datagram)
+            }
+            None => (number, packet),
+        };
+        if let Some(tap) = &mut core.tap {
             tap.packet(Direction::Sent, number, packet);
         }
-        self.core.encoder.encode_into(number, packet, out);
-        self.core.quality.sent(self.core.encoder.counted_len(number, packet));
-        self.core.counters.tx_packets += 1;
-        self.core.counters.tx_octets += len as u64;
-        if let Some(keepalive) = &mut self.core.keepalive {
+        core.encoder.encode_into(number, packet, out);
+        core.quality.sent(core.encoder.counted_len(number, packet));
+        core.counters.tx_packets += 1;
+        core.counters.tx_octets += len as u64;
+        if let Some(keepalive) = &mut core.keepalive {
             keepalive.encoded(out.len() - before);
         }
         Ok(())
@@ -286,6 +362,7 @@ impl Link {
             core.lcp.ignored(),
             core.ipcp.as_ref().map_or(0, ControlMachine::ignored),
             core.ipv6cp.as_ref().map_or(0, ControlMachine::ignored),
+            core.ccp.as_ref().map_or(0, ControlMachine::ignored),
         ];
         LinkStatus {
             name: core.config.name.clone(),
@@ -295,12 +372,15 @@ impl Link {
             lcp: protocol_status(&core.lcp),
             ipcp: core.ipcp.as_ref().map(protocol_status),
             ipv6cp: core.ipv6cp.as_ref().map(protocol_status),
+            peer: core.authentication.peer().map(str::to_owned),
+            ccp: core.ccp.as_ref().map(protocol_status),
             ipv4: core.ipcp.as_ref().filter(|_| core.is_up(Family::Ipv4)).map(|ipcp| ipcp.protocol.params()),
             ipv6: core
                 .ipv6cp
                 .as_ref()
                 .filter(|_| core.is_up(Family::Ipv6))
                 .map(|ipv6cp| (ipv6cp.protocol.local(), ipv6cp.protocol.remote())),
+            compression: compression::params(core.ccp.as_ref()),
             mru: core.lcp.protocol.ours().mru,
             mtu: core.mtu(),
             tx_framing: core.tx_framing(),

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::{CloseReason, ControlProtocolName, Phase};
 use crate::{
-    InterfaceId, Ipv4Params,
+    CcpParams, InterfaceId, Ipv4Params,
     frame::{FrameStats, Framing},
     fsm::{OptionStatus, State},
     lqm::QualityStatus,
@@ -27,10 +27,16 @@ pub struct LinkStatus {
     pub ipcp: Option<ProtocolStatus>,
     /// IPv6, if configured.
     pub ipv6cp: Option<ProtocolStatus>,
+    /// Who the peer proved to be, while LCP is Opened; escaped for a terminal.
+    pub peer: Option<String>,
+    /// Compression, if configured.
+    pub ccp: Option<ProtocolStatus>,
     /// What IPCP settled, while it is Opened.
     pub ipv4: Option<Ipv4Params>,
     /// Our and the peer's interface identifier, while IPV6CP is Opened.
     pub ipv6: Option<(InterfaceId, InterfaceId)>,
+    /// What CCP settled, while it is Opened.
+    pub compression: Option<CcpParams>,
     /// The largest packet the peer may send us.
     pub mru: u16,
     /// The largest packet we may send.
@@ -51,6 +57,13 @@ pub struct LinkStatus {
     pub frames: FrameStats,
     /// Why the link is over, or is closing.
     pub close_reason: Option<CloseReason>,
+}
+
+impl LinkStatus {
+    /// The control protocols that are configured, LCP first.
+    pub fn protocols(&self) -> impl Iterator<Item = &ProtocolStatus> {
+        [Some(&self.lcp), self.ipcp.as_ref(), self.ipv6cp.as_ref(), self.ccp.as_ref()].into_iter().flatten()
+    }
 }
 
 /// One control protocol's part of a [`LinkStatus`].
@@ -79,7 +92,8 @@ pub struct LinkCounters {
     pub rx_packets: u64,
     /// Their octets, without framing.
     pub rx_octets: u64,
-    /// IP packets received while their protocol was not Opened.
+    /// IP packets received while their protocol was not Opened, and compressed ones of either kind that could not be
+    /// restored.
     pub rx_dropped: u64,
     /// Control packets sent.
     pub tx_control: u64,
@@ -89,6 +103,31 @@ pub struct LinkCounters {
     pub rx_control_ignored: u64,
     /// Answers not sent because too many were waiting already.
     pub tx_control_dropped: u64,
+    /// What Deflate made of the packets sent.
+    pub tx_deflate: DeflateCounters,
+    /// What Deflate had made of the packets received.
+    pub rx_deflate: DeflateCounters,
+    /// How often the stream of received packets was lost, and the peer asked to start anew.
+    pub rx_deflate_resets: u64,
+}
+
+/// Packets that were compressed. Those that would not shrink are not among them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct DeflateCounters {
+    /// How many.
+    pub packets: u64,
+    /// Their octets before.
+    pub octets: u64,
+    /// Their octets on the wire, without framing.
+    pub compressed: u64,
+}
+
+impl DeflateCounters {
+    pub(super) fn count(&mut self, octets: usize, compressed: usize) {
+        self.packets += 1;
+        self.octets += octets as u64;
+        self.compressed += compressed as u64;
+    }
 }
 
 impl LinkCounters {

@@ -58,9 +58,13 @@ impl Core {
     /// Appends all control frames that wait to `out`; true if there were any.
     pub(super) fn transmit(&mut self, out: &mut BytesMut) -> bool {
         let before = out.len();
+        self.transmit_express_report(out);
         self.transmit_report(out);
         while let Some((number, packet)) = self.outbox.pop() {
             self.frame(number, &packet, out);
+            if number == protocol::CCP {
+                self.ccp_leaves(&packet);
+            }
             if let (Some(keepalive), protocol::LCP, [code, id, ..]) =
                 (&mut self.keepalive, number, &packet[..])
                 && Code::from(*code) == Code::EchoRequest

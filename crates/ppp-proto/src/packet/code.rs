@@ -1,6 +1,7 @@
 //! The Code field.
 
-/// What a control packet is: 1 to 7 for every protocol (RFC 1661 §5), 8 and up for LCP only (§5.7 to §5.9, RFC 1570 §1).
+/// What a control packet is: 1 to 7 for every protocol (RFC 1661 §5), 8 to 13 for LCP only (§5.7 to §5.9, RFC 1570
+/// §1), 14 and 15 for CCP only (RFC 1962 §3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Code {
     /// 1
@@ -29,6 +30,10 @@ pub enum Code {
     Identification,
     /// 13
     TimeRemaining,
+    /// 14
+    ResetRequest,
+    /// 15
+    ResetAck,
     /// Any other.
     Other(u8),
 }
@@ -49,6 +54,8 @@ impl From<u8> for Code {
             11 => Code::DiscardRequest,
             12 => Code::Identification,
             13 => Code::TimeRemaining,
+            14 => Code::ResetRequest,
+            15 => Code::ResetAck,
             other => Code::Other(other),
         }
     }
@@ -70,6 +77,8 @@ impl From<Code> for u8 {
             Code::DiscardRequest => 11,
             Code::Identification => 12,
             Code::TimeRemaining => 13,
+            Code::ResetRequest => 14,
+            Code::ResetAck => 15,
             Code::Other(other) => other,
         }
     }

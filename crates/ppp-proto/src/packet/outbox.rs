@@ -2,15 +2,18 @@
 
 use std::collections::VecDeque;
 
+use zeroize::Zeroizing;
+
 /// Packets that may wait; a peer's flood of requests is answered up to here.
 const CAPACITY: usize = 64;
 /// Places that answers to the peer leave free for what our own automata have to say.
 const RESERVED: usize = 16;
 
-/// A bounded queue of control packets with their protocol numbers.
+/// A bounded queue of control packets with their protocol numbers. They are wiped when they have left: a password may be
+/// among them.
 #[derive(Debug, Default)]
 pub(crate) struct Outbox {
-    queue: VecDeque<(u16, Vec<u8>)>,
+    queue: VecDeque<(u16, Zeroizing<Vec<u8>>)>,
     pushed: u64,
     dropped: u64,
 }
@@ -30,14 +33,14 @@ impl Outbox {
         let room = self.queue.len() < limit;
         if room {
             self.pushed += 1;
-            self.queue.push_back((protocol, packet));
+            self.queue.push_back((protocol, Zeroizing::new(packet)));
         } else {
             self.dropped += 1;
         }
         room
     }
 
-    pub(crate) fn pop(&mut self) -> Option<(u16, Vec<u8>)> {
+    pub(crate) fn pop(&mut self) -> Option<(u16, Zeroizing<Vec<u8>>)> {
         self.queue.pop_front()
     }
 

@@ -4,8 +4,13 @@
 
 use std::{fmt, net::Ipv4Addr};
 
+use tracing::debug;
+
 use super::{Code, ControlPacket, Options, RawOption};
 use crate::{
+    Express,
+    auth::{chap::ChapPacket, pap::PapPacket},
+    ccp::{self, DeflateNumber},
     frame::{Accm, Fcs},
     ipcp::{self, IpcpOption, Place},
     ipv6cp,
@@ -24,15 +29,32 @@ pub struct TracePacket<'a>(pub u16, pub ControlPacket<'a>);
 #[derive(Debug, Clone, Copy)]
 pub struct TraceOption<'a>(pub u16, pub RawOption<'a>);
 
+impl TracePacket<'_> {
+    /// Logs a packet that is sent.
+    pub(crate) fn sent(number: u16, octets: &[u8]) {
+        if let Ok(packet) = ControlPacket::parse(octets) {
+            debug!(target: "ppp", "sent {}", TracePacket(number, packet));
+        }
+    }
+}
+
 impl fmt::Display for TracePacket<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let TracePacket(number, ControlPacket { code, id, data }) = *self;
+        let TracePacket(number, packet @ ControlPacket { code, id, data }) = *self;
+        if number == protocol::PAP || number == protocol::CHAP {
+            return authentication(f, number, packet);
+        }
         match protocol::name(number) {
             Some(name) => write!(f, "[{name}")?,
             None => write!(f, "[{number:#06x}")?,
         }
-        let lcp_only = !matches!(u8::from(code), 1..=7) && number != protocol::LCP;
-        match word(code).filter(|_| !lcp_only) {
+        // The protocol has no such code, whatever another one means by it.
+        let foreign = match u8::from(code) {
+            1..=7 => false,
+            14 | 15 => number != protocol::CCP,
+            _ => number != protocol::LCP,
+        };
+        match word(code).filter(|_| !foreign) {
             Some(word) => write!(f, " {word} id={id:#x}")?,
             None => write!(f, " code={:#x} id={id:#x}", u8::from(code))?,
         }
@@ -47,15 +69,15 @@ impl fmt::Display for TracePacket<'_> {
             }
             Code::TerminateRequest | Code::TerminateAck if data.is_empty() => {}
             Code::TerminateRequest | Code::TerminateAck => write!(f, " \"{}\"", data.escape_ascii())?,
-            Code::EchoRequest | Code::EchoReply | Code::DiscardRequest if !lcp_only => {
+            Code::EchoRequest | Code::EchoReply | Code::DiscardRequest if !foreign => {
                 let rest = magic(f, data)?;
                 dump(f, rest)?;
             }
-            Code::Identification if !lcp_only => {
+            Code::Identification if !foreign => {
                 let text = magic(f, data)?;
                 write!(f, " \"{}\"", text.escape_ascii())?;
             }
-            Code::TimeRemaining if !lcp_only => {
+            Code::TimeRemaining if !foreign => {
                 let rest = magic(f, data)?;
                 if let Some((seconds, text)) = rest.split_first_chunk() {
                     write!(f, " seconds={} \"{}\"", u32::from_be_bytes(*seconds), text.escape_ascii())?;
@@ -68,9 +90,34 @@ impl fmt::Display for TracePacket<'_> {
             | Code::DiscardRequest
             | Code::Identification
             | Code::TimeRemaining
+            | Code::ResetRequest
+            | Code::ResetAck
             | Code::Other(_) => dump(f, data)?,
         }
         f.write_str("]")
+    }
+}
+
+/// PAP and CHAP, whose codes are their own. What does not parse is not dumped: there may be a password in it.
+fn authentication(f: &mut fmt::Formatter<'_>, number: u16, packet: ControlPacket<'_>) -> fmt::Result {
+    let code = u8::from(packet.code);
+    let (name, words) = match number {
+        protocol::PAP => ("PAP", ["AuthReq", "AuthAck", "AuthNak", ""]),
+        _ => ("CHAP", ["Challenge", "Response", "Success", "Failure"]),
+    };
+    let word =
+        usize::from(code).checked_sub(1).and_then(|place| words.get(place)).filter(|word| !word.is_empty());
+    match word {
+        Some(word) => write!(f, "[{name} {word} id={:#x}", packet.id)?,
+        None => write!(f, "[{name} code={code:#x} id={:#x}", packet.id)?,
+    }
+    let shown = match number {
+        protocol::PAP => PapPacket::parse(packet).map(|packet| packet.to_string()),
+        _ => ChapPacket::parse(packet).map(|packet| packet.to_string()),
+    };
+    match shown {
+        Some(shown) => write!(f, " {shown}]"),
+        None => write!(f, " ({} octets)]", packet.data.len()),
     }
 }
 
@@ -90,6 +137,8 @@ fn word(code: Code) -> Option<&'static str> {
         Code::DiscardRequest => "DiscReq",
         Code::Identification => "Ident",
         Code::TimeRemaining => "TimeRem",
+        Code::ResetRequest => "ResetReq",
+        Code::ResetAck => "ResetAck",
         Code::Other(_) => return None,
     })
 }
@@ -120,6 +169,7 @@ impl fmt::Display for TraceOption<'_> {
                 Some(id) => write!(f, "addr {id}"),
                 None => raw(f, option),
             },
+            protocol::CCP => ccp_option(f, option),
             _ => raw(f, option),
         }
     }
@@ -133,6 +183,10 @@ fn lcp_option(f: &mut fmt::Formatter<'_>, option: RawOption<'_>) -> fmt::Result 
         Some(LcpOption::MagicNumber(magic)) => write!(f, "magic {magic:#x}"),
         Some(LcpOption::Pfc) => f.write_str("pcomp"),
         Some(LcpOption::Acfc) => f.write_str("accomp"),
+        Some(LcpOption::Express(Express { offload, reports })) => {
+            let word = |said: bool, word| if said { word } else { "" };
+            write!(f, "express{}{}", word(offload, " offload"), word(reports, " reports"))
+        }
         Some(LcpOption::FcsAlternatives(Fcs::Null)) => f.write_str("fcs null"),
         Some(LcpOption::FcsAlternatives(Fcs::Fcs16)) => f.write_str("fcs 16"),
         Some(LcpOption::FcsAlternatives(Fcs::Fcs32)) => f.write_str("fcs 32"),
@@ -171,6 +225,23 @@ fn ipcp_option(f: &mut fmt::Formatter<'_>, option: RawOption<'_>) -> fmt::Result
     };
     write!(f, "{word}")?;
     option.data.first_chunk::<4>().map_or(Ok(()), |octets| write!(f, " {}", Ipv4Addr::from(*octets)))
+}
+
+fn ccp_option(f: &mut fmt::Formatter<'_>, option: RawOption<'_>) -> fmt::Result {
+    match (option.kind, option.data, DeflateNumber::of(option.kind)) {
+        (ccp::BSD_COMPRESS, [terms], _) => write!(f, "bsd v{} {}", terms >> 5, terms & 0x1f),
+        (ccp::PREDICTOR_1, [], _) => f.write_str("predictor 1"),
+        (ccp::PREDICTOR_2, [], _) => f.write_str("predictor 2"),
+        (_, [terms, check], Some(number)) => {
+            let old = if number == DeflateNumber::Draft { "(old#)" } else { "" };
+            write!(f, "deflate{old} {}", (terms >> 4) + 8)?;
+            if terms & 0x0f != 8 {
+                write!(f, " method {}", terms & 0x0f)?;
+            }
+            if *check != 0 { write!(f, " check {check}") } else { Ok(()) }
+        }
+        _ => raw(f, option),
+    }
 }
 
 /// An option nobody knows, as pppd shows it: type, length, data.
@@ -226,8 +297,34 @@ mod tests {
             shown(0x8057, &[1, 1, 0, 14, 1, 10, 0x02, 0x11, 0x22, 0xff, 0xfe, 0x33, 0x44, 0x55]),
             "[IPV6CP ConfReq id=0x1 <addr fe80::0211:22ff:fe33:4455>]"
         );
-        assert_eq!(shown(0x80fd, &[1, 1, 0, 8, 0x1a, 4, 0x78, 0]), "[CCP ConfReq id=0x1 < 1a 04 78 00>]");
+        assert_eq!(
+            shown(0x80fd, &[1, 1, 0, 17, 0x1a, 4, 0x78, 0, 0x18, 4, 0x78, 0, 0x15, 3, 0x2f, 1, 2]),
+            "[CCP ConfReq id=0x1 <deflate 15> <deflate(old#) 15> <bsd v1 15> <predictor 1>]"
+        );
+        assert_eq!(
+            shown(0x80fd, &[1, 1, 0, 14, 0x1a, 4, 0x77, 1, 18, 6, 1, 0, 0, 0x40]),
+            "[CCP ConfReq id=0x1 <deflate 15 method 7 check 1> < 12 06 01 00 00 40>]"
+        );
+        assert_eq!(shown(0x80fd, &[14, 1, 0, 4]), "[CCP ResetReq id=0x1]");
+        assert_eq!(shown(0x80fd, &[15, 1, 0, 6, 7, 8]), "[CCP ResetAck id=0x1 07 08]");
+        assert_eq!(shown(0xc021, &[14, 1, 0, 4]), "[LCP code=0xe id=0x1]");
         assert_eq!(shown(0x8021, &[9, 1, 0, 4]), "[IPCP code=0x9 id=0x1]");
+    }
+
+    #[test]
+    fn authentication_reads_as_pppd_writes_it_without_the_password() {
+        assert_eq!(
+            shown(0xc023, &[1, 1, 0, 13, 1, b'u', 6, b's', b'e', b'c', b'r', b'e', b't']),
+            "[PAP AuthReq id=0x1 user=\"u\" password=<hidden>]"
+        );
+        assert_eq!(shown(0xc023, b"\x02\x01\x00\x07\x02ok"), "[PAP AuthAck id=0x1 \"ok\"]");
+        assert_eq!(
+            shown(0xc223, &[1, 5, 0, 8, 1, 0x0f, b's', b'a']),
+            "[CHAP Challenge id=0x5 <0f>, name = \"sa\"]"
+        );
+        assert_eq!(shown(0xc223, b"\x03\x05\x00\x0eAccess gra"), "[CHAP Success id=0x5 \"Access gra\"]");
+        assert_eq!(shown(0xc023, b"\x01\x01\x00\x0d\x01u\xffgeheim"), "[PAP AuthReq id=0x1 (9 octets)]");
+        assert_eq!(shown(0xc223, &[7, 1, 0, 4]), "[CHAP code=0x7 id=0x1 (0 octets)]");
     }
 
     #[test]

@@ -192,7 +192,7 @@ fn a_peer_that_insists_on_another_address_for_us_is_refused() {
 #[test]
 fn equal_interface_identifiers_are_told_apart() {
     let id = InterfaceId([0, 1, 2, 3, 4, 5, 6, 7]);
-    let fixed = Ipv6cpConfig { local: Some(id), remote: None };
+    let fixed = Ipv6cpConfig { local: Some(id), ..Ipv6cpConfig::default() };
     // Two ends of one seed, and without the Magic-Numbers that would tell: both want the same identifier.
     let twin = |ipv6| LinkConfig {
         ipv4: None,
@@ -204,8 +204,10 @@ fn equal_interface_identifiers_are_told_apart() {
         .ipv6()
         .unwrap()
         .0;
-    let pair =
-        Pair::up(twin(Ipv6cpConfig { local: Some(first), remote: None }), twin(Ipv6cpConfig::default()));
+    let pair = Pair::up(
+        twin(Ipv6cpConfig { local: Some(first), ..Ipv6cpConfig::default() }),
+        twin(Ipv6cpConfig::default()),
+    );
     assert_eq!(pair.ends[A].ipv6().unwrap().0, first);
     assert_ne!(pair.ends[B].ipv6().unwrap().0, first);
 
@@ -223,7 +225,7 @@ fn equal_interface_identifiers_are_told_apart() {
 #[test]
 fn a_colliding_identifier_is_naked_and_replaced() {
     let wanted = InterfaceId([0, 0, 0, 0, 0, 0, 0, 9]);
-    let picky = Ipv6cpConfig { local: None, remote: Some(wanted) };
+    let picky = Ipv6cpConfig { remote: Some(wanted), ..Ipv6cpConfig::default() };
     let pair = Pair::up(
         LinkConfig { ipv4: None, ..client() },
         LinkConfig { ipv4: None, ipv6: Some(picky), ..server() },
@@ -242,6 +244,24 @@ fn a_colliding_identifier_is_naked_and_replaced() {
     );
     hand.say(0x8057, 1, 2, &[2, 4, 0, 3]);
     assert_eq!(hand.said(), ["[IPV6CP ConfRej id=0x2 < 02 04 00 03>]"]);
+}
+
+#[test]
+fn an_end_that_accepts_it_takes_the_identifiers_that_the_peer_wants() {
+    let id = |last| InterfaceId([0, 0, 0, 0, 0, 0, 0, last]);
+    let pair = |a: Ipv6cpConfig| {
+        let b = Ipv6cpConfig { local: Some(id(2)), remote: Some(id(1)), ..Ipv6cpConfig::default() };
+        let only = |ipv6, config| LinkConfig { ipv4: None, ipv6: Some(ipv6), ..config };
+        let mut pair = Pair::new(only(a, client()), only(b, server()));
+        pair.connect();
+        pair.drive(200 * SECOND, |pair| pair.is_up() || pair.both_closed());
+        pair.ends[A].ipv6()
+    };
+    let other = Ipv6cpConfig { local: Some(id(7)), remote: Some(id(8)), ..Ipv6cpConfig::default() };
+    let both = Ipv6cpConfig { accept_local: true, accept_remote: true, ..other.clone() };
+    assert_eq!(pair(both.clone()), Some((id(1), id(2))));
+    assert_eq!(pair(Ipv6cpConfig { accept_remote: false, ..both.clone() }), None);
+    assert_eq!(pair(Ipv6cpConfig { accept_local: false, ..both }), None);
 }
 
 const IPV6CP: u16 = 0x8057;

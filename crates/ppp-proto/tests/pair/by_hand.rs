@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
 use ppp_proto::{
-    Event, Link, LinkConfig,
+    Event, IpcpConfig, LcpConfig, Link, LinkConfig, LocalAddress, Timers,
     frame::{Accm, FrameDecoder, FrameEncoder, Framing},
     packet::{ControlPacket, TracePacket},
     protocol::{IPCP, LCP},
@@ -73,6 +73,23 @@ impl ByHand {
 
     pub(crate) fn events(&mut self) -> Vec<Event> {
         std::iter::from_fn(|| self.link.poll_event()).collect()
+    }
+
+    /// Sends all it says back to it for so long, as a loop or a terminal's echo does.
+    pub(crate) fn echo_for(&mut self, time: Duration) {
+        let end = self.now + time;
+        loop {
+            let said = self.packets();
+            for (number, octets) in &said {
+                self.say_raw(*number, octets);
+            }
+            match self.link.poll_timeout().filter(|due| *due <= end) {
+                _ if !said.is_empty() => {}
+                Some(due) => self.pass(due - self.now),
+                None => break,
+            }
+        }
+        self.now = end;
     }
 
     /// Acknowledges the link's LCP request and has an empty one acknowledged.
@@ -215,6 +232,26 @@ fn after_max_failure_naks_become_rejects_and_after_that_the_link_gives_up() {
 }
 
 #[test]
+fn each_network_protocol_may_have_counters_of_its_own() {
+    let own = |max_configure, seconds| {
+        Some(Timers { max_configure, restart: Duration::from_secs(seconds), ..Timers::default() })
+    };
+    let config = LinkConfig { ipcp_timers: own(2, 10), ipv6cp_timers: own(6, 1), ..LinkConfig::default() };
+    let mut hand = ByHand::new(config);
+    hand.open_lcp();
+    let (mut ipcp, mut ipv6cp) = (0, 0);
+    for _ in 0..60 {
+        for line in hand.said() {
+            ipcp += u32::from(line.starts_with("[IPCP ConfReq"));
+            ipv6cp += u32::from(line.starts_with("[IPV6CP ConfReq"));
+        }
+        hand.pass(Duration::from_secs(1));
+    }
+    // The first ones went out when LCP was Opened.
+    assert_eq!((ipcp, ipv6cp), (1, 5));
+}
+
+#[test]
 fn naks_with_options_we_did_not_send_are_taken_where_they_suit() {
     let mut hand = ByHand::new(LinkConfig::default());
     let request = hand.packets().pop().unwrap().1;
@@ -241,4 +278,46 @@ fn a_flood_of_requests_without_a_carrier_that_drains_grows_nothing() {
     assert!(status.counters.tx_control_dropped + status.counters.rx_control_ignored > 20_000);
     assert!(hand.packets().len() <= 64);
     assert!(hand.events().len() <= 70);
+}
+
+#[test]
+fn with_a_start_delay_it_keeps_silent_until_the_peer_says_something_or_the_time_is_over() {
+    let delayed = || LinkConfig {
+        lcp: LcpConfig { start_delay: Duration::from_secs(1), ..LcpConfig::default() },
+        ..LinkConfig::default()
+    };
+    let mut hand = ByHand::new(delayed());
+    assert_eq!(hand.said(), [""; 0]);
+    hand.pass(Duration::from_millis(999));
+    assert_eq!(hand.said(), [""; 0]);
+    hand.pass(Duration::from_millis(1));
+    assert_eq!(hand.said().len(), 1, "its request");
+    assert_eq!(hand.link.poll_timeout(), Some(hand.now + Duration::from_secs(3)));
+
+    let mut hand = ByHand::new(delayed());
+    hand.say(LCP, 1, 1, &[]);
+    assert_eq!(hand.said().last().unwrap(), "[LCP ConfAck id=0x1]");
+    hand.pass(Duration::from_secs(1));
+    assert_eq!(hand.said(), [""; 0], "not once more");
+
+    let mut hand = ByHand::new(delayed());
+    hand.link.close(hand.now, "no more");
+    assert_eq!(hand.link.status().lcp.state.to_string(), "Closing");
+}
+
+#[test]
+fn a_peer_that_names_no_address_gets_the_fallback() {
+    let ipv4 = IpcpConfig {
+        local: LocalAddress::Fixed([192, 168, 1, 1].into()),
+        remote_fallback: Some([10, 64, 64, 64].into()),
+        ..IpcpConfig::default()
+    };
+    let mut hand = ByHand::new(LinkConfig { ipv4: Some(ipv4), ipv6: None, ..LinkConfig::default() });
+    hand.open_lcp();
+    hand.say(IPCP, 2, 1, &[3, 6, 192, 168, 1, 1]);
+    hand.say(IPCP, 1, 1, &[]);
+    assert_eq!(hand.said(), ["[IPCP ConfNak id=0x1 <addr 0.0.0.0>]"], "asked once");
+    hand.say(IPCP, 1, 2, &[]);
+    assert_eq!(hand.said(), ["[IPCP ConfAck id=0x2]"]);
+    assert_eq!(hand.link.status().ipv4.unwrap().remote.to_string(), "10.64.64.64");
 }

@@ -127,11 +127,7 @@ fn a_link_that_gave_up_can_be_opened_again_on_the_same_carrier() {
 #[test]
 fn a_loop_once_detected_is_not_detected_again_on_the_next_carrier() {
     let mut hand = ByHand::new(client());
-    for _ in 0..100 {
-        for (number, octets) in hand.packets() {
-            hand.say_raw(number, &octets);
-        }
-    }
+    hand.echo_for(10 * SECOND);
     assert!(hand.events().contains(&Event::LoopDetected));
     hand.link.lower_down(hand.now);
     hand.link.lower_up(hand.now);

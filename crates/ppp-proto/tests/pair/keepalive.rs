@@ -11,7 +11,7 @@ const SLOW: u64 = 12_500;
 const MIB: usize = 1 << 20;
 
 fn echo(seconds: u64, failure: u32) -> EchoConfig {
-    EchoConfig { interval: Duration::from_secs(seconds), failure }
+    EchoConfig { interval: Duration::from_secs(seconds), failure, ..EchoConfig::default() }
 }
 
 /// Puts this much of A's data on the wire to B, all at once.
@@ -92,6 +92,27 @@ fn a_peer_that_dies_behind_a_full_queue_is_noticed_all_the_same() {
     pair.wires[B].dead = true;
     pair.drive(200 * SECOND, |pair| pair.ends[A].count(|event| *event == Event::PeerDead) == 1);
     assert!(pair.now - start <= 140 * SECOND, "{:?}", pair.now - start);
+}
+
+#[test]
+fn an_adaptive_keepalive_is_silent_while_packets_come_in_and_notices_death_all_the_same() {
+    let adaptive = EchoConfig { adaptive: true, ..echo(5, 2) };
+    let mut pair =
+        Pair::up(LinkConfig { echo: Some(adaptive), ..client() }, LinkConfig { echo: None, ..server() });
+    pair.pass(SECOND);
+    let replies = |pair: &Pair| pair.ends[A].count(|event| matches!(event, Event::EchoReply { .. }));
+    let before = replies(&pair);
+    for _ in 0..20 {
+        pair.send(B, Family::Ipv4, 100);
+        pair.pass(3 * SECOND);
+    }
+    assert_eq!(replies(&pair), before, "no question while the peer talks");
+    pair.pass(60 * SECOND);
+    assert!(replies(&pair) >= before + 11, "one each interval on an idle link: {}", replies(&pair) - before);
+    pair.wires[B].dead = true;
+    let start = pair.now;
+    pair.drive(30 * SECOND, |pair| pair.ends[A].count(|event| *event == Event::PeerDead) == 1);
+    assert!(pair.now - start <= 16 * SECOND, "{:?}", pair.now - start);
 }
 
 #[test]

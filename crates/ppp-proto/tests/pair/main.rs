@@ -1,8 +1,12 @@
 //! Two links, or a link and a peer by hand, in simulated time.
 
 mod addresses;
+mod authentication;
+mod authentication_by_hand;
 mod by_hand;
+mod ccp;
 mod closing;
+mod deflate;
 mod keepalive;
 mod lqm;
 mod negotiation;

@@ -255,18 +255,20 @@ fn a_new_carrier_is_a_new_negotiation_with_the_same_identifiers() {
 #[test]
 fn a_looped_back_line_is_detected() {
     let mut hand = ByHand::new(client());
-    for _ in 0..100 {
-        let packets = hand.packets();
-        if packets.is_empty() {
-            break;
-        }
-        for (number, octets) in packets {
-            hand.say_raw(number, &octets);
-        }
-    }
+    hand.echo_for(10 * SECOND);
     let events = hand.events();
     assert!(events.contains(&Event::LoopDetected), "{events:?}");
     assert!(events.contains(&Event::Closed(CloseReason::LoopDetected)), "{events:?}");
+}
+
+#[test]
+fn a_terminal_that_echoes_until_a_slow_program_makes_it_raw_is_no_loop() {
+    let mut hand = ByHand::new(client());
+    hand.echo_for(3 * SECOND);
+    assert_eq!(hand.events(), [Event::Phase(Phase::Establish)]);
+    hand.pass(SECOND);
+    hand.open_lcp();
+    assert_eq!(hand.link.phase(), Phase::Network);
 }
 
 #[test]

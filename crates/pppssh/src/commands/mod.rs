@@ -1,5 +1,6 @@
 //! The verbs of the command line.
 
+mod authentication;
 mod connect;
 mod dial;
 mod inherited;

@@ -4,23 +4,27 @@ use std::io;
 use std::path::Path;
 
 use anyhow::anyhow;
-use ppp_proto::link::CloseReason;
-use rustix::process::geteuid;
+use ppp_proto::AuthProtocol;
+use ppp_proto::auth::AuthConfig;
+use ppp_proto::link::{CloseReason, LinkConfig};
+use rustix::process::{geteuid, getuid};
 use ssh_carrier::stdio::{self, StdioConfig};
 use ssh_carrier::{Carrier, CarrierError, command};
 use tokio::task::LocalSet;
 use tracing::{debug, error, info, warn};
 
-use super::inherited;
 use super::setup::{self, Context, Failure, OrExit as _};
+use super::{authentication, inherited};
 use crate::config::{Caller, Trust};
 use crate::exit::ExitCode;
-use crate::foreign::{Detach, Detached, Pidfile, RUN, detach};
+use crate::foreign::{Detach, Detached, Pidfile, RUN, detach, notify_ready};
 use crate::hooks::HookConfig;
 use crate::pppd::{
-    Ask, Log, OptionError, Options, Places, Reader, USAGE, VERSION, has_default_route, has_default_route6,
+    Ask, Host, Log, OptionError, Options, Places, Reader, SYSTEM, USAGE, VERSION, default_routes,
+    default_routes6, resolve,
 };
 use crate::privilege::{Privileges, clean_environment};
+use crate::secrets::SecretsFiles;
 use crate::session::{End, Limit, PumpError, Request, Signals, Why};
 use crate::status::Role;
 use crate::supervisor::{Outcome, exit_code, pause};
@@ -71,7 +75,7 @@ fn start(words: &[String]) -> Result<ExitCode, Failure> {
         None => {}
     }
     reader.options.check().map_err(anyhow::Error::msg).or_exit(ExitCode::OptionError)?;
-    authentication(&reader.options)?;
+    let (auth, warnings) = authentication(&trust, &reader.options)?;
     let log = Log::open(&reader.options, inherited::take);
     log.or_exit(ExitCode::OptionError)?.install(reader.options.debug);
     if reader.options.dump || reader.options.dryrun {
@@ -84,46 +88,60 @@ fn start(words: &[String]) -> Result<ExitCode, Failure> {
         debug!(target: "pppd", "{option}: without effect here");
     }
 
+    for warning in warnings {
+        warn!(target: "pppd", "{warning}");
+    }
+
     let mut options = reader.options;
     // Whoever talks to us on our own streams would lose them.
     let when = if options.notty { Detach::No } else { options.detach };
-    let (routes, words) = options.routes(has_default_route(), has_default_route6());
+    let (routes, words) = options.routes(&default_routes(), &default_routes6());
     for words in words {
-        warn!(target: "pppd", "{words}");
+        error!(target: "pppd", "{words}");
     }
     options.profile.routes = routes;
     // While there is one thread.
     let detached = detach(when).or_exit(ExitCode::FatalError)?;
+    let who = Caller::current().map_or_else(|_| "(unknown)".to_owned(), |caller| caller.label());
+    info!(target: SYSTEM, "pppd {VERSION} started by {who}, uid {}", getuid().as_raw());
     let context = Context { trust, privileges };
     let runtime = super::runtime().or_exit(ExitCode::FatalError)?;
-    let done = LocalSet::new().block_on(&runtime, Box::pin(run_link(&context, &options, detached)));
+    let done = LocalSet::new().block_on(&runtime, Box::pin(run_link(&context, &options, auth, detached)));
     runtime.shutdown_background();
     let code = done.unwrap_or_else(|Failure { code, error }| {
         error!(target: "pppd", "{error:#}");
         code
     });
-    info!(target: "pppd", "Exit.");
+    info!(target: SYSTEM, "Exit.");
     Ok(code)
 }
 
-/// Nobody is let in who should prove who he is and cannot: pppd's words, and its exit code for them.
-fn authentication(options: &Options) -> Result<(), Failure> {
-    let by_default = options.auth.is_none() && !geteuid().is_root() && has_default_route();
-    if options.auth != Some(true) && !by_default {
-        return Ok(());
-    }
-    let who = match (&options.remote_name, by_default) {
-        (_, true) => "By default the remote system is required to authenticate itself\n\
-             pppd: (because this system has a default route to the internet)"
-            .to_owned(),
-        (Some(name), false) => format!("The remote system ({name}) is required to authenticate itself"),
-        (None, false) => "The remote system is required to authenticate itself".to_owned(),
+/// What the options and the secrets of /etc/ppp come to, and what is to be said about the files. Nobody is let in who
+/// should prove who he is and cannot: pppd's words, and its exit code for them.
+fn authentication(trust: &Trust, options: &Options) -> Result<(AuthConfig, Vec<String>), Failure> {
+    let host = Host {
+        name: &authentication::host_name(),
+        is_root: geteuid().is_root(),
+        has_default_route: !default_routes().is_empty(),
     };
-    let why = "pppd: but I couldn't find any suitable secret (password) for it to use to do so.";
-    Err(Failure::new(ExitCode::FatalError, anyhow!("{who}\n{why}")))
+    let mut files =
+        SecretsFiles::read(trust, Path::new(ETC_PPP), &resolve).unwrap_or_else(|error| SecretsFiles {
+            // Without them there is just nothing to prove anything by.
+            warnings: vec![error.to_string()],
+            ..SecretsFiles::default()
+        });
+    let warnings = std::mem::take(&mut files.warnings);
+    let config = options.auth_config(&host, files, authentication::entropy()?);
+    let config = config.map_err(|words| Failure::new(ExitCode::FatalError, anyhow!(words)))?;
+    Ok((config, warnings))
 }
 
-async fn run_link(context: &Context, options: &Options, detached: Detached) -> Result<ExitCode, Failure> {
+async fn run_link(
+    context: &Context,
+    options: &Options,
+    auth: AuthConfig,
+    detached: Detached,
+) -> Result<ExitCode, Failure> {
     // First of all: nothing printed by mistake may get into the stream.
     let mut given = if options.notty {
         Some(stdio::open(&StdioConfig::from_env()).or_exit(ExitCode::OptionError)?)
@@ -136,7 +154,10 @@ async fn run_link(context: &Context, options: &Options, detached: Detached) -> R
     let role = if options.notty { Role::Serve } else { Role::Connect };
     let name = options.session_name();
     let profile = &options.profile;
-    let adjust = |link: &mut _| options.adjust(link, own);
+    let adjust = |link: &mut LinkConfig, interface: &str| {
+        options.adjust(link, own, interface);
+        link.auth = Some(auth);
+    };
     let hooks = |config: &mut _| hooks(options, config);
     let mut session = setup::open_fully(context, role, &name, profile, signals, adjust, hooks).await?;
     session.set_limits(options.limits);
@@ -144,9 +165,21 @@ async fn run_link(context: &Context, options: &Options, detached: Detached) -> R
     info!(target: "pppd", "Using interface {interface}");
     let _pidfiles = pidfiles(options, &interface);
     let mut detached = detached;
+    let notify = options.notify && !detached.is_awaited();
     session.on_settled(move || {
+        if detached.is_awaited() {
+            debug!(target: "pppd", "updetach is set. Now detaching.");
+        }
         if let Err(error) = detached.up() {
             warn!(%error, "could not leave the terminal");
+        }
+        if notify {
+            debug!(target: "pppd", "up_sdnotify is set. Now notifying systemd: READY=1");
+            match notify_ready() {
+                Ok(true) => {}
+                Ok(false) => debug!(target: "pppd", "up_sdnotify: NOTIFY_SOCKET is not set, nobody waits"),
+                Err(error) => warn!(target: "pppd", "up_sdnotify: cannot tell NOTIFY_SOCKET: {error}"),
+            }
         }
     });
 
@@ -216,8 +249,14 @@ fn hooks(options: &Options, config: &mut HookConfig) {
     if let Some(script) = &options.ip_down {
         config.ip_down.clone_from(script);
     }
+    // Where pppd has it, and its own scripts look.
+    config.resolv_conf = options.profile.dns_ask.then(|| Path::new(ETC_PPP).join("resolv.conf"));
+    // As pppd tells of a pty.
+    config.tty = String::new();
+    config.speed.clone_from(&options.speed);
     config.environment.clone_from(&options.environment);
-    let more = [("LINKNAME", &options.linkname), ("CALL_FILE", &options.call)];
+    let unit = options.unit.map(|unit| unit.to_string());
+    let more = [("LINKNAME", &options.linkname), ("CALL_FILE", &options.call), ("UNIT", &unit)];
     let more = more.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value.clone()?)));
     config.environment.extend(more);
 }
@@ -247,6 +286,18 @@ fn report(end: &End) -> ExitCode {
                 info!(target: "pppd", "LCP terminated by peer ({message})");
             }
             CloseReason::PeerDead => info!(target: "pppd", "Serial link appears to be disconnected."),
+            CloseReason::PeerRefusedAuth => {
+                warn!(target: "pppd", "peer refused to authenticate: terminating link");
+            }
+            CloseReason::PeerAuthFailed { by: AuthProtocol::Pap, name: Some(name), .. } => {
+                warn!(target: "pppd", "PAP peer authentication failed for {name}");
+            }
+            CloseReason::PeerAuthFailed { name: Some(name), why, .. } => {
+                warn!(target: "pppd", "Peer {name} failed CHAP authentication: {why}");
+            }
+            CloseReason::AuthToPeerFailed { by, why } => {
+                error!(target: "pppd", "{} authentication failed: {why}", by.family());
+            }
             CloseReason::LoopDetected => info!(target: "pppd", "Serial line is looped back."),
             reason => error!(target: "pppd", "{reason}"),
         },

@@ -88,17 +88,17 @@ pub(super) async fn open_with(
     signals: Signals,
     adjust: impl FnOnce(&mut LinkConfig),
 ) -> Result<Session<Tun>, Failure> {
-    open_fully(context, role, name, profile, signals, adjust, |_| {}).await
+    open_fully(context, role, name, profile, signals, |link, _| adjust(link), |_| {}).await
 }
 
-/// The same, with a last word on the hooks too.
+/// The same, with the device's name for that last word, and one on the hooks too.
 pub(super) async fn open_fully(
     context: &Context,
     role: Role,
     name: &str,
     profile: &Profile,
     signals: Signals,
-    adjust: impl FnOnce(&mut LinkConfig),
+    adjust: impl FnOnce(&mut LinkConfig, &str),
     hooks: impl FnOnce(&mut HookConfig),
 ) -> Result<Session<Tun>, Failure> {
     let dirs = context.runtime_dirs(profile.runtime_dir.as_deref());
@@ -131,13 +131,14 @@ pub(super) async fn open_fully(
     hooks(&mut hook_config);
     let hooks = Hooks::new(hook_config);
     let facts = hook_facts(name, device.name(), profile);
+    let seed = getrandom::u64().context("asking the kernel for random bits").or_exit(ExitCode::FatalError)?;
+    let mut link = link_config(profile, name, seed);
+    link.auth = super::authentication::of_profile(context, profile)?;
+    adjust(&mut link, device.name());
     let network = Network::open(profile, &journal_dir, device.index(), facts, hooks)
         .await
         .or_exit(ExitCode::FatalError)?;
 
-    let seed = getrandom::u64().context("asking the kernel for random bits").or_exit(ExitCode::FatalError)?;
-    let mut link = link_config(profile, name, seed);
-    adjust(&mut link);
     let mut pump = Pump::new(link);
     pump.set_capture(Capture::open(profile, name).or_exit(ExitCode::FatalError)?);
     let mut session = Session::new(pump, device, network, control, signals);
@@ -158,7 +159,7 @@ fn open_tun(profile: &Profile) -> Result<Tun, TunError> {
         return Tun::adopt(super::inherited::take(fd).map_err(|source| TunError::Io { doing, source })?);
     }
     let name = &profile.tun;
-    let create = || Tun::create(&TunConfig { name: Some(name.clone()), persist: false });
+    let create = || Tun::create(&TunConfig { name: Some(name.clone()), ..TunConfig::default() });
     if name.contains('%') {
         return create();
     }
@@ -175,7 +176,7 @@ fn hook_facts(name: &str, interface: &str, profile: &Profile) -> HookFacts {
         interface: interface.to_owned(),
         ipparam: profile.ipparam.clone().unwrap_or_default(),
         linkname: None,
-        // Nobody proves who he is inside PPP: SSH has done that.
+        // Known once it has proved who it is.
         peer: None,
         orig_uid: rustix::process::getuid().as_raw(),
         logname: caller.map(|caller| caller.label()).unwrap_or_default(),

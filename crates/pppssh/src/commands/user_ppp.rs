@@ -9,11 +9,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use ppp_proto::link::LinkConfig;
 use ssh_carrier::stdio::{self, StdioConfig};
 use ssh_carrier::{Carrier, CarrierError, command};
 use tracing::{debug, info, warn};
 use tunio::Tun;
 
+use super::authentication;
 use super::setup::{self, Context, Failure, OrExit as _};
 use crate::config::{PacketSize, ProfileName, Trust};
 use crate::exit::ExitCode;
@@ -226,7 +228,8 @@ async fn open(
     loaded: Loaded,
     signals: Signals,
 ) -> Result<(Session<Tun>, Rc<Plan>, Arc<AtomicBool>), Failure> {
-    let Loaded { plan, linkup, linkdown } = loaded;
+    let Loaded { plan, secrets, linkup, linkdown } = loaded;
+    let auth = plan.auth_config(secrets, &authentication::host_name(), authentication::entropy()?);
     let plan = Rc::new(plan);
     let elevated = context.trust.is_elevated();
     let in_place = in_place(&plan, linkup, linkdown);
@@ -239,7 +242,10 @@ async fn open(
             config.prepare = None;
         }
     };
-    let adjust = |link: &mut _| plan.adjust(link);
+    let adjust = |link: &mut LinkConfig, _: &str| {
+        plan.adjust(link);
+        link.auth = Some(auth);
+    };
     let mut session =
         setup::open_fully(context, role, name, &plan.profile, signals, adjust, set_hooks).await?;
     session.set_limits(Limits { idle: plan.idle, least: plan.least, connect: None });
@@ -253,12 +259,16 @@ fn in_place(plan: &Plan, linkup: LinkScript, linkdown: LinkScript) -> hooks::InP
         let scripts = scripts.lock().unwrap_or_else(PoisonError::into_inner);
         let (linkup, linkdown) = &*scripts;
         let script = match script {
+            Script::IpPreUp => return Vec::new(),
             Script::IpUp | Script::Ipv6Up => linkup,
             Script::IpDown | Script::Ipv6Down => linkdown,
+            // ppp has no script for that.
+            Script::AuthUp | Script::AuthDown => return Vec::new(),
         };
         let seconds = |time: Duration| time.as_secs();
         let facts = Facts {
             ends: match ends {
+                hooks::Ends::Peer => return Vec::new(),
                 hooks::Ends::V4 { local, remote, dns } => {
                     user_ppp::Ends::V4 { local: *local, remote: *remote, dns: dns.clone() }
                 }

@@ -1,5 +1,6 @@
 //! Whether the values of a profile go together.
 
+use ppp_proto::ccp::deflate::{MAX_WINDOW, MIN_WINDOW};
 use ppp_proto::vj::{MAX_SLOTS, MIN_SLOTS};
 
 use super::profile::Profile;
@@ -84,6 +85,29 @@ pub(super) fn check(profile: &Profile) -> Result<(), Fault> {
     if !(MIN_SLOTS..=MAX_SLOTS).contains(&profile.vj_max_slots) {
         return fault("vj-max-slots", "must be from 2 to 16");
     }
+    for (key, methods) in [("auth-require", &profile.auth_require), ("auth-answer", &profile.auth_answer)] {
+        if let Some(method) = methods.iter().find(|method| method.protocol().is_none()) {
+            return Err((
+                key,
+                format!("names {method:?}, which this program was built without (legacy-auth)"),
+            ));
+        }
+    }
+    for (key, name) in [("auth-name", &profile.auth_name), ("auth-remote-name", &profile.auth_remote_name)] {
+        if name.as_deref().is_some_and(|name| name.is_empty() || name.len() > 255 || name == "*") {
+            return fault(key, "must be of 1 to 255 octets, and not `*`");
+        }
+    }
+    for (key, window) in
+        [("deflate-receive", profile.deflate_receive), ("deflate-send", profile.deflate_send)]
+    {
+        if window != 0 && !(MIN_WINDOW..=MAX_WINDOW).contains(&window) {
+            return fault(key, "must be from 9 to 15, or 0 for no compression in that direction");
+        }
+    }
+    if profile.deflate && profile.deflate_receive == 0 && profile.deflate_send == 0 {
+        return fault("deflate", "has no direction: set `deflate-receive` or `deflate-send` to 15");
+    }
     if profile.max_holdoff < profile.holdoff {
         return fault("max-holdoff", "is less than `holdoff`: raise it");
     }
@@ -150,6 +174,11 @@ mod tests {
             ("user = \"\"", "user"),
             ("lcp-restart = 0", "lcp-restart"),
             ("lcp-max-configure = 0", "lcp-max-configure"),
+            ("auth-name = \"\"", "auth-name"),
+            ("auth-remote-name = \"*\"", "auth-remote-name"),
+            ("deflate-receive = 8", "deflate-receive"),
+            ("deflate-send = 16", "deflate-send"),
+            ("deflate = true\ndeflate-receive = 0\ndeflate-send = 0", "deflate"),
             ("holdoff = 90", "max-holdoff"),
             ("hooks = \"hooks\"", "hooks"),
             ("ipparam = \"a\\nb\"", "ipparam"),

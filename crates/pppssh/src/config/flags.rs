@@ -166,7 +166,7 @@ pub struct LinkFlags {
     #[arg(long, value_name = "N", help_heading = "PPP")]
     pub lcp_echo_failure: Option<u32>,
 
-    /// Directory with ip-up, ip-down, ipv6-up and ipv6-down.
+    /// Directory with ip-pre-up, ip-up, ip-down, ipv6-up and ipv6-down.
     #[arg(long, value_name = "DIR", value_hint = clap::ValueHint::DirPath, help_heading = "Hooks and control")]
     pub hooks: Option<PathBuf>,
 

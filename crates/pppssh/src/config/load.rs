@@ -180,8 +180,8 @@ impl Builder {
     }
 
     fn read_own(&mut self, path: &Path) -> Result<(), ConfigError> {
-        match read_own(path)? {
-            Some(text) => self.add(path, &text),
+        match open_own(path)? {
+            Some(file) => self.add(path, &read_text(path, file)?),
             None => Ok(()),
         }
     }
@@ -221,14 +221,19 @@ impl Builder {
     }
 }
 
-/// The text of a file of another program's configuration, under the same rules as a profile: a privileged process takes
-/// root's word only, another one root's and its user's. `None` if there is no such file.
+/// The text of a file of another program's configuration; [`open_file`] says which counts.
 pub fn read_text_file(trust: &Trust, path: &Path) -> Result<Option<String>, ConfigError> {
+    open_file(trust, path)?.map(|file| read_text(path, file)).transpose()
+}
+
+/// Opens a file under the same rules as a profile: a privileged process takes root's word only, another one root's and its
+/// user's. `None` if there is no such file.
+pub fn open_file(trust: &Trust, path: &Path) -> Result<Option<File>, ConfigError> {
     if let Trust::Own = trust {
-        return read_own(path);
+        return open_own(path);
     }
     match open_trusted(path) {
-        Ok(file) => read_text(path, file).map(Some),
+        Ok(file) => Ok(Some(file)),
         Err(TrustError::Open { reason, .. }) if reason.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(reason) => {
             let dir = path.parent().unwrap_or(Path::new("/")).to_owned();
@@ -237,7 +242,7 @@ pub fn read_text_file(trust: &Trust, path: &Path) -> Result<Option<String>, Conf
     }
 }
 
-fn read_own(path: &Path) -> Result<Option<String>, ConfigError> {
+fn open_own(path: &Path) -> Result<Option<File>, ConfigError> {
     let file = match File::open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -252,10 +257,10 @@ fn read_own(path: &Path) -> Result<Option<String>, ConfigError> {
     } else {
         None
     };
-    if let Some(why) = why {
-        return Err(ConfigError::Unsafe { path: path.to_owned(), why });
+    match why {
+        Some(why) => Err(ConfigError::Unsafe { path: path.to_owned(), why }),
+        None => Ok(Some(file)),
     }
-    read_text(path, file).map(Some)
 }
 
 fn read_text(path: &Path, file: File) -> Result<String, ConfigError> {
@@ -281,9 +286,18 @@ pub(super) fn to_table(profile: &Profile) -> Table {
 /// Replaces a leading `~/` of every path by the home directory.
 fn expand_home(profile: &mut Profile, home: Option<&Path>) {
     let Some(home) = home else { return };
-    let Profile { identity, known_hosts, ssh_config, runtime_dir, host_key, authorized_keys, .. } = profile;
+    let Profile {
+        identity,
+        known_hosts,
+        ssh_config,
+        runtime_dir,
+        host_key,
+        authorized_keys,
+        auth_secrets,
+        ..
+    } = profile;
     let paths = identity.iter_mut().chain(known_hosts).chain(ssh_config).chain(runtime_dir);
-    for path in paths.chain(host_key.iter_mut()).chain([authorized_keys]) {
+    for path in paths.chain(host_key.iter_mut()).chain([authorized_keys, auth_secrets]) {
         if let Ok(rest) = path.strip_prefix("~") {
             *path = home.join(rest);
         }

@@ -29,7 +29,7 @@ pub use addresses::{Addresses, BadAddresses, BadInterfaceIds, InterfaceIds};
 pub use class::Class;
 pub use error::ConfigError;
 pub use flags::{CallFlags, Given, LinkFlags, ListenFlags};
-pub use load::{Effective, Places, SYSTEM_DIR, Wanted, load, read_text_file};
+pub use load::{Effective, Places, SYSTEM_DIR, Wanted, load, open_file, read_text_file};
 pub use name::{BadName, ProfileName};
 pub use print::example;
 pub use profile::{KEYS, Key, Profile};
@@ -39,6 +39,6 @@ pub use sources::{Source, Sources};
 pub use trust::{Caller, Trust, TrustError};
 pub use trusted::open_trusted;
 pub use values::{
-    BadControlMap, BadEscapes, BadPacketSize, BadSeconds, CarrierChoice, ControlMap, Escapes, FcsChoice,
-    PacketSize, Seconds,
+    AuthMethod, BadControlMap, BadEscapes, BadPacketSize, BadSeconds, CarrierChoice, ControlMap, Escapes,
+    FcsChoice, PacketSize, Seconds,
 };

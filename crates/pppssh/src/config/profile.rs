@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use super::class::Class;
 use super::{
-    Addresses, CarrierChoice, ControlMap, Escapes, FcsChoice, InterfaceIds, PacketSize, ProfileName, Route,
-    Seconds,
+    Addresses, AuthMethod, CarrierChoice, ControlMap, Escapes, FcsChoice, InterfaceIds, PacketSize,
+    ProfileName, Route, Seconds,
 };
 use crate::capture::LinkType;
 
@@ -130,6 +130,9 @@ profile! {
         routes: Vec<Route> = vec![], Widens, r#"["192.168.2.0/24", { to = "10.0.0.0/8", metric = 50, table = 100 }]"#;
         /// Whether to switch on packet forwarding while the link is up.
         forward: bool = false, OnlyOff, "true";
+        /// Whether to answer ARP for the peer on the device of the network that holds its address, while the link is up.
+        /// The kernel does so only while it forwards: see `forward`.
+        proxy_arp: bool = false, OnlyOff, "true";
     }
 
     "PPP" {
@@ -153,10 +156,18 @@ profile! {
         vj_max_slots: u8 = 16, Harmless, "16";
         /// Whether the peer may leave a connection's number out of a compressed header when it is the last one's.
         vj_cid: bool = true, Harmless, "true";
+        /// Whether to ask the peer to compress packets with Deflate, and to do so if it asks (RFC 1979).
+        deflate: bool = false, Harmless, "true";
+        /// Window for what the peer compresses, as a power of two, from 9 to 15. With 0 it is not asked to.
+        deflate_receive: u8 = 15, Harmless, "15";
+        /// Largest window for what this end compresses, likewise. With 0 it does not.
+        deflate_send: u8 = 15, Harmless, "15";
         /// Seconds between echo requests; 0 switches them off.
         lcp_echo_interval: Seconds = Seconds::whole(15), Harmless, "15";
         /// Echo requests without an answer after which the peer counts as dead.
         lcp_echo_failure: u32 = 4, Harmless, "4";
+        /// Whether to send echo requests only after an interval in which no packet came in.
+        lcp_echo_adaptive: bool = false, Harmless, "true";
         /// Seconds between link quality reports to ask the peer for (RFC 1989); 0 asks for none. A peer that asks gets them.
         lqr: Seconds = Seconds::whole(0), Harmless, "30";
         /// Seconds until a request without an answer is sent again.
@@ -167,6 +178,21 @@ profile! {
         lcp_max_terminate: u32 = 2, Harmless, "2";
         /// Configure-Naks after which an option is rejected instead.
         lcp_max_failure: u32 = 5, Harmless, "5";
+    }
+
+    "Authentication inside PPP (SSH has done its own)" {
+        /// What the peer may prove itself by, the most wanted first: "chap", "mschap-v2", "pap". None: it need not.
+        auth_require: Vec<AuthMethod> = vec![], Widens, r#"["chap"]"#;
+        /// What this end proves itself by when the peer demands it, if `auth-name` is set and there is a secret.
+        auth_answer: Vec<AuthMethod> = vec![AuthMethod::Chap, AuthMethod::MschapV2, AuthMethod::Pap], Widens, r#"["chap"]"#;
+        /// This end's name, in its proofs, its challenges and the secrets. Without it, with `auth-require`: the host's.
+        auth_name: Option<String> = None, Widens, r#""venus""#;
+        /// The peer's name, in place of what it says.
+        auth_remote_name: Option<String> = None, Widens, r#""saturn""#;
+        /// Directory with the files pap-secrets and chap-secrets, in pppd's form.
+        auth_secrets: PathBuf = "/etc/pppssh".into(), Widens, r#""/etc/ppp""#;
+        /// Seconds after which the peer proves itself anew, with CHAP; 0 for never.
+        auth_chap_interval: Seconds = Seconds::whole(0), Widens, "300";
     }
 
     "Life of the link" {
@@ -181,7 +207,8 @@ profile! {
     }
 
     "Hooks and control" {
-        /// Directory with the programs ip-up, ip-down, ipv6-up and ipv6-down; each may be missing. "" for none.
+        /// Directory with the programs ip-pre-up, ip-up, ip-down, ipv6-up, ipv6-down, auth-up and auth-down; each may be
+        /// missing. "" for none.
         hooks: PathBuf = "/etc/pppssh/hooks".into(), Widens, r#""/etc/pppssh/hooks""#;
         /// Sixth argument of the hooks.
         ipparam: Option<String> = None, Widens, r#""saturn""#;

@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
+use ppp_proto::AuthProtocol;
 use serde::{Deserialize, Serialize};
 
 use super::text::text_serde;
@@ -36,6 +37,32 @@ pub enum FcsChoice {
     #[serde(rename = "null")]
     #[value(name = "null")]
     Null,
+}
+
+/// A way to prove inside PPP who one is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum AuthMethod {
+    /// PAP: the secret itself.
+    Pap,
+    /// CHAP, with MD5.
+    Chap,
+    /// Microsoft's second version of CHAP.
+    MschapV2,
+}
+
+impl AuthMethod {
+    /// The link's word for it; `None` if this program was built without it.
+    pub fn protocol(self) -> Option<AuthProtocol> {
+        match self {
+            Self::Pap => Some(AuthProtocol::Pap),
+            Self::Chap => Some(AuthProtocol::ChapMd5),
+            #[cfg(feature = "legacy-auth")]
+            Self::MschapV2 => Some(AuthProtocol::MsChapV2),
+            #[cfg(not(feature = "legacy-auth"))]
+            Self::MschapV2 => None,
+        }
+    }
 }
 
 /// A size in octets that an IP packet may have: an MTU or an MRU.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::Ends;
+use super::{Ends, HookConfig, link_local};
 
 /// The tty argument of a link that has none.
 pub(super) const NO_TTY: &str = "none";
@@ -43,31 +43,46 @@ pub struct Usage {
     pub bytes_received: u64,
 }
 
-/// The whole environment of a hook.
-pub(super) fn variables(facts: &HookFacts, ends: &Ends, usage: Option<Usage>) -> Vec<(&'static str, String)> {
+/// The whole environment of a hook. `ends` are those of each family so far: as with pppd, what one family set is told to
+/// the other's scripts, too.
+pub(super) fn variables(
+    config: &HookConfig,
+    facts: &HookFacts,
+    ends: &[Ends],
+    usage: Option<Usage>,
+) -> Vec<(&'static str, String)> {
     let mut vars = vec![
         ("PATH", PATH.to_owned()),
         ("PPPSSH_NAME", facts.session.clone()),
         ("PPPD_PID", std::process::id().to_string()),
-        ("DEVICE", NO_TTY.to_owned()),
-        ("SPEED", NO_SPEED.to_owned()),
+        ("SPEED", config.speed.clone()),
         ("IFNAME", facts.interface.clone()),
         ("ORIG_UID", facts.orig_uid.to_string()),
         ("PPPLOGNAME", facts.logname.clone()),
     ];
-    match ends {
-        Ends::V4 { local, remote, dns } => {
-            vars.push(("IPLOCAL", local.to_string()));
-            vars.push(("IPREMOTE", remote.to_string()));
-            vars.extend(["DNS1", "DNS2"].into_iter().zip(dns.iter().map(ToString::to_string)));
-            if facts.usepeerdns {
-                vars.push(("USEPEERDNS", "1".to_owned()));
+    if !config.tty.is_empty() {
+        vars.push(("DEVICE", config.tty.clone()));
+    }
+    // Not in pppd(8), but set by pppd since 2.4.9.
+    let unit = facts.interface.strip_prefix("ppp").filter(|unit| unit.parse::<u32>().is_ok());
+    vars.extend(unit.map(|unit| ("UNIT", unit.to_owned())));
+    for ends in ends {
+        match ends {
+            Ends::Peer => {}
+            Ends::V4 { local, remote, dns } => {
+                vars.push(("IPLOCAL", local.to_string()));
+                vars.push(("IPREMOTE", remote.to_string()));
+                vars.extend(["DNS1", "DNS2"].into_iter().zip(dns.iter().map(ToString::to_string)));
+                // As in pppd: only where there is something to use.
+                if facts.usepeerdns && !dns.is_empty() {
+                    vars.push(("USEPEERDNS", "1".to_owned()));
+                }
             }
-        }
-        Ends::V6 { local, remote } => {
-            // Not in pppd(8), but set by pppd since 2.4.2.
-            vars.push(("LLLOCAL", local.to_string()));
-            vars.push(("LLREMOTE", remote.to_string()));
+            Ends::V6 { local, remote } => {
+                // Not in pppd(8), but set by pppd since 2.4.2.
+                vars.push(("LLLOCAL", link_local(*local)));
+                vars.push(("LLREMOTE", link_local(*remote)));
+            }
         }
     }
     if let Some(peer) = &facts.peer {

@@ -1,11 +1,13 @@
-//! The scripts of pppd: `ip-up`, `ip-down`, `ipv6-up`, `ipv6-down`.
+//! The scripts of pppd: `auth-up`, `auth-down`, `ip-pre-up`, `ip-up`, `ip-down`, `ipv6-up`, `ipv6-down`.
 //!
-//! They get pppd's six arguments, an environment of documented variables and nothing else, and nothing on standard
+//! They get pppd's arguments, an environment of documented variables and nothing else, and nothing on standard
 //! input. What they print goes to the log. As in pppd they run beside the link, never in its way, and in order: a script
-//! starts when the one before it for the same family has ended. [`Hooks`] is the session's handle.
+//! starts when the one before it for the same matter has ended. Only `ip-pre-up` is waited for: no packet passes before
+//! it has ended. [`Hooks`] is the session's handle.
 
 mod environment;
 mod output;
+mod resolv;
 mod runner;
 
 use std::ffi::OsString;
@@ -22,9 +24,18 @@ pub use runner::Hooks;
 /// How long hooks may go on when the session ends, unless configured otherwise.
 pub const SHUTDOWN_PATIENCE: Duration = Duration::from_secs(30);
 
-/// Which of the four scripts.
+/// How long `ip-pre-up` may keep the link waiting.
+pub const PRE_UP_PATIENCE: Duration = Duration::from_secs(30);
+
+/// Which of the scripts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Script {
+    /// The peer has proved who it is.
+    AuthUp,
+    /// The link on which it did is over.
+    AuthDown,
+    /// The addresses are set, and no packet has passed.
+    IpPreUp,
     /// IPv4 can be sent and received.
     IpUp,
     /// It no longer can.
@@ -39,6 +50,9 @@ impl Script {
     /// Its file name, pppd's.
     pub fn name(self) -> &'static str {
         match self {
+            Script::IpPreUp => "ip-pre-up",
+            Script::AuthUp => "auth-up",
+            Script::AuthDown => "auth-down",
             Script::IpUp => "ip-up",
             Script::IpDown => "ip-down",
             Script::Ipv6Up => "ipv6-up",
@@ -47,9 +61,11 @@ impl Script {
     }
 }
 
-/// The two ends of the link in one family, as a hook is told them.
+/// The two ends of the link, as a hook is told them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Ends {
+    /// After the peer proved who it is: its name is in the facts.
+    Peer,
     /// After IPCP.
     V4 {
         /// Our address.
@@ -86,6 +102,12 @@ pub type InPlace = Arc<dyn Fn(Script, &HookFacts, &Ends, Option<Usage>) -> Vec<H
 /// Which scripts to run and how.
 #[derive(Clone)]
 pub struct HookConfig {
+    /// Run before IPv4 comes up.
+    pub ip_pre_up: PathBuf,
+    /// Run when the peer has proved who it is.
+    pub auth_up: PathBuf,
+    /// Run when the link on which it did is over.
+    pub auth_down: PathBuf,
     /// Run when IPv4 comes up.
     pub ip_up: PathBuf,
     /// Run when IPv4 goes down.
@@ -98,9 +120,15 @@ pub struct HookConfig {
     pub trusted_only: bool,
     /// Called on each command just before it is started.
     pub prepare: Option<Prepare>,
+    /// The scripts' second argument and `DEVICE`, which is left out if this is empty.
+    pub tty: String,
+    /// The scripts' third argument and `SPEED`.
+    pub speed: String,
     /// Variables besides those of pppd(8), which they do not replace.
     pub environment: Vec<(String, String)>,
-    /// Programs to run instead of the four, which are ignored then: user-ppp's `ppp.linkup` and `ppp.linkdown`. Whoever
+    /// The file that gets the name servers the peer told us: pppd's `/etc/ppp/resolv.conf`.
+    pub resolv_conf: Option<PathBuf>,
+    /// Programs to run instead of the scripts, which are ignored then: user-ppp's `ppp.linkup` and `ppp.linkdown`. Whoever
     /// names them answers for them: `trusted_only` is not about them.
     pub in_place: Option<InPlace>,
     /// While this is set, a family that gets its addresses is not up yet: they are there for packets to wait on, and
@@ -109,17 +137,23 @@ pub struct HookConfig {
 }
 
 impl HookConfig {
-    /// pppd's four names in `dir`.
+    /// pppd's names in `dir`.
     pub fn in_dir(dir: &Path, trusted_only: bool) -> Self {
         let file = |script: Script| dir.join(script.name());
         HookConfig {
+            ip_pre_up: file(Script::IpPreUp),
+            auth_up: file(Script::AuthUp),
+            auth_down: file(Script::AuthDown),
             ip_up: file(Script::IpUp),
             ip_down: file(Script::IpDown),
             ipv6_up: file(Script::Ipv6Up),
             ipv6_down: file(Script::Ipv6Down),
             trusted_only,
             prepare: None,
+            tty: environment::NO_TTY.to_owned(),
+            speed: environment::NO_SPEED.to_owned(),
             environment: Vec::new(),
+            resolv_conf: None,
             in_place: None,
             expecting: Arc::default(),
         }
@@ -127,6 +161,9 @@ impl HookConfig {
 
     fn path(&self, script: Script) -> &Path {
         match script {
+            Script::IpPreUp => &self.ip_pre_up,
+            Script::AuthUp => &self.auth_up,
+            Script::AuthDown => &self.auth_down,
             Script::IpUp => &self.ip_up,
             Script::IpDown => &self.ip_down,
             Script::Ipv6Up => &self.ipv6_up,
@@ -138,6 +175,7 @@ impl HookConfig {
 impl std::fmt::Debug for HookConfig {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("HookConfig")
+            .field("ip_pre_up", &self.ip_pre_up)
             .field("ip_up", &self.ip_up)
             .field("ip_down", &self.ip_down)
             .field("ipv6_up", &self.ipv6_up)
@@ -147,20 +185,25 @@ impl std::fmt::Debug for HookConfig {
     }
 }
 
-/// The arguments of every script: `interface-name tty-device speed local remote ipparam` (pppd(8), SCRIPTS).
-fn arguments(facts: &HookFacts, ends: &Ends) -> [OsString; 6] {
+/// The arguments of a script: `interface-name tty-device speed local remote ipparam`, or for `auth-up` and `auth-down`
+/// `interface-name peer-name user-name tty-device speed` (pppd(8), SCRIPTS).
+fn arguments(config: &HookConfig, facts: &HookFacts, ends: &Ends) -> Vec<OsString> {
+    let (tty, speed) = (config.tty.as_str(), config.speed.as_str());
     let (local, remote) = match ends {
+        Ends::Peer => {
+            let peer = facts.peer.as_deref().unwrap_or_default();
+            return [&facts.interface, peer, &facts.logname, tty, speed].map(OsString::from).to_vec();
+        }
         Ends::V4 { local, remote, .. } => (local.to_string(), remote.to_string()),
-        Ends::V6 { local, remote } => (local.to_string(), remote.to_string()),
+        Ends::V6 { local, remote } => (link_local(*local), link_local(*remote)),
     };
-    [
-        facts.interface.as_str().into(),
-        environment::NO_TTY.into(),
-        environment::NO_SPEED.into(),
-        local.into(),
-        remote.into(),
-        facts.ipparam.as_str().into(),
-    ]
+    [&facts.interface, tty, speed, &local, &remote, &facts.ipparam].map(OsString::from).to_vec()
+}
+
+/// A link-local address as pppd writes it, with all digits.
+fn link_local(address: Ipv6Addr) -> String {
+    let [.., a, b, c, d, e, f, g, h] = address.octets();
+    ppp_proto::InterfaceId([a, b, c, d, e, f, g, h]).to_string()
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Runs the scripts, one family beside the other, one script of a family after the other.
+//! Runs the scripts, those of one matter (the peer's name, IPv4, IPv6) beside the others', one after the other.
 
 use std::pin::pin;
 use std::process::{ExitStatus, Stdio};
@@ -14,26 +14,30 @@ use crate::config::open_trusted;
 
 use super::environment::{HookFacts, Usage, variables};
 use super::output::Output;
-use super::{Ends, HookCommand, HookConfig, Script, arguments};
+use super::{Ends, HookCommand, HookConfig, Script, arguments, resolv};
 
-/// Scripts of one family that may wait behind a slow one: the ups and downs of a link that flaps meanwhile.
+/// Scripts of one matter that may wait behind a slow one: the ups and downs of a link that flaps meanwhile.
 const WAITING_MAX: usize = 32;
 
 /// The session's handle on its hooks. Starting one never waits.
 #[derive(Debug)]
 pub struct Hooks {
-    v4: Family,
-    v6: Family,
+    auth: Matter,
+    v4: Matter,
+    v6: Matter,
+    config: Arc<HookConfig>,
     kill: watch::Sender<bool>,
     expecting: Arc<AtomicBool>,
 }
 
 #[derive(Debug)]
-struct Family {
+struct Matter {
     queue: mpsc::Sender<Job>,
     worker: JoinHandle<()>,
     /// What the last `-up` was told: its `-down` is told the same.
     up: Option<(HookFacts, Ends)>,
+    /// The last ends of this family.
+    last: Option<Ends>,
 }
 
 #[derive(Debug)]
@@ -41,7 +45,15 @@ struct Job {
     script: Script,
     facts: HookFacts,
     ends: Ends,
+    /// The last ends of the other family.
+    other: Option<Ends>,
     usage: Option<Usage>,
+}
+
+impl Job {
+    fn all_ends(&self) -> Vec<Ends> {
+        std::iter::once(&self.ends).chain(&self.other).cloned().collect()
+    }
 }
 
 impl Hooks {
@@ -49,31 +61,65 @@ impl Hooks {
     pub fn new(config: HookConfig) -> Self {
         let config = Arc::new(config);
         let kill = watch::Sender::new(false);
-        let family = || {
+        let matter = || {
             let (queue, jobs) = mpsc::channel(WAITING_MAX);
             let worker = tokio::spawn(work(config.clone(), jobs, kill.subscribe()));
-            Family { queue, worker, up: None }
+            Matter { queue, worker, up: None, last: None }
         };
-        Hooks { v4: family(), v6: family(), kill, expecting: config.expecting.clone() }
+        let (auth, v4, v6, expecting) = (matter(), matter(), matter(), config.expecting.clone());
+        Hooks { auth, v4, v6, config, kill, expecting }
     }
 
-    /// The family of `ends` came up: runs `ip-up` or `ipv6-up`, after `-down` if it was up with other ends.
+    /// IPv4 is about to come up: writes the file for the resolver, then runs `ip-pre-up` and waits for it,
+    /// or kills it after `patience`.
+    pub async fn pre_up(&self, facts: &HookFacts, ends: &Ends, patience: Duration) {
+        let config = &self.config;
+        if let (Some(path), Ends::V4 { dns, .. }) = (&config.resolv_conf, ends)
+            && !dns.is_empty()
+            && let Err(error) = resolv::write(path, dns)
+        {
+            tracing::error!("Failed to create {}: {error}", path.display());
+        }
+        if config.in_place.is_some() {
+            return;
+        }
+        let other = self.v6.last.clone();
+        let job =
+            Job { script: Script::IpPreUp, facts: facts.clone(), ends: ends.clone(), other, usage: None };
+        let (kill, mut killed) = watch::channel(false);
+        let mut running = pin!(attend(job.script.name(), || start(config, &job), &mut killed));
+        if tokio::time::timeout(patience, &mut running).await.is_err() {
+            kill.send_replace(true);
+            running.await;
+        }
+    }
+
+    /// What `ends` is about came up: runs `auth-up`, `ip-up` or `ipv6-up`, after `-down` if it was up with other ends.
     pub fn up(&mut self, facts: &HookFacts, ends: Ends) {
         if self.expecting.load(Ordering::Relaxed) {
             return;
         }
         let script = match ends {
+            Ends::Peer => Script::AuthUp,
             Ends::V4 { .. } => Script::IpUp,
             Ends::V6 { .. } => Script::Ipv6Up,
         };
         let now = (facts.clone(), ends);
-        if self.family(script).up.as_ref() == Some(&now) {
+        if self.matter(script).up.as_ref() == Some(&now) {
             return;
         }
         self.down(script, Usage::default());
         let (facts, ends) = now.clone();
-        self.family(script).up = Some(now);
-        self.family(script).start(Job { script, facts, ends, usage: None });
+        let other = self.other(script);
+        let matter = self.matter(script);
+        matter.up = Some(now);
+        matter.last = Some(ends.clone());
+        matter.start(Job { script, facts, ends, other, usage: None });
+    }
+
+    /// Who the peer is counts no more: runs `auth-down` if `auth-up` was due before.
+    pub fn peer_gone(&mut self, usage: Usage) {
+        self.down(Script::AuthDown, usage);
     }
 
     /// IPv4 went down: runs `ip-down` if `ip-up` was due before.
@@ -87,19 +133,31 @@ impl Hooks {
     }
 
     fn down(&mut self, script: Script, usage: Usage) {
-        let family = self.family(script);
-        if let Some((facts, ends)) = family.up.take() {
+        let other = self.other(script);
+        let matter = self.matter(script);
+        if let Some((facts, ends)) = matter.up.take() {
             let script = match ends {
+                Ends::Peer => Script::AuthDown,
                 Ends::V4 { .. } => Script::IpDown,
                 Ends::V6 { .. } => Script::Ipv6Down,
             };
-            family.start(Job { script, facts, ends, usage: Some(usage) });
+            matter.start(Job { script, facts, ends, other, usage: Some(usage) });
         }
     }
 
-    fn family(&mut self, script: Script) -> &mut Family {
+    /// What the scripts of one family are told of the other.
+    fn other(&self, script: Script) -> Option<Ends> {
         match script {
-            Script::IpUp | Script::IpDown => &mut self.v4,
+            Script::AuthUp | Script::AuthDown => None,
+            Script::IpPreUp | Script::IpUp | Script::IpDown => self.v6.last.clone(),
+            Script::Ipv6Up | Script::Ipv6Down => self.v4.last.clone(),
+        }
+    }
+
+    fn matter(&mut self, script: Script) -> &mut Matter {
+        match script {
+            Script::AuthUp | Script::AuthDown => &mut self.auth,
+            Script::IpPreUp | Script::IpUp | Script::IpDown => &mut self.v4,
             Script::Ipv6Up | Script::Ipv6Down => &mut self.v6,
         }
     }
@@ -108,9 +166,10 @@ impl Hooks {
     pub async fn shutdown(mut self, usage: Usage, patience: Duration) {
         self.ipv4_down(usage);
         self.ipv6_down(usage);
-        let Hooks { v4, v6, kill, .. } = self;
-        drop((v4.queue, v6.queue));
-        let mut workers = pin!(async { tokio::join!(v4.worker, v6.worker) });
+        self.peer_gone(usage);
+        let Hooks { auth, v4, v6, kill, .. } = self;
+        drop((auth.queue, v4.queue, v6.queue));
+        let mut workers = pin!(async { tokio::join!(auth.worker, v4.worker, v6.worker) });
         if tokio::time::timeout(patience, &mut workers).await.is_err() {
             // What runs is killed and ends; what is still queued is not started any more.
             kill.send_replace(true);
@@ -119,7 +178,7 @@ impl Hooks {
     }
 }
 
-impl Family {
+impl Matter {
     fn start(&self, job: Job) {
         let script = job.script.name();
         if self.queue.try_send(job).is_err() {
@@ -201,7 +260,7 @@ fn start(config: &HookConfig, job: &Job) -> Option<Child> {
         }
     }
     let mut command = std::process::Command::new(path);
-    command.args(arguments(&job.facts, &job.ends));
+    command.args(arguments(config, &job.facts, &job.ends));
     spawn(config, job, name, command, Stdio::piped)
 }
 
@@ -223,7 +282,7 @@ fn spawn(
     command
         .env_clear()
         .envs(config.environment.iter().map(|(name, value)| (name, value)))
-        .envs(variables(&job.facts, &job.ends, job.usage))
+        .envs(variables(config, &job.facts, &job.all_ends(), job.usage))
         .current_dir("/")
         .stdin(Stdio::null())
         .stdout(output())

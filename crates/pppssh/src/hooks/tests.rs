@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use super::{Ends, HookConfig, HookFacts, Hooks, SHUTDOWN_PATIENCE, Usage};
+use super::{Ends, HookConfig, HookFacts, Hooks, PRE_UP_PATIENCE, SHUTDOWN_PATIENCE, Usage};
 
 /// A directory of scripts and what they write.
 struct Place(tempfile::TempDir);
@@ -107,6 +107,7 @@ async fn ip_up_and_ip_down_get_pppds_arguments_and_environment_and_nothing_else(
         "PPPLOGNAME=vpn".into(),
         "PPPSSH_NAME=saturn".into(),
         "SPEED=0".into(),
+        "UNIT=0".into(),
         "USEPEERDNS=1".into(),
     ];
     let mut up = ours(place.read("ip-up.env"));
@@ -120,13 +121,76 @@ async fn ip_up_and_ip_down_get_pppds_arguments_and_environment_and_nothing_else(
 }
 
 #[tokio::test]
+async fn ip_pre_up_has_ended_before_anything_goes_on_and_finds_the_name_servers_in_their_file() {
+    let place = Place::new();
+    place.script("ip-pre-up", r#"cat $here/resolv.conf > $here/seen; echo "$@ $DNS1" >> $here/seen"#);
+    let resolv_conf = Some(place.path("resolv.conf"));
+    let hooks = Hooks::new(HookConfig { resolv_conf, ..HookConfig::in_dir(place.0.path(), false) });
+    hooks.pre_up(&facts(), &v4(1), PRE_UP_PATIENCE).await;
+    let seen = "nameserver 10.0.0.53\nnameserver 10.0.0.54\nppp0 none 0 192.168.1.1 192.168.2.1 two words 10.0.0.53\n";
+    assert_eq!(place.read("seen"), seen);
+
+    let none = Ends::V4 { local: [10, 0, 0, 1].into(), remote: [10, 0, 0, 2].into(), dns: vec![] };
+    place.script("ip-pre-up", r#"echo "${USEPEERDNS-unset}" > $here/seen"#);
+    hooks.pre_up(&facts(), &none, PRE_UP_PATIENCE).await;
+    assert_eq!(place.read("seen"), "unset\n", "there is nothing to use");
+    assert_eq!(place.read("resolv.conf").lines().count(), 2, "nor to write");
+}
+
+#[tokio::test]
+async fn an_ip_pre_up_that_does_not_end_does_not_keep_the_link_down_for_ever() {
+    let place = Place::new();
+    place.script("ip-pre-up", "sleep 1000; echo never > $here/end");
+    place.hooks().pre_up(&facts(), &v4(1), Duration::ZERO).await;
+    assert_eq!(place.read("end"), "");
+}
+
+#[tokio::test]
+async fn auth_up_and_auth_down_get_pppds_arguments_and_the_peers_name() {
+    let place = Place::new();
+    let tell = r#"echo "$* as $PEERNAME" > $here/${0##*/}.args"#;
+    place.script("auth-up", tell);
+    place.script("auth-down", tell);
+    let mut hooks = place.hooks();
+    let facts = HookFacts { peer: Some("saturn".into()), ..facts() };
+    hooks.up(&facts, Ends::Peer);
+    hooks.peer_gone(Usage::default());
+    hooks.peer_gone(Usage::default());
+    hooks.shutdown(Usage::default(), SHUTDOWN_PATIENCE).await;
+    let arguments = "ppp0 saturn vpn none 0 as saturn\n";
+    assert_eq!(
+        (place.read("auth-up.args"), place.read("auth-down.args")),
+        (arguments.into(), arguments.into())
+    );
+}
+
+#[tokio::test]
 async fn ipv6_hooks_get_the_link_local_addresses() {
     let place = Place::new();
     place.script("ipv6-up", r#"echo "$@" > $here/args"#);
     let mut hooks = place.hooks();
     hooks.up(&facts(), v6());
     hooks.shutdown(Usage::default(), SHUTDOWN_PATIENCE).await;
-    assert_eq!(place.read("args"), "ppp0 none 0 fe80::1 fe80::2 two words\n");
+    assert_eq!(
+        place.read("args"),
+        "ppp0 none 0 fe80::0000:0000:0000:0001 fe80::0000:0000:0000:0002 two words\n"
+    );
+}
+
+#[tokio::test]
+async fn each_familys_scripts_are_told_what_the_other_set_and_a_line_may_have_no_device() {
+    let place = Place::new();
+    for script in ["ip-up", "ipv6-down"] {
+        place.script(script, r#"echo "<$2> <$3> $LLLOCAL $IPLOCAL ${DEVICE-unset}" > $here/${0##*/}.seen"#);
+    }
+    let config =
+        HookConfig { tty: String::new(), speed: "38400".into(), ..HookConfig::in_dir(place.0.path(), false) };
+    let mut hooks = Hooks::new(config);
+    hooks.up(&facts(), v6());
+    hooks.up(&facts(), v4(1));
+    hooks.shutdown(Usage::default(), SHUTDOWN_PATIENCE).await;
+    let seen = "<> <38400> fe80::0000:0000:0000:0001 192.168.1.1 unset\n";
+    assert_eq!((place.read("ip-up.seen").as_str(), place.read("ipv6-down.seen").as_str()), (seen, seen));
 }
 
 #[tokio::test]

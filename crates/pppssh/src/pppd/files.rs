@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
+use super::dump::Said;
 use super::options::Options;
 use super::table::{self, Kind};
 use super::words::Words;
@@ -42,15 +43,6 @@ pub struct Places {
     pub home: Option<PathBuf>,
 }
 
-/// An option's last value, for `dump`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Said {
-    /// The option's line, without its origin.
-    pub(super) text: String,
-    /// Where it was said.
-    pub(super) source: String,
-}
-
 /// Reads options from one source after the other. What is said later counts.
 #[derive(Debug)]
 pub struct Reader {
@@ -59,8 +51,7 @@ pub struct Reader {
     pub options: Options,
     /// Whether help was asked for.
     pub ask: Option<Ask>,
-    /// For each option of the table its last value, where it was said.
-    pub(super) said: Vec<Option<Said>>,
+    said: Said,
     source: String,
     depth: usize,
 }
@@ -68,12 +59,11 @@ pub struct Reader {
 impl Reader {
     /// Nothing is read yet.
     pub fn new(places: Places) -> Self {
-        let said = table::ENTRIES.iter().map(|_| None).collect();
         Self {
             places,
             options: Options::default(),
             ask: None,
-            said,
+            said: Said::nothing(),
             source: "command line".to_owned(),
             depth: 0,
         }
@@ -166,6 +156,10 @@ impl Reader {
                 set(&mut self.options);
                 entry.name.clone_into(&mut text);
             }
+            Kind::Switch(set) => {
+                set(&mut self.options).map_err(bad)?;
+                entry.name.clone_into(&mut text);
+            }
             Kind::Int { least, most, set } => {
                 let value = table::integer(entry.name, argument, 0).map_err(bad)?.cast_signed();
                 table::within(entry.name, value, least, most).map_err(bad)?;
@@ -175,7 +169,6 @@ impl Reader {
             Kind::Hex(set) => {
                 let value = table::integer(entry.name, argument, 16).map_err(bad)?;
                 set(&mut self.options, value);
-                text = format!("{} {value:x}", entry.name);
             }
             Kind::Text(set) => set(&mut self.options, argument),
             Kind::Secret(set) => {
@@ -192,6 +185,7 @@ impl Reader {
             }
             Kind::Speed => {
                 self.options.ignored.push(format!("speed {word}"));
+                word.clone_into(&mut self.options.speed);
                 word.clone_into(&mut text);
             }
             Kind::Device => {
@@ -211,7 +205,7 @@ impl Reader {
                 return Err(bad(format!("the {} option cannot be obeyed here: {why}", entry.name)));
             }
         }
-        self.said[table::group(index)] = Some(Said { text, source: self.source.clone() });
+        self.said.record(index, text, &self.source);
         Ok(())
     }
 
@@ -226,11 +220,9 @@ impl Reader {
         self.file(&self.places.system.join("peers").join(name), true)
     }
 
-    /// What `dump` prints: the options in effect, each with its origin, in the order of the table.
+    /// What `dump` prints: the options in effect, each with its origin.
     pub fn dump(&self) -> String {
-        let lines = self.said.iter().flatten();
-        let lines = lines.map(|Said { text, source }| format!("{text}\t\t# (from {source})\n"));
-        std::iter::once("pppd options in effect:\n".to_owned()).chain(lines).collect()
+        self.said.print(&self.options)
     }
 }
 

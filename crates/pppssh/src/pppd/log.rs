@@ -20,6 +20,9 @@ use super::options::{LogTo, Options};
 const DEV_LOG: &str = "/dev/log";
 const LOG_DAEMON: u8 = 3 << 3;
 
+/// The target of what pppd tells the system's log alone.
+pub const SYSTEM: &str = "pppd::system";
+
 /// Writes what happens as pppd does.
 #[derive(Debug)]
 pub struct Log {
@@ -75,7 +78,7 @@ impl Log {
         let _ = registry().with(filter).with(self).try_init();
     }
 
-    fn line(&self, level: Level, text: &str) {
+    fn line(&self, text: &str) {
         let line = format!("{text}\n");
         // Whoever read it may be gone; the link goes on.
         let _ = match &self.output {
@@ -86,6 +89,9 @@ impl Log {
             }
             Output::None => Ok(()),
         };
+    }
+
+    fn system(&self, level: Level, text: &str) {
         if let Some(system) = &self.system {
             let severity = match level {
                 Level::ERROR => 3,
@@ -103,7 +109,11 @@ impl<S: Subscriber> Layer<S> for Log {
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
         let mut text = Text::default();
         event.record(&mut text);
-        self.line(*event.metadata().level(), &format!("{}{}", text.message, text.fields));
+        let text = format!("{}{}", text.message, text.fields);
+        if event.metadata().target() != SYSTEM {
+            self.line(&text);
+        }
+        self.system(*event.metadata().level(), &text);
     }
 }
 

@@ -3,6 +3,8 @@
 //! [`Reader`] takes the words in and leaves [`Options`]; [`Log`] says what happens as pppd would. What runs the link is
 //! the same as elsewhere (`commands/pppd.rs`).
 
+mod auth;
+mod dump;
 mod files;
 mod host;
 mod log;
@@ -13,10 +15,12 @@ mod words;
 use std::ffi::OsString;
 use std::path::Path;
 
+pub use auth::{AuthOptions, Host};
 pub use files::{Ask, OptionError, Places, Reader};
-pub use host::{has_default_route, has_default_route6};
-pub use log::Log;
-pub use options::{LogTo, Options, Password, is_usable};
+pub use host::{DefaultRoute, default_routes, default_routes6};
+pub use log::{Log, SYSTEM};
+pub use options::{LogTo, Options, is_usable};
+pub use table::resolve;
 pub use words::{MAX_WORD, Words};
 
 /// The version that is imitated, as `--version` says it.
@@ -29,7 +33,7 @@ Usage: pppd [ options ], where options are:
 \t\t\taddresses.  Either one may be omitted.
 \tpty <p>\t\tTalk to the command <p>, such as an ssh
 \tnotty\t\tTalk on standard input and output
-\tnoauth\t\tDo not ask the peer to prove who it is
+\tauth\t\tRequire authentication from peer
 \tcall <n>\tTake options from /etc/ppp/peers/<n>
 \tfile <f>\tTake options from file <f>
 \tnodetach\tStay in the foreground

@@ -4,9 +4,11 @@ use std::net::{Ipv4Addr, ToSocketAddrs};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use ppp_proto::link::{EchoConfig, LinkConfig};
-use ppp_proto::{LocalAddress, RemoteAddress};
+use ppp_proto::link::{EchoConfig, LinkConfig, Timers};
+use ppp_proto::{CcpConfig, DeflateConfig, LocalAddress, RemoteAddress};
 
+use super::auth::AuthOptions;
+use super::host::DefaultRoute;
 use crate::config::{Profile, Route, Seconds};
 use crate::foreign::Detach;
 use crate::session::Limits;
@@ -23,16 +25,6 @@ pub enum LogTo {
     File(PathBuf),
     /// Nowhere.
     None,
-}
-
-/// A password, which no message shows.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Password(pub String);
-
-impl std::fmt::Debug for Password {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("??????")
-    }
 }
 
 /// Everything that the option words said.
@@ -57,6 +49,12 @@ pub struct Options {
     pub log: LogTo,
     /// `linkname`.
     pub linkname: Option<String>,
+    /// `unit`.
+    pub unit: Option<u32>,
+    /// `ifname`.
+    pub ifname: Option<String>,
+    /// The speed of a serial line, for the scripts.
+    pub speed: String,
     /// `call`: the last one.
     pub call: Option<String>,
     /// `ip-up-script`.
@@ -75,32 +73,44 @@ pub struct Options {
     pub echo_interval: u32,
     /// `lcp-echo-failure`; 0 for never.
     pub echo_failure: u32,
+    /// How long to wait for the first frame from the `pty` command.
+    pub connect_delay: Duration,
+    /// `ipcp-restart`, `ipcp-max-…`.
+    pub ipcp_timers: Timers,
+    /// `ipv6cp-restart`, `ipv6cp-max-…`.
+    pub ipv6cp_timers: Timers,
     /// `ipcp-accept-local`.
     pub accept_local: bool,
     /// `ipcp-accept-remote`.
     pub accept_remote: bool,
+    /// `ipv6cp-accept-local`.
+    pub accept_local6: bool,
+    /// `ipv6cp-accept-remote`.
+    pub accept_remote6: bool,
     /// `noipdefault`.
     pub no_ip_default: bool,
-    /// `auth`, a `require-…`, or `noauth`.
-    pub auth: Option<bool>,
-    /// `name`.
-    pub name: Option<String>,
-    /// `user`.
-    pub user: Option<String>,
-    /// `remotename`.
-    pub remote_name: Option<String>,
-    /// `password`.
-    pub password: Option<Password>,
+    /// Who must prove who he is, and how.
+    pub auth: AuthOptions,
     /// `defaultroute`.
     pub default_route: bool,
     /// `nodefaultroute`: the option above is disabled.
     pub no_default_route: bool,
     /// `defaultroute6`.
     pub default_route6: bool,
+    /// `nodefaultroute6`: the option above is disabled.
+    pub no_default_route6: bool,
+    /// `noproxyarp`: `proxyarp` is disabled.
+    pub no_proxy_arp: bool,
+    /// `up_sdnotify`.
+    pub notify: bool,
     /// `defaultroute-metric`.
     pub metric: Option<u32>,
     /// `replacedefaultroute`.
     pub replace_default_route: bool,
+    /// `noccp` was not said.
+    pub ccp: bool,
+    /// `nodeflatedraft` was not said.
+    pub deflate_draft: bool,
     /// What was accepted but does nothing here, to be said with `debug`.
     pub ignored: Vec<String>,
 }
@@ -130,6 +140,10 @@ impl Default for Options {
             dryrun: false,
             log: LogTo::Default,
             linkname: None,
+            unit: None,
+            ifname: None,
+            // What pppd tells of a pty.
+            speed: "38400".to_owned(),
             call: None,
             ip_up: None,
             ip_down: None,
@@ -139,19 +153,25 @@ impl Default for Options {
             silent: false,
             echo_interval: 0,
             echo_failure: 0,
+            connect_delay: Duration::from_secs(1),
+            ipcp_timers: Timers::default(),
+            ipv6cp_timers: Timers::default(),
             accept_local: false,
             accept_remote: false,
+            accept_local6: false,
+            accept_remote6: false,
             no_ip_default: false,
-            auth: None,
-            name: None,
-            user: None,
-            remote_name: None,
-            password: None,
+            auth: AuthOptions::default(),
             default_route: false,
             no_default_route: false,
             default_route6: false,
+            no_default_route6: false,
+            no_proxy_arp: false,
+            notify: false,
             metric: None,
             replace_default_route: false,
+            ccp: true,
+            deflate_draft: true,
             ignored: Vec::new(),
         }
     }
@@ -168,9 +188,6 @@ impl Options {
             }
             _ => {}
         }
-        if self.default_route && self.no_default_route {
-            return Err("defaultroute option is disabled".to_owned());
-        }
         if !self.profile.ipv4 && !self.profile.ipv6 {
             return Err("noip without +ipv6: nothing would pass".to_owned());
         }
@@ -178,43 +195,63 @@ impl Options {
         if addresses.local.is_some() && addresses.local == addresses.remote {
             return Err("the local and the remote IP address are the same".to_owned());
         }
+        let ids = self.profile.ipv6_ids;
+        if ids.local.is_some() && ids.local == ids.remote {
+            return Err("the local and the remote interface identifier are the same".to_owned());
+        }
         Ok(())
     }
 
-    /// The routes that the options ask for, given which families have a default route already. A route that is there is
-    /// left in place, and what to say about it comes with the result.
-    pub fn routes(&self, has_default: bool, has_default6: bool) -> (Vec<Route>, Vec<&'static str>) {
+    /// The routes that the options ask for, given the default routes that are there already. Where one has the same
+    /// metric, or any where no metric is given, none is added, and what to say about it comes with the result.
+    pub fn routes(&self, there: &[DefaultRoute], there6: &[DefaultRoute]) -> (Vec<Route>, Vec<String>) {
         let (mut routes, mut words) = (Vec::new(), Vec::new());
-        let wanted = (self.default_route || self.replace_default_route) && !self.no_default_route;
         let families = [
-            (wanted && self.profile.ipv4, has_default, "0.0.0.0/0"),
-            (self.default_route6 && self.profile.ipv6, has_default6, "::/0"),
+            (self.default_route && self.profile.ipv4, there, "0.0.0.0/0"),
+            (self.default_route6 && self.profile.ipv6, there6, "::/0"),
         ];
         for (wanted, there, to) in families {
-            match (wanted, there && self.metric.is_none()) {
-                (true, false) => routes.push(Route {
+            let in_the_way =
+                there.iter().find(|route| self.metric.is_none_or(|metric| metric == route.metric));
+            match (wanted, in_the_way) {
+                (false, _) => {}
+                (true, None) => routes.push(Route {
                     to: to.parse().expect("a network"),
                     metric: self.metric,
                     table: None,
                 }),
-                (true, true) if self.replace_default_route => words.push(
+                (true, Some(_)) if self.replace_default_route => words.push(
                     "replacedefaultroute: the default route that is there is kept, as it may lead to the other end; \
-                     use defaultroute-metric to add one beside it",
+                     use defaultroute-metric to add one beside it"
+                        .to_owned(),
                 ),
-                (true, true) => words.push("not replacing existing default route"),
-                (false, _) => {}
+                (true, Some(route)) => words.push(route.kept()),
             }
         }
         (routes, words)
     }
 
     /// What a profile cannot say about the link. `own` is this host's own address, for a link that gets none.
-    pub fn adjust(&self, link: &mut LinkConfig, own: Option<Ipv4Addr>) {
+    pub fn adjust(&self, link: &mut LinkConfig, own: Option<Ipv4Addr>, interface: &str) {
         link.lcp.passive = self.passive;
         link.lcp.silent = self.silent;
+        if self.pty.is_some() {
+            link.lcp.start_delay = self.connect_delay;
+        }
         link.echo = (self.echo_interval > 0).then(|| EchoConfig {
             interval: Duration::from_secs(self.echo_interval.into()),
             failure: self.echo_failure,
+            adaptive: self.profile.lcp_echo_adaptive,
+        });
+        link.ipcp_timers = Some(self.ipcp_timers);
+        link.ipv6cp_timers = Some(self.ipv6cp_timers);
+        if let Some(ipv6) = &mut link.ipv6 {
+            ipv6.accept_local = self.accept_local6;
+            ipv6.accept_remote = self.accept_remote6;
+        }
+        link.ccp = link.ccp.take().filter(|_| self.ccp).map(|ccp| {
+            let draft = |deflate| DeflateConfig { draft: self.deflate_draft, ..deflate };
+            CcpConfig { receive: ccp.receive.map(draft), send: ccp.send.map(draft) }
         });
         if let Some(ipv4) = &mut link.ipv4 {
             ipv4.local = match (self.profile.addresses.local, own) {
@@ -228,6 +265,7 @@ impl Options {
                 Some(remote) => RemoteAddress::Fixed(remote),
                 None => RemoteAddress::Any,
             };
+            ipv4.remote_fallback = Some(fallback(interface));
         }
     }
 
@@ -244,12 +282,26 @@ impl Options {
         is_usable(found).then_some(found)
     }
 
+    /// Gives the device its name: `ifname`'s, whatever the unit is.
+    pub(super) fn name_device(&mut self) {
+        let of_unit = self.unit.map(|unit| format!("ppp{unit}"));
+        if let Some(name) = self.ifname.clone().or(of_unit) {
+            self.profile.tun = name;
+        }
+    }
+
     /// The session's name: the link's if it can be one, else by the process id.
     pub fn session_name(&self) -> String {
         let linkname =
             self.linkname.clone().filter(|name| name.parse::<crate::config::ProfileName>().is_ok());
         linkname.unwrap_or_else(|| format!("pppd-{}", std::process::id()))
     }
+}
+
+/// What pppd calls a peer that nobody named: 10.64.64.64 for ppp0, and so on.
+fn fallback(interface: &str) -> Ipv4Addr {
+    let unit = interface.trim_start_matches(|char: char| !char.is_ascii_digit()).parse().unwrap_or(0_u32);
+    Ipv4Addr::from_bits(Ipv4Addr::new(10, 64, 64, 64).to_bits().wrapping_add(unit))
 }
 
 /// Whether a link may have this address: pppd's `bad_ip_adrs`, without which a mistake would take the loop-back away.

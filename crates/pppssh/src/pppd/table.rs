@@ -1,15 +1,20 @@
 //! Every option of pppd 2.4.9, once: its name, its argument, what it does here. `docs/pppd.md` has the same in words.
 
 use std::net::{Ipv4Addr, ToSocketAddrs};
+use std::time::Duration;
 
-use super::options::{LogTo, Options, Password, is_usable};
-use crate::config::{ControlMap, Escapes, PacketSize, Seconds};
+use ppp_proto::auth::Secret;
+
+use super::options::{LogTo, Options, is_usable};
+use crate::config::{AuthMethod, ControlMap, Escapes, InterfaceIds, PacketSize, Seconds};
 use crate::foreign::Detach;
 
 /// What an option takes and does.
 pub(super) enum Kind {
     /// A mere word.
     Flag(fn(&mut Options)),
+    /// A mere word that may come too late.
+    Switch(fn(&mut Options) -> Result<(), String>),
     /// A number, decimal unless it begins with 0 or 0x.
     Int { least: i32, most: i32, set: fn(&mut Options, i32) },
     /// A number in hexadecimal.
@@ -50,6 +55,10 @@ pub(super) struct Entry {
 
 const fn flag(name: &'static str, of: &'static str, set: fn(&mut Options)) -> Entry {
     Entry { name, of, kind: Kind::Flag(set) }
+}
+
+const fn switch(name: &'static str, set: fn(&mut Options) -> Result<(), String>) -> Entry {
+    Entry { name, of: name, kind: Kind::Switch(set) }
 }
 
 const fn int(name: &'static str, set: fn(&mut Options, i32)) -> Entry {
@@ -97,12 +106,12 @@ const SRP: &str = "there is no SRP";
 const DEMAND: &str = "there is no dialling on demand; use persist";
 const PLUGIN: &str = "plug-ins are part of pppd's own program";
 const LIMIT: &str = "traffic is not limited here";
-const ARP: &str =
-    "no proxy ARP entry is made; route the peer's address instead, or use `ip neigh add proxy` in ip-up";
 const OLD: &str = "addresses are negotiated one by one only (RFC 1332)";
+const MSCHAP: &str =
+    "MS-CHAP of the first version shows the secret to whoever looks; say require-mschap-v2 or require-chap";
 const NAMES: &str = "names and numbers of callers are the SSH login's";
 
-/// Every option, in the order in which `dump` prints them.
+/// Every option, in groups as pppd has them: a group's first option is named in `dump.rs`.
 #[rustfmt::skip]
 pub(super) static ENTRIES: &[Entry] = &[
     flag("debug", "debug", |o| o.debug += 1),
@@ -111,12 +120,12 @@ pub(super) static ENTRIES: &[Entry] = &[
     flag("nodetach", "nodetach", |o| o.detach = Detach::No),
     flag("-detach", "nodetach", |o| o.detach = Detach::No),
     flag("updetach", "nodetach", |o| o.detach = Detach::WhenUp),
-    refused("up_sdnotify", "say Type=forking with updetach in the unit"),
+    flag("up_sdnotify", "nodetach", |o| { o.detach = Detach::No; o.notify = true }),
     ignored("master_detach"),
     int("holdoff", |o, n| { o.profile.holdoff = seconds(n); o.profile.max_holdoff = seconds(n) }),
     int("idle", |o, n| o.limits.idle = seconds(n).unless_zero()),
     bounded("maxconnect", 0, i32::MAX, |o, n| o.limits.connect = seconds(n).unless_zero()),
-    ignored_with("domain"),
+    text("domain", |o, name| o.auth.domain = Some(name.to_owned())),
     special("file", Kind::File),
     special("call", Kind::Call),
     flag("persist", "persist", |o| o.profile.persist = true),
@@ -133,9 +142,9 @@ pub(super) static ENTRIES: &[Entry] = &[
     int("maxfail", |o, n| o.profile.maxfail = count(n)),
     ignored("ktune"),
     ignored("noktune"),
-    ignored_with("connect-delay"),
-    bounded("unit", 0, i32::MAX, |o, n| o.profile.tun = format!("ppp{n}")),
-    parsed("ifname", |o, name| { o.profile.tun = interface(name)?; Ok(()) }),
+    int("connect-delay", |o, n| o.connect_delay = Duration::from_millis(count(n).into())),
+    bounded("unit", 0, i32::MAX, |o, n| { o.unit = Some(count(n)); o.name_device() }),
+    parsed("ifname", |o, name| { o.ifname = Some(interface(name)?); o.name_device(); Ok(()) }),
     flag("dump", "dump", |o| o.dump = true),
     flag("dryrun", "dryrun", |o| o.dryrun = true),
     ignored_with("child-timeout"),
@@ -156,37 +165,37 @@ pub(super) static ENTRIES: &[Entry] = &[
     refused_with("mo", LIMIT),
     refused_with("mo-direction", LIMIT),
     refused_with("mo-timeout", LIMIT),
-    flag("auth", "auth", |o| o.auth = Some(true)),
-    flag("noauth", "auth", |o| o.auth = Some(false)),
-    flag("require-pap", "require-pap", |o| o.auth = Some(true)),
-    flag("+pap", "require-pap", |o| o.auth = Some(true)),
-    flag("require-chap", "require-chap", |o| o.auth = Some(true)),
-    flag("+chap", "require-chap", |o| o.auth = Some(true)),
-    flag("require-mschap", "require-mschap", |o| o.auth = Some(true)),
-    flag("+mschap", "require-mschap", |o| o.auth = Some(true)),
-    flag("require-mschap-v2", "require-mschap-v2", |o| o.auth = Some(true)),
-    flag("+mschap-v2", "require-mschap-v2", |o| o.auth = Some(true)),
-    ignored("refuse-pap"),
-    ignored("-pap"),
-    ignored("refuse-chap"),
-    ignored("-chap"),
+    flag("auth", "auth", |o| o.auth.wanted = Some(true)),
+    flag("noauth", "auth", |o| o.auth.wanted = Some(false)),
+    flag("require-pap", "require-pap", |o| o.auth.require(AuthMethod::Pap)),
+    flag("+pap", "require-pap", |o| o.auth.require(AuthMethod::Pap)),
+    flag("require-chap", "require-chap", |o| o.auth.require(AuthMethod::Chap)),
+    flag("+chap", "require-chap", |o| o.auth.require(AuthMethod::Chap)),
+    refused("require-mschap", MSCHAP),
+    refused("+mschap", MSCHAP),
+    flag("require-mschap-v2", "require-mschap-v2", |o| o.auth.require(AuthMethod::MschapV2)),
+    flag("+mschap-v2", "require-mschap-v2", |o| o.auth.require(AuthMethod::MschapV2)),
+    flag("refuse-pap", "refuse-pap", |o| o.auth.refuse.push(AuthMethod::Pap)),
+    flag("-pap", "refuse-pap", |o| o.auth.refuse.push(AuthMethod::Pap)),
+    flag("refuse-chap", "refuse-chap", |o| o.auth.refuse.push(AuthMethod::Chap)),
+    flag("-chap", "refuse-chap", |o| o.auth.refuse.push(AuthMethod::Chap)),
     ignored("refuse-mschap"),
     ignored("-mschap"),
-    ignored("refuse-mschap-v2"),
-    ignored("-mschap-v2"),
+    flag("refuse-mschap-v2", "refuse-mschap-v2", |o| o.auth.refuse.push(AuthMethod::MschapV2)),
+    flag("-mschap-v2", "refuse-mschap-v2", |o| o.auth.refuse.push(AuthMethod::MschapV2)),
     ignored("refuse-eap"),
     refused("require-eap", EAP),
-    text("name", |o, name| o.name = Some(name.to_owned())),
-    refused_with("+ua", "say user and password, or use pap-secrets"),
-    text("user", |o, name| o.user = Some(name.to_owned())),
-    special("password", Kind::Secret(|o, word| o.password = Some(Password(word.to_owned())))),
-    ignored("usehostname"),
-    text("remotename", |o, name| o.remote_name = Some(name.to_owned())),
+    text("name", |o, name| o.auth.name = Some(name.to_owned())),
+    parsed("+ua", |o, path| o.auth.user_file(path)),
+    text("user", |o, name| o.auth.user = Some(name.to_owned())),
+    special("password", Kind::Secret(|o, word| o.auth.password = Some(Secret::from(word)))),
+    flag("usehostname", "usehostname", |o| o.auth.use_host_name = true),
+    text("remotename", |o, name| o.auth.remote_name = Some(name.to_owned())),
     refused("login", "the system's passwords are SSH's business"),
     refused("enable-session", "sessions are SSH's business"),
-    ignored("papcrypt"),
+    refused("papcrypt", "pap-secrets holds the passwords themselves, as crypt() is not called; say CHAP if they should not pass"),
     ignored_with("privgroup"),
-    ignored_with("allow-ip"),
+    parsed("allow-ip", allow_ip),
     refused_with("remotenumber", NAMES),
     refused_with("allow-number", NAMES),
     refused_with("ca", EAP),
@@ -217,7 +226,7 @@ pub(super) static ENTRIES: &[Entry] = &[
     flag("silent", "silent", |o| o.silent = true),
     int("lcp-echo-failure", |o, n| o.echo_failure = count(n)),
     int("lcp-echo-interval", |o, n| o.echo_interval = count(n)),
-    ignored("lcp-echo-adaptive"),
+    flag("lcp-echo-adaptive", "lcp-echo-adaptive", |o| o.profile.lcp_echo_adaptive = true),
     int("lcp-restart", |o, n| o.profile.lcp_restart = seconds(n.max(1))),
     int("lcp-max-terminate", |o, n| o.profile.lcp_max_terminate = count(n)),
     int("lcp-max-configure", |o, n| o.profile.lcp_max_configure = count(n)),
@@ -241,18 +250,18 @@ pub(super) static ENTRIES: &[Entry] = &[
     flag("noipdefault", "noipdefault", |o| o.no_ip_default = true),
     parsed("ms-dns", |o, word| name_server("ms-dns", &mut o.profile.dns_offer, word)),
     parsed("ms-wins", |o, word| name_server("ms-wins", &mut o.profile.nbns_offer, word)),
-    ignored_with("ipcp-restart"),
-    ignored_with("ipcp-max-terminate"),
-    ignored_with("ipcp-max-configure"),
-    ignored_with("ipcp-max-failure"),
-    flag("defaultroute", "defaultroute", |o| o.default_route = true),
-    flag("nodefaultroute", "nodefaultroute", |o| o.no_default_route = true),
-    flag("-defaultroute", "nodefaultroute", |o| o.no_default_route = true),
+    int("ipcp-restart", |o, n| o.ipcp_timers.restart = period(n)),
+    int("ipcp-max-terminate", |o, n| o.ipcp_timers.max_terminate = count(n)),
+    int("ipcp-max-configure", |o, n| o.ipcp_timers.max_configure = count(n)),
+    int("ipcp-max-failure", |o, n| o.ipcp_timers.max_failure = count(n)),
+    switch("defaultroute", |o| enable("defaultroute", o.no_default_route, &mut o.default_route)),
+    flag("nodefaultroute", "nodefaultroute", |o| disable(&mut o.no_default_route, &mut o.default_route)),
+    flag("-defaultroute", "nodefaultroute", |o| disable(&mut o.no_default_route, &mut o.default_route)),
     flag("replacedefaultroute", "replacedefaultroute", |o| o.replace_default_route = true),
     flag("noreplacedefaultroute", "replacedefaultroute", |o| o.replace_default_route = false),
-    refused("proxyarp", ARP),
-    ignored("noproxyarp"),
-    ignored("-proxyarp"),
+    switch("proxyarp", |o| enable("proxyarp", o.no_proxy_arp, &mut o.profile.proxy_arp)),
+    flag("noproxyarp", "noproxyarp", |o| disable(&mut o.no_proxy_arp, &mut o.profile.proxy_arp)),
+    flag("-proxyarp", "noproxyarp", |o| disable(&mut o.no_proxy_arp, &mut o.profile.proxy_arp)),
     flag("usepeerdns", "usepeerdns", |o| o.profile.dns_ask = true),
     ignored_with("netmask"),
     refused("ipcp-no-addresses", OLD),
@@ -264,26 +273,26 @@ pub(super) static ENTRIES: &[Entry] = &[
     flag("+ipv6", "+ipv6", |o| o.profile.ipv6 = true),
     flag("noipv6", "+ipv6", |o| o.profile.ipv6 = false),
     flag("-ipv6", "+ipv6", |o| o.profile.ipv6 = false),
-    ignored("ipv6cp-accept-local"),
-    ignored("ipv6cp-accept-remote"),
-    flag("defaultroute6", "defaultroute6", |o| o.default_route6 = true),
-    flag("nodefaultroute6", "defaultroute6", |o| o.default_route6 = false),
-    flag("-defaultroute6", "defaultroute6", |o| o.default_route6 = false),
+    flag("ipv6cp-accept-local", "ipv6cp-accept-local", |o| o.accept_local6 = true),
+    flag("ipv6cp-accept-remote", "ipv6cp-accept-remote", |o| o.accept_remote6 = true),
+    switch("defaultroute6", |o| enable("defaultroute6", o.no_default_route6, &mut o.default_route6)),
+    flag("nodefaultroute6", "nodefaultroute6", |o| disable(&mut o.no_default_route6, &mut o.default_route6)),
+    flag("-defaultroute6", "nodefaultroute6", |o| disable(&mut o.no_default_route6, &mut o.default_route6)),
     refused("ipv6cp-use-ipaddr", "say the identifiers with ipv6"),
     ignored("ipv6cp-use-persistent"),
-    ignored_with("ipv6cp-restart"),
-    ignored_with("ipv6cp-max-terminate"),
-    ignored_with("ipv6cp-max-configure"),
-    ignored_with("ipv6cp-max-failure"),
-    ignored("noccp"),
-    ignored("-ccp"),
+    int("ipv6cp-restart", |o, n| o.ipv6cp_timers.restart = period(n)),
+    int("ipv6cp-max-terminate", |o, n| o.ipv6cp_timers.max_terminate = count(n)),
+    int("ipv6cp-max-configure", |o, n| o.ipv6cp_timers.max_configure = count(n)),
+    int("ipv6cp-max-failure", |o, n| o.ipv6cp_timers.max_failure = count(n)),
+    flag("noccp", "noccp", |o| o.ccp = false),
+    flag("-ccp", "noccp", |o| o.ccp = false),
     ignored_with("bsdcomp"),
     ignored("nobsdcomp"),
     ignored("-bsdcomp"),
-    ignored_with("deflate"),
-    ignored("nodeflate"),
-    ignored("-deflate"),
-    ignored("nodeflatedraft"),
+    parsed("deflate", deflate),
+    flag("nodeflate", "deflate", |o| o.profile.deflate = false),
+    flag("-deflate", "deflate", |o| o.profile.deflate = false),
+    flag("nodeflatedraft", "nodeflatedraft", |o| o.deflate_draft = false),
     ignored("predictor1"),
     ignored("nopredictor1"),
     ignored("-predictor1"),
@@ -309,13 +318,13 @@ pub(super) static ENTRIES: &[Entry] = &[
     ignored("-ecp"),
     ignored("hide-password"),
     ignored("show-password"),
-    ignored_with("pap-restart"),
-    ignored_with("pap-max-authreq"),
-    ignored_with("pap-timeout"),
-    ignored_with("chap-restart"),
-    ignored_with("chap-max-challenge"),
-    ignored_with("chap-interval"),
-    ignored_with("chap-timeout"),
+    int("pap-restart", |o, n| o.auth.timers.pap_restart = seconds(n.max(1)).get()),
+    int("pap-max-authreq", |o, n| o.auth.timers.pap_max_requests = count(n)),
+    int("pap-timeout", |o, n| o.auth.timers.pap_timeout = seconds(n).unless_zero()),
+    int("chap-restart", |o, n| o.auth.timers.chap_restart = seconds(n.max(1)).get()),
+    int("chap-max-challenge", |o, n| o.auth.timers.chap_max_challenges = count(n)),
+    int("chap-interval", |o, n| o.auth.timers.chap_interval = seconds(n).unless_zero()),
+    int("chap-timeout", |o, n| o.auth.timers.chap_timeout = seconds(n).unless_zero()),
     ignored("chapms-strip-domain"),
     ignored_with("eap-restart"),
     ignored_with("eap-max-sreq"),
@@ -368,9 +377,13 @@ impl Found {
             | Kind::File
             | Kind::Call => true,
             Kind::Ignored { argument } | Kind::Refused { argument, .. } => argument,
-            Kind::Flag(_) | Kind::Addresses | Kind::Speed | Kind::Device | Kind::Help | Kind::Version => {
-                false
-            }
+            Kind::Flag(_)
+            | Kind::Switch(_)
+            | Kind::Addresses
+            | Kind::Speed
+            | Kind::Device
+            | Kind::Help
+            | Kind::Version => false,
         }
     }
 }
@@ -431,8 +444,31 @@ pub(super) fn within(option: &str, value: i32, least: i32, most: i32) -> Result<
     }
 }
 
+/// An option that another one may have disabled before.
+fn enable(name: &str, disabled: bool, value: &mut bool) -> Result<(), String> {
+    *value = !disabled;
+    if disabled { Err(format!("{name} option is disabled")) } else { Ok(()) }
+}
+
+/// Disables an option, and takes back that it was said.
+fn disable(disabled: &mut bool, value: &mut bool) {
+    *disabled = true;
+    *value = false;
+}
+
+fn allow_ip(options: &mut Options, word: &str) -> Result<(), String> {
+    let rule = crate::secrets::rule(word, &mut |host| resolve(host)).map_err(|error| error.to_string())?;
+    options.auth.allow_ip.push(rule);
+    Ok(())
+}
+
 fn seconds(number: i32) -> Seconds {
     Seconds::whole(count(number).into())
+}
+
+/// Of a restart timer, which never stands still.
+fn period(number: i32) -> Duration {
+    Duration::from_secs(count(number).max(1).into())
 }
 
 fn count(number: i32) -> u32 {
@@ -489,6 +525,31 @@ fn slots(options: &mut Options, word: &str) -> Result<(), String> {
     Ok(())
 }
 
+/// `RECEIVE` or `RECEIVE,SEND`: windows, or 0 for none.
+fn deflate(options: &mut Options, word: &str) -> Result<(), String> {
+    // Unlike other numbers, with nothing behind its digits.
+    let whole = |text: &str| match text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")) {
+        Some(digits) => u32::from_str_radix(digits, 16),
+        None if text.len() > 1 && text.starts_with('0') => u32::from_str_radix(text, 8),
+        None => text.parse(),
+    };
+    let window =
+        |text: &str| whole(text).map_err(|_| format!("invalid parameter '{word}' for deflate option"));
+    let (receive, send) = match word.split_once(',') {
+        Some((receive, send)) => (window(receive)?, window(send)?),
+        None => (window(word)?, window(word)?),
+    };
+    let usable = |window| match window {
+        0 | 9..=15 => Ok(window as u8),
+        // zlib cannot do it: pppd takes 9, too.
+        8 => Ok(9),
+        _ => Err("deflate option values must be 0 or 8 .. 15"),
+    };
+    (options.profile.deflate_receive, options.profile.deflate_send) = (usable(receive)?, usable(send)?);
+    options.profile.deflate = receive != 0 || send != 0;
+    Ok(())
+}
+
 /// The last two count, and one alone counts twice: so the link has it anyway.
 fn name_server(option: &str, servers: &mut Vec<Ipv4Addr>, word: &str) -> Result<(), String> {
     let address =
@@ -500,7 +561,8 @@ fn name_server(option: &str, servers: &mut Vec<Ipv4Addr>, word: &str) -> Result<
     Ok(())
 }
 
-fn resolve(word: &str) -> Option<Ipv4Addr> {
+/// The address of a host, by its name or as it is.
+pub fn resolve(word: &str) -> Option<Ipv4Addr> {
     if let Ok(address) = word.parse() {
         return Some(address);
     }
@@ -532,12 +594,16 @@ pub(super) fn addresses(options: &mut Options, word: &str) -> Result<(), String>
     Ok(())
 }
 
-/// `LOCAL,REMOTE`, in the form of the lower half of an address.
+/// `LOCAL,REMOTE`, in the form of the lower half of an address; a side may be missing, and so may the comma.
 fn identifiers(options: &mut Options, word: &str) -> Result<(), String> {
-    // A side may be missing, and so may the comma.
-    let both = if word.contains(',') { word.to_owned() } else { format!("{word},") };
-    options.profile.ipv6_ids =
-        both.parse().map_err(|_| format!("Illegal interface identifier (local or remote): {word}"))?;
+    let parse = |text: String, side: &str, word: &str| -> Result<InterfaceIds, String> {
+        text.parse().map_err(|_| format!("Illegal interface identifier ({side}): {word}"))
+    };
+    let (local, remote) = word.split_once(',').unwrap_or((word, ""));
+    options.profile.ipv6_ids = InterfaceIds {
+        local: parse(format!("{local},"), "local", local)?.local.or(options.profile.ipv6_ids.local),
+        remote: parse(format!(",{remote}"), "remote", remote)?.remote.or(options.profile.ipv6_ids.remote),
+    };
     options.profile.ipv6 = true;
     Ok(())
 }

@@ -7,12 +7,19 @@ pub const MAX_WORD: usize = 1023;
 #[derive(Debug, Clone)]
 pub struct Words<'a> {
     rest: &'a [u8],
+    at_start: bool,
+    begins_line: bool,
 }
 
 impl<'a> Words<'a> {
     /// The words of a file with this content.
     pub fn new(text: &'a [u8]) -> Self {
-        Self { rest: text }
+        Self { rest: text, at_start: true, begins_line: false }
+    }
+
+    /// Whether the word that was read last is the first of its line: secrets files are read line by line.
+    pub fn begins_line(&self) -> bool {
+        self.begins_line
     }
 
     fn peek(&self) -> Option<u8> {
@@ -34,7 +41,10 @@ impl<'a> Words<'a> {
                     self.rest = &self.rest[end.unwrap_or(self.rest.len())..];
                 }
                 b'\\' if self.rest.get(1) == Some(&b'\n') => self.rest = &self.rest[2..],
-                _ if is_space(octet) => self.rest = &self.rest[1..],
+                _ if is_space(octet) => {
+                    self.begins_line |= octet == b'\n';
+                    self.rest = &self.rest[1..];
+                }
                 _ => return true,
             }
         }
@@ -71,16 +81,16 @@ impl<'a> Words<'a> {
     }
 }
 
-impl Iterator for Words<'_> {
-    type Item = String;
-
+impl Words<'_> {
     /// The next word: ended by white space or `#`, joined by quotation marks of either kind; a backslash works as in C,
     /// also inside of them. A quoted word may run to the end of the file.
-    fn next(&mut self) -> Option<String> {
+    pub fn next_octets(&mut self) -> Option<Vec<u8>> {
+        self.begins_line = std::mem::take(&mut self.at_start);
         if !self.skip_blanks() {
             return None;
         }
-        let mut word = Vec::new();
+        // Room enough: a buffer that grows leaves copies of a secret behind.
+        let mut word = Vec::with_capacity(MAX_WORD);
         let mut quote = None;
         while let Some(octet) = self.peek() {
             if quote.is_none() && (is_space(octet) || octet == b'#') {
@@ -103,7 +113,15 @@ impl Iterator for Words<'_> {
                 word.extend(plain);
             }
         }
-        Some(String::from_utf8_lossy(&word).into_owned())
+        Some(word)
+    }
+}
+
+impl Iterator for Words<'_> {
+    type Item = String;
+
+    fn next(&mut self) -> Option<String> {
+        self.next_octets().map(|word| String::from_utf8_lossy(&word).into_owned())
     }
 }
 
@@ -142,6 +160,15 @@ mod tests {
     fn a_backslash_works_as_in_c() {
         assert_eq!(words(r"a\ b \#x \101\x42\x4G \s\t\q\\"), ["a b", "#x", "AB\u{4}G", " \tq\\"]);
         assert_eq!(words("\"\\\"\" end\\"), ["\"", "end"]);
+    }
+
+    #[test]
+    fn the_first_word_of_a_line_is_known() {
+        let mut words = Words::new(b" a b # c\n\\\n d\n'x\ny' e\\\nf");
+        let all = std::iter::from_fn(|| Some((words.next()?, words.begins_line())));
+        let all: Vec<_> =
+            all.map(|(word, begins)| format!("{}{word}", if begins { "|" } else { "" })).collect();
+        assert_eq!(all, ["|a", "b", "|d", "|x\ny", "ef"]);
     }
 
     #[test]

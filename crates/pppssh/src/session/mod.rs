@@ -24,7 +24,7 @@ use tracing::{debug, error, info, warn};
 
 pub use device::{ChannelDevice, ChannelEnds, Device};
 pub use limits::{Limit, Limits};
-pub use link_config::{ipv4_range, link_config};
+pub use link_config::{auth_config, ipv4_range, link_config};
 pub use network::{Network, NetworkError};
 pub use pump::{Pump, PumpError, Step};
 pub use requests::{Request, Requests, Signals};
@@ -88,6 +88,8 @@ struct Up {
     /// The peer agreed to IPv6, but this host has none.
     without_ipv6: bool,
     since: Option<(Instant, Traffic)>,
+    /// What the link came to that is not up any more.
+    last: Usage,
 }
 
 impl Up {
@@ -98,7 +100,8 @@ impl Up {
 
 /// One end of a link on this host.
 pub struct Session<D> {
-    pump: Pump,
+    /// In a place of its own: it is large, and sessions are moved.
+    pump: Box<Pump>,
     device: D,
     network: Network,
     requests: Requests,
@@ -124,7 +127,7 @@ impl<D: Device> Session<D> {
         status.update(|status| status.routes = routes);
         let requests = Requests::new(signals, commands);
         Self {
-            pump,
+            pump: Box::new(pump),
             device,
             network,
             requests,
@@ -271,15 +274,17 @@ impl<D: Device> Session<D> {
             }
         }
         self.publish();
-        let usage = self.usage();
         self.ipv4_down();
         self.ipv6_down();
+        let usage = std::mem::take(&mut self.up.last);
+        self.network.peer_gone(usage);
         self.pump.lower_down();
         self.pump.read_device(!self.on_demand);
         self.status.update(|status| {
             status.carrier = None;
             status.ipv4 = None;
             status.ipv6 = None;
+            status.peer = None;
             status.enter(status::Phase::Dead);
         });
         let up_for = first_up.map_or(Duration::ZERO, |since| since.elapsed());
@@ -306,6 +311,22 @@ impl<D: Device> Session<D> {
             Event::Phase(phase) => {
                 debug!(%phase, "link");
                 self.status.update(|status| status.enter(published(phase)));
+                match phase {
+                    Phase::Network => self.network.authenticated(),
+                    Phase::Dead | Phase::Establish | Phase::Terminate => self.network.peer_gone(self.usage()),
+                    Phase::Authenticate => {}
+                }
+            }
+            Event::PeerAuthenticated { by, name } => {
+                info!(target: "pppd", "{} peer authentication succeeded for {name}", by.family());
+                self.network.peer_is(&name);
+                self.status.update(|status| status.peer = Some(name));
+            }
+            Event::AuthenticatedToPeer { by, message } => {
+                if !message.is_empty() {
+                    info!("the peer says: {message}");
+                }
+                info!(target: "pppd", "{} authentication succeeded", by.family());
             }
             Event::LcpUp { mru, mtu } => {
                 info!("LCP is up: MRU {mru}, MTU {mtu}");
@@ -323,6 +344,8 @@ impl<D: Device> Session<D> {
                     takeover::end_others(&self.dirs, &name, params.remote).await;
                 }
                 self.network.ipv4_up(&params).await?;
+                let proxy_arp = self.network.proxy_arp();
+                self.status.update(|status| status.proxy_arp = proxy_arp);
                 let servers = ["primary  ", "secondary"].into_iter().zip(params.dns.into_iter().flatten());
                 servers.for_each(|(which, address)| info!(target: "pppd", "{which} DNS address {address}"));
                 self.up.ipv4 = true;
@@ -352,6 +375,7 @@ impl<D: Device> Session<D> {
                     return Ok(Some(CloseReason::NegotiationFailed { protocol, why }));
                 }
             }
+            Event::CompressionUp(params) => info!(target: "pppd", "{params}"),
             Event::PeerDead => warn!("no response to echo requests: the peer is dead"),
             Event::LoopDetected => error!("loop-back detected"),
             Event::EchoReply { rtt } => debug!(?rtt, "echo reply"),
@@ -388,13 +412,20 @@ impl<D: Device> Session<D> {
     fn ipv4_down(&mut self) {
         self.network.ipv4_down(self.usage());
         self.up.ipv4 = false;
-        self.up.since.take_if(|_| !self.up.ipv6);
+        self.went_down();
     }
 
     fn ipv6_down(&mut self) {
         self.network.ipv6_down(self.usage());
         self.up.ipv6 = false;
-        self.up.since.take_if(|_| !self.up.ipv4);
+        self.went_down();
+    }
+
+    fn went_down(&mut self) {
+        if !self.up.any() && self.up.since.is_some() {
+            self.up.last = self.usage();
+            self.up.since = None;
+        }
     }
 
     /// What the hooks are told about the link that is up.

@@ -6,10 +6,10 @@ use std::path::Path;
 use hostnet::{Error, Family, Forwarding, HostNet, InterfaceId, Outcome, Route};
 use ipnet::{IpNet, Ipv4Net};
 use ppp_proto::Ipv4Params;
-use tracing::{debug, info, warn};
+use tracing::{debug, error, info, warn};
 
 use crate::config::{self, Profile};
-use crate::hooks::{Ends, HookFacts, Hooks, SHUTDOWN_PATIENCE, Usage};
+use crate::hooks::{Ends, HookFacts, Hooks, PRE_UP_PATIENCE, SHUTDOWN_PATIENCE, Usage};
 
 /// The device and what the profile wants of the host's network.
 #[derive(Debug)]
@@ -25,6 +25,8 @@ pub struct Network {
     /// The SSH server's address, whose route must not lead into the tunnel.
     carrier: Option<IpAddr>,
     ipv4: Option<(Ipv4Addr, Ipv4Addr)>,
+    /// The peer's address for which ARP is answered, and the device.
+    proxied: Option<(Ipv4Addr, String)>,
     ipv6: Option<(InterfaceId, InterfaceId)>,
 }
 
@@ -34,6 +36,7 @@ struct Wanted {
     configure: bool,
     routes: Vec<config::Route>,
     forward: bool,
+    proxy_arp: bool,
     local_range: Vec<Ipv4Net>,
 }
 
@@ -67,6 +70,7 @@ impl Network {
             configure: profile.configure,
             routes: profile.routes.clone(),
             forward: profile.forward,
+            proxy_arp: profile.proxy_arp,
             local_range: profile.local_range.clone(),
         };
         Ok(Self {
@@ -78,8 +82,29 @@ impl Network {
             wanted,
             carrier: None,
             ipv4: None,
+            proxied: None,
             ipv6: None,
         })
+    }
+
+    /// The peer proved who it is; the hooks are told from now on.
+    pub fn peer_is(&mut self, name: &str) {
+        self.facts.peer = Some(name.to_owned());
+    }
+
+    /// The phase Network begins: `auth-up` is due if the peer proved who it is.
+    pub fn authenticated(&mut self) {
+        if self.facts.peer.is_some() {
+            self.run_up(Ends::Peer);
+        }
+    }
+
+    /// LCP is no longer Opened: what the peer proved counts no more.
+    pub fn peer_gone(&mut self, usage: Usage) {
+        self.facts.peer = None;
+        if let Some(hooks) = &mut self.hooks {
+            hooks.peer_gone(usage);
+        }
     }
 
     /// The carrier goes to this address: packets to it keep the way that they take now.
@@ -118,8 +143,8 @@ impl Network {
         if !range.is_empty() && !range.iter().any(|net| net.contains(&local)) {
             return Err(NetworkError::OutsideRange(local));
         }
-        info!("local  IP address {local}");
-        info!("remote IP address {remote}");
+        let dns = params.dns.into_iter().flatten().collect();
+        let ends = Ends::V4 { local, remote, dns };
         if self.wanted.configure {
             let (local, remote) = (local.into(), remote.into());
             match self.ipv4 {
@@ -128,12 +153,41 @@ impl Network {
                 }
                 _ => self.net.add_address_p2p(self.index, local, remote).await?,
             }
-            self.add_routes(Family::Ipv4).await?;
         }
+        if let Some(hooks) = &self.hooks {
+            hooks.pre_up(&self.facts, &ends, PRE_UP_PATIENCE).await;
+        }
+        if self.wanted.configure {
+            self.add_routes(Family::Ipv4).await?;
+            self.answer_arp(remote).await?;
+        }
+        info!("local  IP address {local}");
+        info!("remote IP address {remote}");
         self.ipv4 = Some((local, remote));
-        let dns = params.dns.into_iter().flatten().collect();
-        self.run_up(Ends::V4 { local, remote, dns });
+        self.run_up(ends);
         Ok(())
+    }
+
+    /// Makes the peer's address appear on the network that holds it, where that is wanted.
+    async fn answer_arp(&mut self, remote: Ipv4Addr) -> Result<(), Error> {
+        if let Some((old, _)) = self.proxied.take_if(|(old, _)| *old != remote) {
+            self.net.remove_proxy_arp(old).await?;
+        }
+        if !self.wanted.proxy_arp || self.proxied.is_some() {
+            return Ok(());
+        }
+        if let Some(device) = self.net.add_proxy_arp(remote).await? {
+            info!("found interface {device} for proxy arp");
+            self.proxied = Some((remote, device));
+        } else {
+            error!("Cannot determine ethernet address for proxy ARP");
+        }
+        Ok(())
+    }
+
+    /// The device on which this host answers ARP for the peer.
+    pub fn proxy_arp(&self) -> Option<String> {
+        self.proxied.as_ref().map(|(_, device)| device.clone())
     }
 
     /// IPV6CP is Opened. A host without IPv6 is told so, and one whose peer takes small packets only; the link goes on
@@ -166,8 +220,8 @@ impl Network {
             self.add_routes(Family::Ipv6).await?;
         }
         self.ipv6 = Some((local, remote));
-        info!("local  LL address {}", local.link_local());
-        info!("remote LL address {}", remote.link_local());
+        info!("local  LL address {}", ppp_proto::InterfaceId(local.0));
+        info!("remote LL address {}", ppp_proto::InterfaceId(remote.0));
         self.run_up(Ends::V6 { local: local.link_local(), remote: remote.link_local() });
         Ok(true)
     }

@@ -25,6 +25,9 @@ pub fn explain(status: &SessionStatus, now: u64) -> String {
     if !status.routes.is_empty() {
         said.push(format!("This session routes {} into the link.", status.routes.join(", ")));
     }
+    if let Some(device) = &status.proxy_arp {
+        said.push(format!("On {device} this host answers ARP for {peer}."));
+    }
     for protocol in &status.protocols {
         protocol_sentences(&mut said, protocol, &peer);
     }
@@ -115,6 +118,10 @@ fn in_words(option: &str) -> String {
         "ms-dns1" => "first name server",
         "ms-dns2" => "second name server",
         "compress" => "header compression",
+        "deflate" => "Deflate with window",
+        "deflate(old#)" => "Deflate by its draft's number with window",
+        "bsd" => "BSD-Compress",
+        "predictor" => "Predictor",
         "auth" => "authentication",
         "quality" => "quality reports",
         other => other,
@@ -129,6 +136,18 @@ fn have(who: &str) -> &'static str {
 fn traffic(said: &mut Vec<String>, status: &SessionStatus, peer: &str, now: u64) {
     let c = &status.counters;
     said.push(format!("We sent {} and received {}.", bytes(c.bytes_sent), bytes(c.bytes_received)));
+    for (what, deflate) in [("sent", c.deflate_sent), ("received", c.deflate_received)] {
+        if deflate.packets > 0 {
+            said.push(format!(
+                "Of what we {what}, {} shrank to {}.",
+                bytes(deflate.bytes),
+                bytes(deflate.compressed_bytes)
+            ));
+        }
+    }
+    if c.deflate_resets > 0 {
+        said.push(format!("{} times we could not unpack what {peer} had compressed.", c.deflate_resets));
+    }
     let broken = c.frames_bad_fcs + c.frames_aborted + c.frames_runt + c.frames_oversize + c.frames_malformed;
     if broken > 0 {
         said.push(format!(
@@ -179,7 +198,7 @@ fn redial(said: &mut Vec<String>, status: &SessionStatus, now: u64) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::status::OptionStatus;
+    use crate::status::{Deflated, OptionStatus};
 
     fn option(by: Requester, outcome: OptionOutcome, asked: &str, suggested: Option<&str>) -> OptionStatus {
         OptionStatus { by, asked: asked.into(), outcome, suggested: suggested.map(Into::into) }
@@ -221,6 +240,17 @@ mod tests {
         assert!(text.contains("3 of 100 packets were lost on the way to saturn, and 0 of 80 on"), "{text}");
         let table = crate::status::render(&status, status.since);
         assert!(table.contains("to the peer 3 of 100 packets lost, from it 0 of 80 packets lost"), "{table}");
+    }
+
+    #[test]
+    fn compression_is_told_by_what_it_saved() {
+        let mut status = SessionStatus::new("saturn", Role::Connect);
+        status.counters.deflate_received = Deflated { packets: 9, bytes: 4 << 20, compressed_bytes: 1 << 20 };
+        status.counters.deflate_resets = 2;
+        let text = explain(&status, status.since);
+        assert!(text.contains("Of what we received, 4.0 MiB shrank to 1.0 MiB."), "{text}");
+        assert!(text.contains("2 times we could not unpack what saturn had compressed."), "{text}");
+        assert!(!text.contains("Of what we sent"), "{text}");
     }
 
     #[test]

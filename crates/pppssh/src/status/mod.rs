@@ -10,6 +10,7 @@ mod text;
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use ppp_proto::link::DeflateCounters;
 use ppp_proto::{LinkStatus, lqm::QualityStatus};
 use serde::{Deserialize, Serialize};
 
@@ -37,6 +38,9 @@ pub struct SessionStatus {
     /// The TUN device, once made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tun: Option<TunStatus>,
+    /// Who the peer proved to be, if it had to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub peer: Option<String>,
     /// IPv4 on the link, while IPCP is Opened.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ipv4: Option<Ipv4Status>,
@@ -46,6 +50,9 @@ pub struct SessionStatus {
     /// The routes this session made, as `ip route` would print their destinations.
     #[serde(default)]
     pub routes: Vec<String>,
+    /// The device on which this host answers ARP for the peer, if it does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proxy_arp: Option<String>,
     /// What went through since the session began.
     #[serde(default)]
     pub counters: Counters,
@@ -77,9 +84,11 @@ impl SessionStatus {
             since: unix_now(),
             carrier: None,
             tun: None,
+            peer: None,
             ipv4: None,
             ipv6: None,
             routes: Vec::new(),
+            proxy_arp: None,
             counters: Counters::default(),
             protocols: Vec::new(),
             keepalive: Keepalive::default(),
@@ -92,6 +101,7 @@ impl SessionStatus {
     /// Takes over what the link knows: options, addresses, frames, the last echo. Packets are counted by the session.
     pub fn set_link(&mut self, link: &LinkStatus) {
         self.protocols = negotiation::protocols(link);
+        self.peer.clone_from(&link.peer);
         self.ipv4 = link.ipv4.as_ref().map(|ipv4| Ipv4Status {
             local: ipv4.local,
             remote: ipv4.remote,
@@ -113,6 +123,9 @@ impl SessionStatus {
         counters.frames_oversize = frames.oversize;
         counters.frames_malformed = frames.bad_address + frames.bad_protocol;
         counters.bytes_before_first_flag = frames.skipped_octets;
+        counters.deflate_sent = link.counters.tx_deflate.into();
+        counters.deflate_received = link.counters.rx_deflate.into();
+        counters.deflate_resets = link.counters.rx_deflate_resets;
     }
 
     /// Enters `phase`; the clock of the phase starts again only if it is another one.
@@ -256,6 +269,30 @@ pub struct Counters {
     pub frames_malformed: u64,
     /// Octets before the first flag: banners, login noise.
     pub bytes_before_first_flag: u64,
+    /// What Deflate made of packets to the peer.
+    pub deflate_sent: Deflated,
+    /// What it had made of packets from the peer.
+    pub deflate_received: Deflated,
+    /// How often the peer was asked to begin anew, as what it compressed could not be unpacked.
+    pub deflate_resets: u64,
+}
+
+/// Packets that Deflate made smaller, since the session began.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", default)]
+pub struct Deflated {
+    /// How many.
+    pub packets: u64,
+    /// Their octets as they were.
+    pub bytes: u64,
+    /// Their octets as they went, without framing.
+    pub compressed_bytes: u64,
+}
+
+impl From<DeflateCounters> for Deflated {
+    fn from(link: DeflateCounters) -> Self {
+        Deflated { packets: link.packets, bytes: link.octets, compressed_bytes: link.compressed }
+    }
 }
 
 /// What the echo requests (RFC 1661 §5.8) tell about the peer.

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub struct ProtocolStatus {
-    /// `LCP`, `IPCP` or `IPV6CP`.
+    /// `LCP`, `IPCP`, `IPV6CP` or `CCP`.
     pub protocol: String,
     /// The automaton's state, in RFC 1661's words: `Opened`, `Req-Sent` …
     pub state: String,
@@ -62,7 +62,7 @@ pub struct OptionStatus {
 
 /// The protocols of a link, LCP first.
 pub(super) fn protocols(link: &LinkStatus) -> Vec<ProtocolStatus> {
-    [Some(&link.lcp), link.ipcp.as_ref(), link.ipv6cp.as_ref()].into_iter().flatten().map(protocol).collect()
+    link.protocols().map(protocol).collect()
 }
 
 fn protocol(status: &ppp::ProtocolStatus) -> ProtocolStatus {

@@ -27,6 +27,9 @@ pub fn render(status: &SessionStatus, now: u64) -> String {
     if let Some(tun) = &status.tun {
         line(&mut out, "device", &format!("{} (index {}), mtu {}", tun.name, tun.index, tun.mtu));
     }
+    if let Some(peer) = &status.peer {
+        line(&mut out, "proved", &format!("the peer is {}", printable(peer)));
+    }
     if let Some(ipv4) = &status.ipv4 {
         line(&mut out, "ipv4", &format!("{} peer {}", ipv4.local, ipv4.remote));
         if !ipv4.dns.is_empty() {
@@ -38,6 +41,9 @@ pub fn render(status: &SessionStatus, now: u64) -> String {
     }
     if !status.routes.is_empty() {
         line(&mut out, "routes", &join(&status.routes));
+    }
+    if let Some(device) = &status.proxy_arp {
+        line(&mut out, "proxy arp", device);
     }
     counters(&mut out, status);
     let keepalive = &status.keepalive;
@@ -77,6 +83,12 @@ fn counters(out: &mut String, status: &SessionStatus) {
     let c = &status.counters;
     line(out, "sent", &format!("{} in {} packets", bytes(c.bytes_sent), c.packets_sent));
     line(out, "received", &format!("{} in {} packets", bytes(c.bytes_received), c.packets_received));
+    for (label, deflate) in [("packed", c.deflate_sent), ("unpacked", c.deflate_received)] {
+        if deflate.packets > 0 {
+            let (before, after) = (bytes(deflate.bytes), bytes(deflate.compressed_bytes));
+            line(out, label, &format!("{before} as {after} in {} packets", deflate.packets));
+        }
+    }
     let troubles: Vec<String> = [
         ("to a family that is not up", c.dropped_not_up),
         ("too big for the peer", c.dropped_too_big),
@@ -169,7 +181,7 @@ pub(super) fn bytes(count: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::status::{CarrierStatus, Ipv4Status, Phase, TunStatus};
+    use crate::status::{CarrierStatus, Deflated, Ipv4Status, Phase, TunStatus};
 
     #[test]
     fn the_table_names_what_a_reader_looks_for() {
@@ -191,6 +203,7 @@ mod tests {
         status.counters.bytes_sent = 3 << 20;
         status.counters.packets_sent = 2100;
         status.counters.frames_bad_fcs = 2;
+        status.counters.deflate_sent = Deflated { packets: 2000, bytes: 2 << 20, compressed_bytes: 1 << 19 };
         let text = render(&status, 1_000 + 3 * 3600 + 120);
         for expected in [
             "saturn: running for 3 h 2 min (connect, pid 42)",
@@ -199,6 +212,7 @@ mod tests {
             "192.168.1.1 peer 192.168.2.1",
             "10.0.0.53",
             "3.0 MiB in 2100 packets",
+            "packed   2.0 MiB as 512.0 KiB in 2000 packets",
             "2 with a bad FCS",
         ] {
             assert!(text.contains(expected), "{expected:?} is missing in:\n{text}");

@@ -230,7 +230,12 @@ fn verdict(end: &End) -> Verdict {
             }
             CloseReason::LoopDetected => (ExitCode::Loopback, NeedsHands),
             CloseReason::PeerDead => (ExitCode::PeerDead, MayMend),
-            CloseReason::AuthRequired { .. } => (ExitCode::AuthToPeerFailed, NeedsHands),
+            CloseReason::AuthRequired { .. } | CloseReason::AuthToPeerFailed { .. } => {
+                (ExitCode::AuthToPeerFailed, NeedsHands)
+            }
+            CloseReason::PeerRefusedAuth | CloseReason::PeerAuthFailed { .. } => {
+                (ExitCode::PeerAuthFailed, NeedsHands)
+            }
             CloseReason::LowerDown => (ExitCode::Hangup, MayMend),
         },
         Why::Carrier(PumpError::Carrier(error)) => {

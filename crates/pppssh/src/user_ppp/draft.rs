@@ -3,6 +3,9 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
+use ppp_proto::ccp::deflate::MAX_WINDOW;
+use ppp_proto::link::Timers;
+
 use super::linkup::shell;
 use super::{AuthKey, IfAddr, Line, LinkScript, Negotiable, Problem, Redial, Sections, find, routes};
 use crate::config::{Profile, Route};
@@ -68,8 +71,12 @@ pub(super) struct Draft {
     pub(super) least: Duration,
     pub(super) redial: Redial,
     pub(super) reconnect: (Duration, u32),
+    /// What `set deflate` says: the windows to ask for and to grant at most.
+    pub(super) deflate: (u8, u8),
     pub(super) lqr_period: Duration,
     pub(super) echo_period: Duration,
+    pub(super) ipcp_timers: Timers,
+    pub(super) ipv6cp_timers: Timers,
     pub(super) silent: bool,
     pub(super) facilities: Vec<&'static str>,
     pub(super) identification: Option<String>,
@@ -90,8 +97,11 @@ impl Draft {
             least: Duration::ZERO,
             redial: Redial::default(),
             reconnect: (Duration::from_secs(3), 0),
+            deflate: (MAX_WINDOW, MAX_WINDOW),
             lqr_period: Duration::from_secs(30),
             echo_period: Duration::ZERO,
+            ipcp_timers: Timers::default(),
+            ipv6cp_timers: Timers::default(),
             silent: false,
             facilities: vec!["phase"],
             identification: None,

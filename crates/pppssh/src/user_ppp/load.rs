@@ -1,9 +1,11 @@
-//! The three files, read from one directory under the rules of docs/privileges.md.
+//! The files, read from one directory under the rules of docs/privileges.md.
 
 use std::io;
 use std::path::{Path, PathBuf};
 
+use ppp_proto::auth::Secrets;
 use ppp_proto::{LocalAddress, RemoteAddress};
+use zeroize::Zeroizing;
 
 use super::{Access, BadPlan, BadRequest, LinkScript, Mode, Plan, Problem, Request, Sections};
 use crate::config::{Caller, ConfigError, Trust, TrustError, read_text_file};
@@ -16,6 +18,8 @@ pub const SYSTEM_DIR: &str = "/etc/ppp";
 pub struct Loaded {
     /// What to do.
     pub plan: Plan,
+    /// By which peers prove who they are; empty unless they must.
+    pub secrets: Secrets,
     /// Run when the link comes up.
     pub linkup: LinkScript,
     /// Run when it goes down.
@@ -81,7 +85,23 @@ pub fn load(trust: &Trust, request: &Request) -> Result<Loaded, LoadError> {
     {
         return Err(refused(why.to_owned()));
     }
-    Ok(Loaded { plan, linkup, linkdown })
+    let secrets = if plan.requires_authentication() { secrets(trust, &dir)? } else { Secrets::default() };
+    Ok(Loaded { plan, secrets, linkup, linkdown })
+}
+
+/// The secrets of those who must prove who they are.
+fn secrets(trust: &Trust, dir: &Path) -> Result<Secrets, LoadError> {
+    let path = dir.join("ppp.secret");
+    let text = Zeroizing::new(read_text_file(trust, &path)?.unwrap_or_default());
+    let (secrets, problems) = super::secrets(&text, "ppp.secret");
+    if !problems.is_empty() {
+        return Err(lines(&path, problems));
+    }
+    if secrets.of(None, b"").next().is_none() {
+        let why = "the peer must prove who it is (`enable pap`, `chap` or `mschapv2`), and nobody could: write NAME KEY";
+        return Err(LoadError::Refused { path, why: why.to_owned() });
+    }
+    Ok(secrets)
 }
 
 fn lines(path: &Path, problems: Vec<Problem>) -> LoadError {
@@ -189,6 +209,26 @@ mod tests {
         fs::write(path.join("ppp.linkup"), "MYADDR:\n add default HISADDR\n").unwrap();
         let loaded = load(&Trust::Own, &request(path)).unwrap();
         assert_eq!((loaded.plan.profile.mru.get(), loaded.plan.profile.routes.len()), (1400, 1));
+    }
+
+    #[test]
+    fn ppp_secret_is_read_when_the_peer_must_prove_who_it_is_and_must_name_somebody() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path();
+        let name = Caller::current().unwrap().name.unwrap_or_default();
+        let conf = |line: &str| {
+            fs::write(path.join("ppp.conf"), format!("in:\n allow users \"{name}\"\n{line}")).unwrap();
+        };
+        conf("");
+        fs::write(path.join("ppp.secret"), "venus\n").unwrap();
+        assert!(load(&Trust::Own, &request(path)).unwrap().secrets.0.is_empty(), "it is not looked at");
+        conf(" enable chap\n");
+        let error = load(&Trust::Own, &request(path)).unwrap_err().to_string();
+        assert!(error.contains("ppp.secret:1: `venus …`: a key is missing"), "{error}");
+        fs::write(path.join("ppp.secret"), "venus \"\"\n").unwrap();
+        assert!(matches!(load(&Trust::Own, &request(path)), Err(LoadError::Refused { .. })));
+        fs::write(path.join("ppp.secret"), "venus secret\n").unwrap();
+        assert_eq!(load(&Trust::Own, &request(path)).unwrap().secrets.0.len(), 1);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! The configuration of FreeBSD's user-ppp: `ppp.conf`, `ppp.linkup` and `ppp.linkdown`.
+//! The configuration of FreeBSD's user-ppp: `ppp.conf`, `ppp.secret`, `ppp.linkup` and `ppp.linkdown`.
 //!
 //! [`Sections`] reads a file, [`Plan`] makes a profile of the sections that are asked for, and [`LinkScript`] says what to
 //! run when the link comes up or goes down. Nothing here runs anything: `commands::user_ppp` does.
@@ -8,6 +8,7 @@
 
 mod access;
 mod addresses;
+mod authenticate;
 mod draft;
 mod linkup;
 mod load;
@@ -23,6 +24,7 @@ use std::fmt;
 
 pub use access::Access;
 pub use addresses::IfAddr;
+pub use authenticate::secrets;
 pub use linkup::{Ends, Facts, LinkScript, ShellCommand};
 pub use load::{LoadError, Loaded, SYSTEM_DIR, load};
 pub use negotiate::{Negotiable, Stance};

@@ -22,6 +22,16 @@ impl Stance {
             && self.grant != Some(false)
     }
 
+    /// Asked for, unless nothing was said for it at all.
+    pub fn asks(self) -> bool {
+        (self.ask == Some(true) || self.grant == Some(true)) && self.ask != Some(false)
+    }
+
+    /// Granted to a peer that asks, likewise.
+    pub fn grants(self) -> bool {
+        (self.ask == Some(true) || self.grant == Some(true)) && self.grant != Some(false)
+    }
+
     /// Neither refused to the peer nor left unasked.
     pub fn not_refused(self) -> bool {
         self.ask != Some(false) && self.grant != Some(false)
@@ -122,13 +132,11 @@ impl Negotiable {
             other => return if on { without(other, asks) } else { Ok(()) },
         };
         *(if asks { &mut stance.ask } else { &mut stance.grant }) = Some(on);
-        match option {
-            "pap" | "chap" | "mschapv2" if on && asks => {
-                Err("pppssh cannot ask the peer to prove who it is inside PPP yet; SSH has checked who calls"
-                    .to_owned())
-            }
-            _ => Ok(()),
+        #[cfg(not(feature = "legacy-auth"))]
+        if option == "mschapv2" && on && asks {
+            return Err("this program was built without MS-CHAPv2: use chap".to_owned());
         }
+        Ok(())
     }
 }
 

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use ppp_proto::link::LinkConfig;
+use ppp_proto::link::{LinkConfig, Timers};
 
 use super::draft::Draft;
 use super::linkup::substitute;
@@ -139,6 +139,10 @@ pub struct Plan {
     pub reconnect: (Duration, u32),
     /// Between link quality reports.
     pub lqr_period: Duration,
+    /// `set ipcpretry`.
+    pub ipcp_timers: Timers,
+    /// `set ipv6cpretry`.
+    pub ipv6cp_timers: Timers,
     /// Wait for the peer's first word.
     pub silent: bool,
     /// What to tell the peer that we are.
@@ -191,9 +195,20 @@ impl Plan {
     /// What a profile cannot say about the link.
     pub fn adjust(&self, link: &mut LinkConfig) {
         link.lcp.silent = self.silent;
+        link.ipcp_timers = Some(self.ipcp_timers);
+        link.ipv6cp_timers = Some(self.ipv6cp_timers);
         // What it asks for is the profile's; ppp grants it unless told not to.
         link.lcp.lqm.answer = self.negotiable.lqr.grant != Some(false);
         link.lcp.identification.clone_from(&self.identification);
+        let Negotiable { deflate, deflate24, .. } = self.negotiable;
+        if let Some(ccp) = &mut link.ccp {
+            if let Some(receive) = &mut ccp.receive {
+                (receive.standard, receive.draft) = (deflate.asks(), deflate24.asks());
+            }
+            if let Some(send) = &mut ccp.send {
+                (send.standard, send.draft) = (deflate.grants(), deflate24.grants());
+            }
+        }
         if let Some(ipv4) = &mut link.ipv4 {
             ipv4.local = self.ifaddr.local;
             ipv4.remote = self.ifaddr.remote.clone();
@@ -211,6 +226,11 @@ impl Draft {
         profile.accomp = negotiable.acfcomp.not_refused();
         profile.pcomp = negotiable.protocomp.not_refused();
         profile.vj = negotiable.vjcomp.wanted();
+        let Negotiable { deflate, deflate24, .. } = negotiable;
+        let (receive, send) = self.deflate;
+        profile.deflate_receive = if deflate.asks() || deflate24.asks() { receive } else { 0 };
+        profile.deflate_send = if deflate.grants() || deflate24.grants() { send } else { 0 };
+        profile.deflate = profile.deflate_receive != 0 || profile.deflate_send != 0;
         profile.dns_ask = negotiable.dns.ask == Some(true);
         profile.dns_offer = if negotiable.dns.grant == Some(true) { self.dns } else { Vec::new() };
         profile.local_range = ifaddr.local_range.into_iter().collect();
@@ -258,6 +278,8 @@ impl Draft {
             redial,
             reconnect,
             lqr_period: self.lqr_period,
+            ipcp_timers: self.ipcp_timers,
+            ipv6cp_timers: self.ipv6cp_timers,
             silent: self.silent,
             identification: self.identification,
             verbosity,

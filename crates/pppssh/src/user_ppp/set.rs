@@ -3,7 +3,9 @@
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
+use ppp_proto::ccp::deflate::{MAX_WINDOW, MIN_WINDOW};
 use ppp_proto::frame::ExtraEscapes;
+use ppp_proto::link::Timers;
 
 use super::addresses::address;
 use super::draft::Draft;
@@ -104,7 +106,14 @@ impl Draft {
             }
             "escape" => self.profile.escape = escapes(values)?,
             "ifaddr" => self.ifaddr = IfAddr::parse(values)?,
-            "lcpretry" => self.retry(values)?,
+            "lcpretry" => {
+                let timers = retry(values)?;
+                self.profile.lcp_restart = Seconds::whole(timers.restart.as_secs());
+                self.profile.lcp_max_configure = timers.max_configure;
+                self.profile.lcp_max_terminate = timers.max_terminate;
+            }
+            "ipcpretry" => self.ipcp_timers = retry(values)?,
+            "ipv6cpretry" => self.ipv6cp_timers = retry(values)?,
             "log" => self.log(values)?,
             "mru" => self.profile.mru = size(values)?.unwrap_or(PacketSize::DEFAULT),
             "mtu" => self.profile.mtu = size(values)?.unwrap_or(PacketSize::DEFAULT),
@@ -128,6 +137,15 @@ impl Draft {
                 let least = values.get(1).map(|word| seconds(word)).transpose()?;
                 self.idle = idle;
                 self.least = least.unwrap_or_default();
+            }
+            "deflate" => {
+                self.deflate = match values {
+                    [out] => (window(out)?, MAX_WINDOW),
+                    // In ppp, 0 takes whatever the peer asks for.
+                    [out, any] if any == "0" => (window(out)?, MAX_WINDOW),
+                    [out, incoming] => (window(out)?, window(incoming)?),
+                    _ => return Err("write `set deflate OUT` or `set deflate OUT IN`".to_owned()),
+                };
             }
             "vj" => match values {
                 [slots, count] if find(&["slots", "slotcomp"], slots) == Some("slots") => {
@@ -153,10 +171,9 @@ impl Draft {
             "cbcp" | "radius" | "mppe" | "pppoe" | "procname" if values.is_empty() => {}
             "mrru" if matches!(values, [zero] if zero == "0") => {}
             // A modem's, a multilink bundle's, or a detail of how ppp itself queues and counts.
-            "bandwidth" | "ccpretry" | "cd" | "chapretry" | "choked" | "ctsrts" | "deflate" | "enddisc"
-            | "ifqueue" | "ipcpretry" | "ipv6cpretry" | "papretry" | "parity" | "phone" | "port_id"
-            | "procname" | "proctitle" | "rad_alive" | "rad_port_id" | "recvpipe" | "sendpipe" | "speed"
-            | "stopped" | "urgent" => {}
+            "bandwidth" | "ccpretry" | "cd" | "chapretry" | "choked" | "ctsrts" | "enddisc" | "ifqueue"
+            | "papretry" | "parity" | "phone" | "port_id" | "procname" | "proctitle" | "rad_alive"
+            | "rad_port_id" | "recvpipe" | "sendpipe" | "speed" | "stopped" | "urgent" => {}
             other => return Err(refused(other).to_owned()),
         }
         Ok(())
@@ -177,25 +194,6 @@ impl Draft {
             devices.push(words);
         }
         self.devices = devices;
-        Ok(())
-    }
-
-    /// `set lcpretry PERIOD [REQUESTS [TERMINATES]]`; ppp has one set for each protocol, pppssh one for all.
-    fn retry(&mut self, values: &[String]) -> Result<(), String> {
-        let mut values = values.iter();
-        let (period, requests, terminates) = (values.next(), values.next(), values.next());
-        if values.next().is_some() {
-            return Err("write `set lcpretry SECONDS [REQUESTS [TERMINATES]]`".to_owned());
-        }
-        let count =
-            |word: Option<&String>, default| word.map_or(Ok(default), |word| number(word).map(|n| n.max(1)));
-        let period = period.map_or(Ok(Duration::from_secs(3)), |word| seconds(word))?;
-        if period.is_zero() {
-            return Err("the period is at least 1 second".to_owned());
-        }
-        self.profile.lcp_restart = Seconds::whole(period.as_secs());
-        self.profile.lcp_max_configure = count(requests, 5)?;
-        self.profile.lcp_max_terminate = count(terminates, 5)?;
         Ok(())
     }
 
@@ -287,6 +285,35 @@ fn one_or_none(values: &[String]) -> Result<Option<&str>, String> {
 fn number(word: &str) -> Result<u32, String> {
     let digits = !word.starts_with('+');
     word.parse().ok().filter(|_| digits).ok_or_else(|| format!("`{word}` is not a number"))
+}
+
+/// `set …retry PERIOD [REQUESTS [TERMINATES]]`.
+fn retry(values: &[String]) -> Result<Timers, String> {
+    let (period, requests, terminates) = match values {
+        [] => (None, None, None),
+        [period] => (Some(period), None, None),
+        [period, requests] => (Some(period), Some(requests), None),
+        [period, requests, terminates] => (Some(period), Some(requests), Some(terminates)),
+        _ => return Err("write SECONDS [REQUESTS [TERMINATES]]".to_owned()),
+    };
+    let count =
+        |word: Option<&String>, default| word.map_or(Ok(default), |word| number(word).map(|n| n.max(1)));
+    let restart = period.map_or(Ok(Duration::from_secs(3)), |word| seconds(word))?;
+    if restart.is_zero() {
+        return Err("the period is at least 1 second".to_owned());
+    }
+    Ok(Timers {
+        restart,
+        max_configure: count(requests, 5)?,
+        max_terminate: count(terminates, 5)?,
+        ..Timers::default()
+    })
+}
+
+/// A window of Deflate. zlib cannot do 8: the next one is taken.
+fn window(word: &str) -> Result<u8, String> {
+    let window = u8::try_from(number(word)?).ok().filter(|window| (8..=MAX_WINDOW).contains(window));
+    Ok(window.ok_or("windows are 8 to 15")?.max(MIN_WINDOW))
 }
 
 /// At most a day, as in a profile.

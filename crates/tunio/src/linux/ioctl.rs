@@ -8,7 +8,7 @@ use std::fmt;
 use std::os::fd::AsFd;
 
 use rustix::io::Result;
-use rustix::ioctl::{IntegerSetter, Opcode, Updater, ioctl, opcode};
+use rustix::ioctl::{IntegerSetter, Opcode, Setter, Updater, ioctl, opcode};
 
 /// Octets of an interface's name with the NUL that ends it (linux/if.h).
 pub(super) const IFNAMSIZ: usize = 16;
@@ -16,7 +16,10 @@ pub(super) const IFNAMSIZ: usize = 16;
 const TUNSETIFF: Opcode = opcode::write::<c_int>(b'T', 202);
 const TUNSETPERSIST: Opcode = opcode::write::<c_int>(b'T', 203);
 const TUNSETOWNER: Opcode = opcode::write::<c_int>(b'T', 204);
+const TUNSETOFFLOAD: Opcode = opcode::write::<std::ffi::c_uint>(b'T', 208);
 const TUNGETIFF: Opcode = opcode::read::<std::ffi::c_uint>(b'T', 210);
+const TUNSETVNETHDRSZ: Opcode = opcode::write::<c_int>(b'T', 216);
+const TUNSETVNETLE: Opcode = opcode::write::<c_int>(b'T', 220);
 const SIOCGIFMTU: Opcode = 0x8921;
 
 /// A device's flags, as TUNSETIFF takes and TUNGETIFF gives them.
@@ -124,6 +127,24 @@ pub(super) fn set_owner(fd: impl AsFd, uid: u32) -> Result<()> {
     unsafe { ioctl(fd, IntegerSetter::<TUNSETOWNER>::new_usize(uid as usize)) }
 }
 
+/// TUNSETOFFLOAD: what the kernel may leave to whoever reads the device, as TUN_F_ bits.
+pub(super) fn set_offload(fd: impl AsFd, features: u32) -> Result<()> {
+    // SAFETY: the driver takes the argument as an integer and touches no memory.
+    unsafe { ioctl(fd, IntegerSetter::<TUNSETOFFLOAD>::new_usize(features as usize)) }
+}
+
+/// TUNSETVNETHDRSZ: how many octets stand in front of each packet of a device with IFF_VNET_HDR.
+pub(super) fn set_header_size(fd: impl AsFd, octets: c_int) -> Result<()> {
+    // SAFETY: the driver reads one int.
+    unsafe { ioctl(fd, Setter::<TUNSETVNETHDRSZ, c_int>::new(octets)) }
+}
+
+/// TUNSETVNETLE: the header is little endian whatever the machine is.
+pub(super) fn set_header_little_endian(fd: impl AsFd) -> Result<()> {
+    // SAFETY: the driver reads one int.
+    unsafe { ioctl(fd, Setter::<TUNSETVNETLE, c_int>::new(1)) }
+}
+
 /// SIOCGIFMTU, on a socket of the interface's network namespace.
 pub(super) fn get_mtu(socket: impl AsFd, name: &InterfaceName) -> Result<u32> {
     let mut request = InterfaceRequest::new(*name);
@@ -144,7 +165,10 @@ mod tests {
             assert_eq!(TUNSETIFF, 0x4004_54ca);
             assert_eq!(TUNSETPERSIST, 0x4004_54cb);
             assert_eq!(TUNSETOWNER, 0x4004_54cc);
+            assert_eq!(TUNSETOFFLOAD, 0x4004_54d0);
             assert_eq!(TUNGETIFF, 0x8004_54d2);
+            assert_eq!(TUNSETVNETHDRSZ, 0x4004_54d8);
+            assert_eq!(TUNSETVNETLE, 0x4004_54dc);
         }
     }
 

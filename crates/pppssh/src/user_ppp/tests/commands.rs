@@ -1,8 +1,8 @@
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
-use ppp_proto::link::LinkConfig;
-use ppp_proto::{Ipv4Range, LocalAddress, RemoteAddress};
+use ppp_proto::link::{LinkConfig, Timers};
+use ppp_proto::{DeflateConfig, Ipv4Range, LocalAddress, RemoteAddress};
 
 use super::super::linkup::{Ends, substitute};
 use super::super::{BadPlan, Facts, LinkScript, Mode, ShellCommand};
@@ -87,7 +87,7 @@ fn redial_and_reconnect_say_when_to_call_again() {
 fn the_link_gets_what_set_says() {
     let plan = vpn(
         " set mru 1400\n set mtu maximum 1300\n set accmap 000a0000\n set escape ff 0x11 11\n set vj slots 8\n \
-         set vj slotcomp off\n set lcpretry 5 7 9\n set openmode passive\n set authname venus\n set authkey secret\n \
+         set vj slotcomp off\n set lcpretry 5 7 9\n set ipcpretry 4 6\n set ipv6cpretries 2\n set openmode passive\n set authname venus\n set authkey geheim\n \
          set nbns 10.0.0.53\n ident I am venus\n",
     );
     let profile = &plan.profile;
@@ -98,15 +98,48 @@ fn the_link_gets_what_set_says() {
         (profile.lcp_restart.get().as_secs(), profile.lcp_max_configure, profile.lcp_max_terminate),
         (5, 7, 9)
     );
-    assert_eq!((plan.authname.as_str(), plan.authkey.0.as_str()), ("venus", "secret"));
+    assert_eq!((plan.authname.as_str(), plan.authkey.0.as_str()), ("venus", "geheim"));
     assert_eq!(profile.nbns_offer, [ip("10.0.0.53")]);
     let mut link = LinkConfig::default();
     plan.adjust(&mut link);
     assert!(link.lcp.silent);
+    let counters = |timers: Option<Timers>| {
+        timers.map(|timers| (timers.restart.as_secs(), timers.max_configure, timers.max_terminate))
+    };
+    assert_eq!(
+        (counters(link.ipcp_timers), counters(link.ipv6cp_timers)),
+        (Some((4, 6, 5)), Some((2, 5, 5)))
+    );
     assert_eq!(link.lcp.identification.as_deref(), Some("I am venus"));
-    assert!(!format!("{plan:?}").contains("secret"), "a key is not for logs");
+    assert!(!format!("{plan:?}").contains("geheim"), "a key is not for logs");
     assert_eq!(vpn(" set mru 0\n set mtu 0\n").profile.mru.get(), 1500);
     assert!(!vpn(" set openmode passive\n set openmode active 3\n").silent);
+}
+
+#[test]
+fn deflate_goes_by_the_numbers_and_in_the_directions_that_are_named() {
+    let ccp = |lines: &str| {
+        let plan = vpn(lines);
+        let mut link = link_config(&plan.profile, "vpn", 1);
+        plan.adjust(&mut link);
+        let shown = |deflate: DeflateConfig| (deflate.window, deflate.standard, deflate.draft);
+        link.ccp.map(|ccp| (ccp.receive.map(shown), ccp.send.map(shown)))
+    };
+    assert_eq!(ccp(""), None, "off, unless asked for");
+    assert_eq!(ccp(" set deflate 12 10\n disable deflate\n deny deflate24\n"), None);
+    let both = Some((Some((15, true, false)), Some((15, true, false))));
+    assert_eq!(ccp(" enable deflate\n"), both);
+    assert_eq!(ccp(" accept deflate\n"), both);
+    assert_eq!(ccp(" enable deflate\n deny deflate\n"), Some((Some((15, true, false)), None)));
+    assert_eq!(ccp(" accept deflate\n disable deflate\n"), Some((None, Some((15, true, false)))));
+    assert_eq!(
+        ccp(" set deflate 12 8\n enable deflate deflate24\n deny deflate\n"),
+        Some((Some((12, true, true)), Some((9, false, true))))
+    );
+    assert_eq!(
+        ccp(" set deflate 9 0\n enable deflate\n"),
+        Some((Some((9, true, false)), Some((15, true, false))))
+    );
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::fs;
 use std::time::Duration;
 
 /// Processors and kernel, in words.
-pub(crate) fn describe() -> String {
+pub fn describe() -> String {
     let release = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
     let cores = std::thread::available_parallelism().map_or(0, usize::from);
     let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
@@ -16,7 +16,7 @@ pub(crate) fn describe() -> String {
 const TICKS: f64 = 100.0;
 
 /// Processor time used by everything on this machine since it started.
-pub(crate) fn busy() -> Duration {
+pub fn busy() -> Duration {
     let stat = fs::read_to_string("/proc/stat").expect("/proc is mounted");
     let total = stat.lines().next().expect("a first line");
     let ticks: Vec<u64> = total.split_whitespace().skip(1).filter_map(|field| field.parse().ok()).collect();
@@ -26,7 +26,7 @@ pub(crate) fn busy() -> Duration {
 }
 
 /// Processor time used by the process whose `/proc/PID/stat` this is.
-pub(crate) fn used_by(stat: &str) -> Duration {
+pub fn used_by(stat: &str) -> Duration {
     // The name, in parentheses, may hold anything; utime and stime are fields 14 and 15 (proc(5)).
     let behind = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
     let fields: Vec<u64> =

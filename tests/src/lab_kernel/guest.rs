@@ -3,16 +3,12 @@
 use std::fs::{self, File};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::time::Instant;
 
 use rustix::mount::{MountFlags, mount};
 use rustix::system::{RebootCommand, finit_module, reboot};
 
-use crate::kernel::ROW;
-use crate::rows::{self, Row};
-
 /// What is loaded, in this order: a module comes after those it needs.
-const MODULES: [&str; 11] = [
+const MODULES: [&str; 13] = [
     "drivers/net/slip/slhc.ko",
     "drivers/net/ppp/ppp_generic.ko",
     "lib/crc-ccitt.ko",
@@ -24,39 +20,27 @@ const MODULES: [&str; 11] = [
     "drivers/net/veth.ko",
     "net/sched/sch_netem.ko",
     "net/sched/sch_fq_codel.ko",
+    "net/sched/sch_fq.ko",
+    "net/ipv4/tcp_bbr.ko",
 ];
 
-/// Runs the rows and turns the machine off.
-pub(crate) fn run() -> ! {
+/// Whether this process is the kernel's first one.
+pub fn is_first_process() -> bool {
+    std::process::id() == 1
+}
+
+/// Prepares the machine, does `work` and turns the machine off.
+pub fn first_process(work: impl FnOnce()) -> ! {
     // A first process that ends is a kernel that panics, and what it said last may be lost.
-    if let Err(panic) = catch_unwind(rows) {
+    let all = AssertUnwindSafe(|| {
+        prepare();
+        work();
+    });
+    if let Err(panic) = catch_unwind(all) {
         println!("the first process panicked: {panic:?}");
     }
     let error = reboot(RebootCommand::PowerOff);
     unreachable!("a kernel that turned off does not answer: {error:?}");
-}
-
-fn rows() {
-    prepare();
-    let words = std::env::var("INTEROP_ROWS").unwrap_or_default().replace('+', " ");
-    println!("| row | link | IPv4 | IPv6 | end | s |\n|---|---|---|---|---|---|");
-    let mut ends = Vec::new();
-    for row in rows::all().into_iter().filter(|row| row.name.contains(&words)) {
-        let name = row.name;
-        let well = run_one(row);
-        ends.push(format!("{ROW} {} {name}", if well { "well" } else { "badly" }));
-        println!("{}", ends.last().expect("just pushed"));
-    }
-}
-
-fn run_one(row: Row) -> bool {
-    let started = Instant::now();
-    let name = row.name;
-    // A panic's message is on the console when it is caught.
-    let cells = catch_unwind(AssertUnwindSafe(|| row.run()));
-    let shown = cells.as_ref().map_or_else(|_| "**failed** | | |".to_owned(), |cells| cells.join(" | "));
-    println!("| {name} | {shown} | {:.0} |", started.elapsed().as_secs_f32());
-    cells.is_ok()
 }
 
 /// Mounts and modules: what an init does.

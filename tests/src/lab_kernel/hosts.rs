@@ -4,48 +4,78 @@ use std::fs;
 use std::net::{SocketAddr, TcpListener, TcpStream, ToSocketAddrs as _};
 use std::process::Command;
 
+use crate::traffic::{MIB, exchange, exchange_text, ping};
+use crate::{Running, finish};
 use netlab::{Host, Lab};
-use pppssh_tests::traffic::{MIB, exchange, ping};
-use pppssh_tests::{Running, finish};
 
 /// What one row moves each way and family.
-const OCTETS: u64 = 4 * MIB;
+pub const OCTETS: u64 = 4 * MIB;
 
 /// Where keys and configuration of ssh are.
 const SSH: &str = "/tmp/ssh";
 
-/// The two hosts and the wire between them.
-pub(crate) struct Hosts {
-    _lab: Lab,
-    pub(crate) venus: Host,
-    pub(crate) saturn: Host,
+/// The two hosts.
+#[derive(Debug)]
+pub struct Hosts {
+    /// The laboratory, for more hosts.
+    pub lab: Lab,
+    /// The calling host, 10.9.9.1.
+    pub venus: Host,
+    /// The called host, 10.10.10.1.
+    pub saturn: Host,
 }
 
 /// The addresses of both ends of the link in one family, as each host may use them.
-pub(crate) struct Family {
+#[derive(Debug)]
+pub struct Family {
     venus: &'static str,
     saturn: &'static str,
 }
 
 /// What both ends agree on in every row.
-pub(crate) const IPV4: Family = Family { venus: "192.168.1.1", saturn: "192.168.2.1" };
+pub const IPV4: Family = Family { venus: "192.168.1.1", saturn: "192.168.2.1" };
 /// Link-local, on the only device of PPP on either host.
-pub(crate) const IPV6: Family = Family { venus: "fe80::1%ppp0", saturn: "fe80::2%ppp0" };
+pub const IPV6: Family = Family { venus: "fe80::1%ppp0", saturn: "fe80::2%ppp0" };
+
+impl Default for Hosts {
+    fn default() -> Self {
+        Hosts::new()
+    }
+}
 
 impl Hosts {
-    pub(crate) fn new() -> Hosts {
-        let lab = Lab::new().expect("namespaces");
-        let (venus, saturn) = (lab.host("venus").unwrap(), lab.host("saturn").unwrap());
-        lab.wire(&venus, "eth0", &saturn, "eth0").unwrap();
+    /// Joined by a wire, with their addresses.
+    pub fn new() -> Hosts {
+        let hosts = Hosts::apart();
+        let Hosts { lab, venus, saturn } = &hosts;
+        lab.wire(venus, "eth0", saturn, "eth0").unwrap();
         venus.address_to_peer("eth0", "10.9.9.1", "10.10.10.1").unwrap();
         saturn.address_to_peer("eth0", "10.10.10.1", "10.9.9.1").unwrap();
-        Hosts { _lab: lab, venus, saturn }
+        hosts
+    }
+
+    /// Without a network.
+    pub fn apart() -> Hosts {
+        let lab = Lab::new().expect("namespaces");
+        let (venus, saturn) = (lab.host("venus").unwrap(), lab.host("saturn").unwrap());
+        Hosts { lab, venus, saturn }
     }
 
     /// Pings both ways, and 4 MiB each way at once whose hashes are compared.
-    pub(crate) fn carries(&self, family: &Family) -> String {
+    pub fn carries(&self, family: &Family) -> String {
         ping(&self.venus, family.saturn);
         ping(&self.saturn, family.venus);
+        exchange(&self.connection(family), OCTETS);
+        "4 MiB each way".to_owned()
+    }
+
+    /// Moves 4 MiB of text each way at once: what compression is for.
+    pub fn carries_text(&self, family: &Family) {
+        exchange_text(&self.connection(family), OCTETS);
+    }
+
+    /// A TCP connection through the link.
+    fn connection(&self, family: &Family) -> (TcpStream, TcpStream) {
         let address = |host: &Host, text: &str, port: u16| -> SocketAddr {
             let found = host.run(|| (text, port).to_socket_addrs().map(|mut all| all.next()));
             found.unwrap().unwrap().expect("an address")
@@ -56,12 +86,11 @@ impl Hosts {
         let there = address(&self.venus, family.saturn, port);
         let near = self.venus.run(|| TcpStream::connect(there)).unwrap().expect("venus connects");
         let (far, _) = listener.accept().expect("the connection just made");
-        exchange(&(near, far), OCTETS);
-        "4 MiB each way".to_owned()
+        (near, far)
     }
 
     /// sshd on saturn, where the only key may run `command`, and ssh on venus set up for it.
-    pub(crate) fn sshd(&self, command: &str) -> Running {
+    pub fn sshd(&self, command: &str) -> Running {
         let _ = fs::remove_dir_all(SSH);
         fs::create_dir(SSH).unwrap();
         let key = |name: &str| {
@@ -77,7 +106,8 @@ impl Hosts {
             "sshd_config",
             format!(
                 "ListenAddress 10.10.10.1\nHostKey {SSH}/host\nPidFile none\nStrictModes no\nUsePAM no\n\
-                 AuthorizedKeysFile {SSH}/authorized_keys\nPermitRootLogin yes\n"
+                 AuthorizedKeysFile {SSH}/authorized_keys\nPermitRootLogin yes\n\
+                 PermitTunnel point-to-point\n"
             ),
         );
         write(
@@ -95,7 +125,7 @@ impl Hosts {
     }
 
     /// The options that make ssh and pppssh use [`Hosts::sshd`]'s key.
-    pub(crate) fn ssh_config() -> String {
+    pub fn ssh_config() -> String {
         format!("{SSH}/config")
     }
 }

@@ -1,0 +1,177 @@
+//! What is measured, as the command line says it: to people outside, and to the first process inside.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Parser, ValueEnum};
+
+use crate::contender::Contender;
+use crate::line::{Line, Rate};
+use crate::load::Scenario;
+
+/// Measure latency and goodput of links through lines of several rates, round trips and losses, in a kernel of its own.
+#[derive(Parser, Debug, Clone)]
+pub(crate) struct Arguments {
+    /// Rates of the line in Mb/s; `max` is as fast as the kernel goes
+    #[arg(long, value_delimiter = ',', default_value = "5,20,100")]
+    pub(crate) rates: Vec<Rate>,
+
+    /// Round trips of the line without load, in ms
+    #[arg(long, value_delimiter = ',', default_value = "10,50,200")]
+    pub(crate) rtts: Vec<u32>,
+
+    /// Packets lost on the way, each way, in per cent
+    #[arg(long, value_delimiter = ',', default_value = "0,0.1,1")]
+    pub(crate) loss: Vec<f64>,
+
+    /// Who is measured, besides plain TCP on the line, which always is
+    #[arg(long, value_delimiter = ',', value_enum, default_values_t = Contender::LINKS)]
+    pub(crate) contenders: Vec<Contender>,
+
+    /// Under which load
+    #[arg(long, value_delimiter = ',', value_enum, default_values_t = Scenario::ALL)]
+    pub(crate) scenarios: Vec<Scenario>,
+
+    /// How long the loaded line is measured
+    #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u64).range(1..=3600))]
+    pub(crate) seconds: u64,
+
+    /// How long the load runs before that
+    #[arg(long, default_value_t = 2, value_name = "SECONDS")]
+    pub(crate) warm_up: u64,
+
+    /// How long the line is measured without load, before each load
+    #[arg(long, default_value_t = 2, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=60))]
+    pub(crate) idle: u64,
+
+    /// The congestion control of every TCP connection, of those that carry links and of those through them
+    #[arg(long, value_enum, default_value = "cubic")]
+    pub(crate) congestion: Congestion,
+
+    /// Directory for cells.jsonl, traces.jsonl, table.md and rtt.svg
+    #[arg(long, value_name = "DIR", default_value = "target/lab-latency")]
+    pub(crate) output: PathBuf,
+
+    /// Whose round trips are drawn
+    #[arg(long, value_delimiter = ',', value_enum, default_values_t = [Contender::Pppd, Contender::Native])]
+    pub(crate) plot: Vec<Contender>,
+
+    /// End badly unless every goal is met
+    #[arg(long)]
+    pub(crate) judge: bool,
+
+    /// Ten minutes of one flow up through 20 Mb/s and 50 ms: does a keepalive give a busy link up?
+    #[arg(long, conflicts_with_all = ["rates", "rtts", "loss", "scenarios", "seconds"])]
+    pub(crate) long: bool,
+
+    /// Only see that all of this works: one line, one link, one load for a second
+    #[arg(long, conflicts_with_all = ["rates", "rtts", "loss", "contenders", "scenarios", "seconds", "long", "judge"])]
+    pub(crate) smoke: bool,
+}
+
+/// A congestion control that the lab kernel has.
+#[derive(ValueEnum, Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Congestion {
+    /// Linux's default
+    Cubic,
+    /// Version 1
+    Bbr,
+}
+
+impl Congestion {
+    /// As the kernel calls it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Congestion::Cubic => "cubic",
+            Congestion::Bbr => "bbr",
+        }
+    }
+}
+
+/// The duration of `--long`.
+const LONG_SECONDS: u64 = 600;
+
+/// The line of `--long`, and the one whose round trips are drawn if it is measured.
+pub(crate) const USUAL: Line = Line { rate: Rate(Some(20.0)), rtt_ms: 50, loss_percent: 0.0 };
+
+impl Arguments {
+    /// With what `--long` and `--smoke` stand for.
+    pub(crate) fn resolved(mut self) -> Arguments {
+        if self.long || self.smoke {
+            (self.rates, self.rtts, self.loss) =
+                (vec![USUAL.rate], vec![USUAL.rtt_ms], vec![USUAL.loss_percent]);
+        }
+        if self.long {
+            (self.scenarios, self.seconds) = (vec![Scenario::Up], LONG_SECONDS);
+        }
+        if self.smoke {
+            (self.contenders, self.scenarios) = (vec![Contender::Native], vec![Scenario::Both]);
+            (self.seconds, self.warm_up, self.idle) = (1, 1, 1);
+        }
+        self.contenders.retain(|contender| *contender != Contender::Plain);
+        self.contenders.insert(0, Contender::Plain);
+        self
+    }
+
+    /// All lines.
+    pub(crate) fn lines(&self) -> Vec<Line> {
+        let mut lines = Vec::new();
+        for &rate in &self.rates {
+            for &rtt_ms in &self.rtts {
+                lines.extend(self.loss.iter().map(|&loss_percent| Line { rate, rtt_ms, loss_percent }));
+            }
+        }
+        lines
+    }
+
+    /// How long one cell is measured.
+    pub(crate) fn cell(&self) -> Duration {
+        Duration::from_secs(self.idle + self.warm_up + self.seconds)
+    }
+
+    /// What the first process is told to measure one line.
+    pub(crate) fn for_line(&self, line: &Line) -> Vec<String> {
+        let names = |names: Vec<String>| names.join(",");
+        [
+            ("--rates", line.rate.to_string()),
+            ("--rtts", line.rtt_ms.to_string()),
+            ("--loss", line.loss_percent.to_string()),
+            ("--contenders", names(self.contenders.iter().map(Contender::to_string).collect())),
+            ("--scenarios", names(self.scenarios.iter().map(Scenario::to_string).collect())),
+            ("--seconds", self.seconds.to_string()),
+            ("--warm-up", self.warm_up.to_string()),
+            ("--idle", self.idle.to_string()),
+            ("--congestion", self.congestion.name().to_owned()),
+        ]
+        .into_iter()
+        .flat_map(|(flag, value)| [flag.to_owned(), value])
+        .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_process_measures_what_was_asked_for_outside() {
+        let said = "lab-latency --rates 20,max --rtts 50 --loss 0,0.1 --contenders openssh --seconds 3 --congestion bbr";
+        let outside = Arguments::parse_from(said.split(' ')).resolved();
+        let lines = outside.lines();
+        assert_eq!(lines.len(), 4);
+        for line in lines {
+            let words = ["lab-latency".to_owned()].into_iter().chain(outside.for_line(&line));
+            let inside = Arguments::parse_from(words).resolved();
+            assert_eq!(inside.lines(), [line]);
+            assert_eq!(inside.contenders, [Contender::Plain, Contender::Openssh]);
+            assert_eq!(inside.scenarios, outside.scenarios);
+            assert_eq!((inside.cell(), inside.congestion), (outside.cell(), Congestion::Bbr));
+        }
+    }
+
+    #[test]
+    fn the_kernel_takes_the_first_process_s_arguments() {
+        let most = 32; // CONFIG_INIT_ENV_ARG_LIMIT
+        assert!(Arguments::parse_from(["lab-latency"]).for_line(&USUAL).len() < most);
+    }
+}

@@ -1,0 +1,33 @@
+//! What a link does to the latency of what goes through it: a grid of lines (rate, round trip, loss), pppssh and what
+//! people use instead of it, with and without load.
+//!
+//! Run as root: `cargo run --release -p pppssh-benches --bin lab-latency`. Outside, this program boots for each line a
+//! kernel that has PPP and netem, collects what its first process says, writes it down and judges it. That first
+//! process is this program, too: it makes venus, saturn and the line between them, and measures. docs/latency.md tells
+//! the method.
+
+mod args;
+mod contender;
+mod inside;
+mod judge;
+mod line;
+mod load;
+mod outside;
+mod plot;
+mod probe;
+mod record;
+mod statistics;
+mod table;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use pppssh_tests::lab_kernel::{first_process, is_first_process};
+
+fn main() -> ExitCode {
+    let arguments = args::Arguments::parse();
+    if is_first_process() {
+        first_process(|| inside::measure(&arguments))
+    }
+    outside::run(arguments)
+}

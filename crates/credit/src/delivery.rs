@@ -1,0 +1,212 @@
+//! What each report says of the path: a round trip, and a rate of delivery.
+//!
+//! The rate is that of draft-cheng-iccrg-delivery-rate-estimation: what arrived while one octet was on its way and its
+//! report on the way back, divided by the longer of the times in which it was sent and in which it was reported. The longer
+//! one, since reports that come in a bunch prove no speed.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+/// Sends that are remembered; beyond, every other one is forgotten.
+const MAX_RECORDS: usize = 4096;
+
+/// Small sends within so short a time are one of no more octets than these.
+const SAME: Duration = Duration::from_micros(200);
+const SMALL: u64 = 1500;
+
+/// One send, and how things stood then.
+#[derive(Debug, Clone, Copy)]
+struct Record {
+    octets: u64,
+    /// The octets sent up to and with it.
+    end: u64,
+    at: Instant,
+    /// What had been delivered then, and when that was known.
+    delivered: u64,
+    delivered_at: Instant,
+    /// When the first octet was sent that was then under way.
+    first_sent_at: Instant,
+    /// The path was not full, because there was no more to send.
+    dry: bool,
+}
+
+/// What a report says.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Sample {
+    /// From sending an octet to the report on it, without the time for which the far end kept it back.
+    pub(crate) rtt: Duration,
+    /// Octets per second; `None` where the time is too short to tell.
+    pub(crate) rate: Option<f64>,
+    /// A bound from below only: there was no more to send.
+    pub(crate) dry: bool,
+    /// Octets delivered since the sample before.
+    pub(crate) acked: u64,
+    /// Octets delivered in all.
+    pub(crate) delivered: u64,
+    /// What had been delivered when the octet reported on was sent: one round trip lies between.
+    pub(crate) delivered_before: u64,
+}
+
+/// The books: octets sent, octets delivered.
+#[derive(Debug, Default)]
+pub(crate) struct Delivery {
+    sent: u64,
+    delivered: u64,
+    /// Delivered since the last sample.
+    acked: u64,
+    delivered_at: Option<Instant>,
+    first_sent_at: Option<Instant>,
+    /// Sends up to this octet were made with an empty queue behind them.
+    dry_until: u64,
+    records: VecDeque<Record>,
+}
+
+impl Delivery {
+    pub(crate) fn under_way(&self) -> u64 {
+        self.sent - self.delivered
+    }
+
+    pub(crate) fn sent(&mut self, now: Instant, octets: u64) {
+        if octets == 0 {
+            return;
+        }
+        if self.under_way() == 0 {
+            // What happened before says nothing about the time from here on.
+            self.first_sent_at = Some(now);
+            self.delivered_at = Some(now);
+        }
+        self.sent += octets;
+        let (Some(delivered_at), Some(first_sent_at)) = (self.delivered_at, self.first_sent_at) else {
+            return;
+        };
+        if let Some(last) = self.records.back_mut()
+            && last.delivered == self.delivered
+            && now.saturating_duration_since(last.at) < SAME
+            && last.octets + octets <= SMALL
+        {
+            last.octets += octets;
+            last.end = self.sent;
+            return;
+        }
+        if self.records.len() >= MAX_RECORDS {
+            let mut keep = false;
+            self.records.retain(|_| {
+                keep = !keep;
+                keep
+            });
+        }
+        self.records.push_back(Record {
+            octets,
+            end: self.sent,
+            at: now,
+            delivered: self.delivered,
+            delivered_at,
+            first_sent_at,
+            dry: self.sent <= self.dry_until,
+        });
+    }
+
+    pub(crate) fn ran_dry(&mut self) {
+        // What is under way, and what is sent before it has arrived.
+        self.dry_until = self.sent + self.under_way().max(1);
+    }
+
+    pub(crate) fn delivered(&mut self, now: Instant, total: u64, age: Duration) -> Option<Sample> {
+        if total > self.sent || total <= self.delivered {
+            return None;
+        }
+        self.acked += total - self.delivered;
+        self.delivered = total;
+        self.delivered_at = Some(now);
+        let mut newest = None;
+        while let Some(record) = self.records.front().filter(|record| record.end <= total) {
+            newest = Some(*record);
+            self.records.pop_front();
+        }
+        let record = newest?;
+        self.first_sent_at = Some(record.at);
+        let sending = record.at.saturating_duration_since(record.first_sent_at);
+        let reporting = now.saturating_duration_since(record.delivered_at);
+        let time = sending.max(reporting);
+        let octets = total - record.delivered;
+        Some(Sample {
+            rtt: now.saturating_duration_since(record.at).saturating_sub(age),
+            rate: (!time.is_zero()).then(|| octets as f64 / time.as_secs_f64()),
+            dry: record.dry,
+            acked: std::mem::take(&mut self.acked),
+            delivered: total,
+            delivered_before: record.delivered,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MS: Duration = Duration::from_millis(1);
+
+    #[test]
+    fn a_report_on_one_send_measures_its_round_trip_less_the_wait_at_the_far_end() {
+        let now = Instant::now();
+        let mut delivery = Delivery::default();
+        delivery.sent(now, 1000);
+        let sample = delivery.delivered(now + 30 * MS, 1000, 5 * MS).unwrap();
+        assert_eq!((sample.rtt, sample.acked), (25 * MS, 1000));
+        assert_eq!(delivery.under_way(), 0);
+    }
+
+    #[test]
+    fn reports_of_what_cannot_be_change_nothing() {
+        let now = Instant::now();
+        let mut delivery = Delivery::default();
+        delivery.sent(now, 1000);
+        assert_eq!(delivery.delivered(now, 1001, MS), None);
+        assert!(delivery.delivered(now + MS, 500, MS).is_none(), "part of a send has no time of its own");
+        assert_eq!(delivery.under_way(), 500);
+        assert_eq!(delivery.delivered(now + MS, 400, MS), None);
+        assert_eq!(delivery.delivered(now + MS, 500, MS), None);
+        assert_eq!(delivery.under_way(), 500);
+    }
+
+    #[test]
+    fn a_steady_stream_is_measured_at_its_rate_however_the_reports_bunch() {
+        // 1000 octets each millisecond, 20 ms round trip, and reports held back to come five at a time.
+        let start = Instant::now();
+        let mut delivery = Delivery::default();
+        let mut rates = Vec::new();
+        for tick in 0..200_u32 {
+            let now = start + tick * MS;
+            delivery.sent(now, 1000);
+            if tick >= 20 && tick % 5 == 0 {
+                let sample = delivery.delivered(now, u64::from(tick - 19) * 1000, Duration::ZERO).unwrap();
+                rates.extend(sample.rate.filter(|_| tick > 60));
+            }
+        }
+        assert!(rates.iter().all(|rate| (900_000.0..=1_050_000.0).contains(rate)), "{rates:?}");
+    }
+
+    #[test]
+    fn what_is_sent_with_nothing_behind_it_is_marked_and_what_follows_later_is_not() {
+        let now = Instant::now();
+        let mut delivery = Delivery::default();
+        delivery.sent(now, 1000);
+        delivery.ran_dry();
+        delivery.sent(now + MS, 1000);
+        delivery.sent(now + 2 * MS, 1000);
+        assert!(delivery.delivered(now + 9 * MS, 2000, MS).unwrap().dry);
+        assert!(!delivery.delivered(now + 10 * MS, 3000, MS).unwrap().dry);
+    }
+
+    #[test]
+    fn memory_is_bounded_however_much_is_under_way() {
+        let now = Instant::now();
+        let mut delivery = Delivery::default();
+        for tick in 0..100_000_u32 {
+            delivery.sent(now + tick * MS, 1);
+        }
+        assert!(delivery.records.len() <= MAX_RECORDS);
+        assert_eq!(delivery.under_way(), 100_000);
+        assert!(delivery.delivered(now + 100_001 * MS, 100_000, MS).is_some());
+    }
+}

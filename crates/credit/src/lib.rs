@@ -1,0 +1,144 @@
+//! How much may be under way on a path, so that it is full and its queues are not.
+//!
+//! Between a program and the far end of its SSH connection lie megabytes of buffers that no option reaches: windows of ssh
+//! and sshd, sockets, the modem's queue. Whoever writes until they are full waits seconds for every answer. [`Credit`]
+//! counts what was sent and what the far end says has arrived, learns from both how fast the path delivers and how long an
+//! empty path takes, and allows as much under way as keeps the slowest piece of it busy, with a few milliseconds to spare.
+//!
+//! It follows BBR (Cardwell et al., "BBR: Congestion-Based Congestion Control", 2016) in what it measures, and TCP Vegas in
+//! what it aims at. It is no congestion control: under it a TCP does that. So it has no pacing and no loss recovery, and it
+//! may be wrong without harm to others.
+//!
+//! No clock, no I/O: times are arguments. One file an idea: [`Credit`] ties together `delivery` (what each report says of the
+//! path), `filter` (the best of late), and `window` (what follows from that).
+//!
+//! ```
+//! use std::time::{Duration, Instant};
+//! use credit::{Credit, CreditConfig};
+//!
+//! let now = Instant::now();
+//! let mut credit = Credit::new(CreditConfig::default());
+//! assert!(credit.available() >= 1500);
+//! credit.sent(now, 1500);
+//! // A report: 1500 octets have arrived, the last of them a millisecond before it was sent.
+//! credit.delivered(now + Duration::from_millis(41), 1500, Duration::from_millis(1));
+//! assert_eq!(credit.min_rtt(), Some(Duration::from_millis(40)));
+//! assert_eq!(credit.under_way(), 0);
+//! ```
+
+#![forbid(unsafe_code)]
+
+mod delivery;
+mod filter;
+mod window;
+
+#[cfg(test)]
+mod tests;
+
+use std::time::{Duration, Instant};
+
+use delivery::Delivery;
+use window::Window;
+
+pub use window::Mode;
+
+/// How [`Credit`] behaves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CreditConfig {
+    /// The least standing queue aimed at, in time at the slowest piece: too little, and the path runs dry between reports.
+    pub slack_min: Duration,
+    /// The most; in between it is an eighth of the empty path's round trip.
+    pub slack_max: Duration,
+    /// Octets allowed under way before anything is known.
+    pub initial: u64,
+    /// Octets allowed under way in any case: a few of the largest packets.
+    pub floor: u64,
+    /// Octets allowed under way at most: what both ends have memory for.
+    pub ceiling: u64,
+}
+
+impl Default for CreditConfig {
+    fn default() -> CreditConfig {
+        CreditConfig {
+            slack_min: Duration::from_millis(5),
+            slack_max: Duration::from_millis(10),
+            // As TCP begins with ten segments (RFC 6928), and is under this anyway.
+            initial: 64 * 1024,
+            floor: 6 * 1024,
+            ceiling: 64 << 20,
+        }
+    }
+}
+
+/// The sender's account with the path.
+#[derive(Debug)]
+pub struct Credit {
+    config: CreditConfig,
+    delivery: Delivery,
+    window: Window,
+}
+
+impl Credit {
+    /// An account for a path of which nothing is known.
+    pub fn new(config: CreditConfig) -> Credit {
+        Credit { config, delivery: Delivery::default(), window: Window::new(&config) }
+    }
+
+    /// A new path, as after a redial: nothing is under way, and nothing is known.
+    pub fn reset(&mut self) {
+        *self = Credit::new(self.config);
+    }
+
+    /// So many octets were handed to the carrier.
+    pub fn sent(&mut self, now: Instant, octets: usize) {
+        self.delivery.sent(now, octets as u64);
+    }
+
+    /// There is credit left and nothing to send: until what is under way now has arrived, the path's rate is the sender's.
+    pub fn ran_dry(&mut self) {
+        self.delivery.ran_dry();
+    }
+
+    /// The far end has received `total` of the octets sent, the last of them `age` before it said so. What cannot be (more
+    /// than was sent, less than before) is ignored.
+    pub fn delivered(&mut self, now: Instant, total: u64, age: Duration) {
+        if let Some(sample) = self.delivery.delivered(now, total, age) {
+            self.window.learn(&self.config, now, &sample);
+        }
+    }
+
+    /// Octets that may be handed to the carrier now.
+    pub fn available(&self) -> u64 {
+        self.window.size(&self.config).saturating_sub(self.under_way())
+    }
+
+    /// Octets that were sent and of which the far end has not said that they arrived.
+    pub fn under_way(&self) -> u64 {
+        self.delivery.under_way()
+    }
+
+    /// Octets that may be under way.
+    pub fn window(&self) -> u64 {
+        self.window.size(&self.config)
+    }
+
+    /// Octets per second that the path delivers.
+    pub fn rate(&self) -> Option<f64> {
+        self.window.rate()
+    }
+
+    /// The round trip of the empty path, as far as it was seen of late.
+    pub fn min_rtt(&self) -> Option<Duration> {
+        self.window.min_rtt()
+    }
+
+    /// The last round trip that was measured.
+    pub fn last_rtt(&self) -> Option<Duration> {
+        self.window.last_rtt()
+    }
+
+    /// What it is doing at the moment.
+    pub fn mode(&self) -> Mode {
+        self.window.mode()
+    }
+}

@@ -1,0 +1,240 @@
+//! A greedy sender on a simulated path: one queue at its slowest piece, a wire, and a far end that reports.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use crate::{Credit, CreditConfig, Mode};
+
+const MS: Duration = Duration::from_millis(1);
+const PACKET: u64 = 1500;
+
+struct Path {
+    credit: Credit,
+    now: Instant,
+    /// Octets per second.
+    rate: f64,
+    rtt: Duration,
+    /// Between two reports.
+    interval: Duration,
+    /// Others' packets wait for so long in the queue.
+    others: Duration,
+    /// When the queue will be empty.
+    free_at: Instant,
+    /// Arrivals at the far end: when, and octets in all.
+    arrivals: VecDeque<(Instant, u64)>,
+    /// Reports on their way back: when, octets in all, age.
+    reports: VecDeque<(Instant, u64, Duration)>,
+    next_report: Option<Instant>,
+    sent: u64,
+    arrived: u64,
+    arrived_at: Instant,
+    reported: u64,
+    /// How long each packet waited in the queue, and when.
+    waits: Vec<(Instant, Duration)>,
+}
+
+impl Path {
+    fn new(megabits: f64, rtt: Duration) -> Path {
+        let now = Instant::now();
+        Path {
+            credit: Credit::new(CreditConfig::default()),
+            now,
+            rate: megabits * 1e6 / 8.0,
+            rtt,
+            interval: (rtt / 8).clamp(MS, 10 * MS),
+            others: Duration::ZERO,
+            free_at: now,
+            arrivals: VecDeque::new(),
+            reports: VecDeque::new(),
+            next_report: None,
+            sent: 0,
+            arrived: 0,
+            arrived_at: now,
+            reported: 0,
+            waits: Vec::new(),
+        }
+    }
+
+    fn send(&mut self, octets: u64) {
+        let start = self.free_at.max(self.now + self.others);
+        self.waits.push((self.now, start - self.now));
+        self.free_at = start + Duration::from_secs_f64(octets as f64 / self.rate);
+        self.sent += octets;
+        self.credit.sent(self.now, octets as usize);
+        self.arrivals.push_back((self.free_at + self.rtt / 2, self.sent));
+    }
+
+    /// The next thing that happens.
+    fn step(&mut self) -> bool {
+        let next = [
+            self.arrivals.front().map(|(at, _)| *at),
+            self.next_report,
+            self.reports.front().map(|(at, ..)| *at),
+        ];
+        let Some(at) = next.into_iter().flatten().min() else { return false };
+        self.now = self.now.max(at);
+        if let Some((_, total)) = self.arrivals.pop_front_if(|(due, _)| *due <= at) {
+            self.arrived = total;
+            self.arrived_at = at;
+            self.next_report.get_or_insert(at + self.interval);
+        } else if self.next_report.is_some_and(|due| due <= at) {
+            self.next_report = None;
+            self.reported = self.arrived;
+            self.reports.push_back((at + self.rtt / 2, self.reported, at - self.arrived_at));
+        } else if let Some((_, total, age)) = self.reports.pop_front() {
+            self.credit.delivered(at, total, age);
+        }
+        true
+    }
+
+    /// Sends all that may be sent for so long; the share of the path's capacity that arrived, and the mean wait.
+    fn greedy(&mut self, time: Duration) -> (f64, Duration) {
+        let (end, start, before) = (self.now + time, self.now, self.arrived);
+        while self.now < end {
+            while self.credit.available() >= PACKET {
+                self.send(PACKET);
+            }
+            assert!(self.step(), "credit and nothing under way, or none and nothing coming");
+        }
+        let share = (self.arrived - before) as f64 / (self.rate * (self.now - start).as_secs_f64());
+        let waits: Vec<f64> =
+            self.waits.iter().filter(|(at, _)| *at >= start).map(|(_, wait)| wait.as_secs_f64()).collect();
+        (share, Duration::from_secs_f64(waits.iter().sum::<f64>() / waits.len().max(1) as f64))
+    }
+}
+
+#[test]
+fn any_path_is_filled_and_its_queue_stays_short() {
+    for megabits in [1.0, 5.0, 20.0, 100.0, 1000.0] {
+        for rtt in [MS, 10 * MS, 50 * MS, 200 * MS] {
+            let mut path = Path::new(megabits, rtt);
+            path.greedy(5000 * MS);
+            // Long enough for the fastest; the slow ones get to hold back twice.
+            let time = if megabits > 100.0 { 3000 * MS } else { 25_000 * MS };
+            let (share, wait) = path.greedy(time);
+            assert!(share > 0.95, "{megabits} Mb/s, {rtt:?}: {share:.3} used");
+            // The floor alone is 48 ms at 1 Mb/s.
+            let bound = 25 * MS + Duration::from_secs_f64(6144.0 / path.rate);
+            assert!(wait < bound, "{megabits} Mb/s, {rtt:?}: {wait:?} in the queue");
+        }
+    }
+}
+
+#[test]
+fn a_path_is_filled_within_a_second_and_without_a_long_queue_on_the_way() {
+    let mut path = Path::new(100.0, 50 * MS);
+    path.greedy(1000 * MS);
+    let (share, _) = path.greedy(1000 * MS);
+    assert!(share > 0.9, "{share}");
+    let longest = path.waits.iter().map(|(_, wait)| *wait).max().unwrap();
+    assert!(longest < 100 * MS, "{longest:?}");
+}
+
+#[test]
+fn a_path_that_becomes_slower_or_quicker_is_followed() {
+    let mut path = Path::new(100.0, 50 * MS);
+    path.greedy(5000 * MS);
+    path.rate /= 10.0;
+    path.greedy(5000 * MS);
+    let (share, wait) = path.greedy(5000 * MS);
+    assert!(share > 0.95 && wait < 30 * MS, "{share} {wait:?}");
+    path.rate *= 10.0;
+    path.greedy(5000 * MS);
+    let (share, wait) = path.greedy(5000 * MS);
+    assert!(share > 0.95 && wait < 30 * MS, "{share} {wait:?}");
+}
+
+#[test]
+fn a_path_that_becomes_longer_is_not_taken_for_a_queue() {
+    let mut path = Path::new(20.0, 50 * MS);
+    path.greedy(5000 * MS);
+    path.rtt = 150 * MS;
+    path.greedy(3000 * MS);
+    let (share, wait) = path.greedy(5000 * MS);
+    assert!(share > 0.95 && wait < 30 * MS, "{share} {wait:?}");
+    path.rtt = 20 * MS;
+    path.greedy(3000 * MS);
+    let (share, wait) = path.greedy(5000 * MS);
+    assert!(share > 0.95 && wait < 30 * MS, "{share} {wait:?}");
+}
+
+#[test]
+fn others_who_fill_the_queue_do_not_starve_us() {
+    let mut path = Path::new(20.0, 50 * MS);
+    path.greedy(5000 * MS);
+    path.others = 200 * MS;
+    path.greedy(5000 * MS);
+    let (share, _) = path.greedy(10_000 * MS);
+    assert!(share > 0.9, "{share}");
+    path.others = Duration::ZERO;
+    // At the latest when it drains next.
+    path.greedy(12_000 * MS);
+    let (share, wait) = path.greedy(5000 * MS);
+    assert!(share > 0.95 && wait < 30 * MS, "{share} {wait:?}");
+}
+
+#[test]
+fn now_and_then_it_holds_back_to_see_how_long_the_path_is() {
+    let mut path = Path::new(20.0, 50 * MS);
+    path.greedy(5000 * MS);
+    let mut drained = false;
+    for _ in 0..3000 {
+        path.greedy(10 * MS);
+        drained |= path.credit.mode() == Mode::Draining;
+        let min = path.credit.min_rtt().unwrap();
+        assert!(min < 60 * MS, "the queue of our own is taken for the path: {min:?}");
+    }
+    assert!(drained);
+}
+
+#[test]
+fn a_sender_with_little_to_say_does_not_shrink_the_window() {
+    let mut path = Path::new(100.0, 50 * MS);
+    path.greedy(5000 * MS);
+    let window = path.credit.window();
+    // A packet each 10 ms for a minute.
+    for _ in 0..6000 {
+        path.send(PACKET);
+        path.credit.ran_dry();
+        let until = path.now + 10 * MS;
+        while path
+            .arrivals
+            .front()
+            .map(|(at, _)| *at)
+            .into_iter()
+            .chain(path.next_report)
+            .chain(path.reports.front().map(|(at, ..)| *at))
+            .min()
+            .is_some_and(|at| at <= until)
+        {
+            path.step();
+        }
+        path.now = until;
+    }
+    assert!(path.credit.window() * 10 > window * 8, "{} of {window}", path.credit.window());
+    let (share, wait) = path.greedy(1000 * MS);
+    assert!(share > 0.9 && wait < 30 * MS, "{share} {wait:?}");
+}
+
+#[test]
+fn a_stall_of_delivery_is_survived() {
+    let mut path = Path::new(20.0, 50 * MS);
+    path.greedy(5000 * MS);
+    // As when the TCP below waits for a retransmission.
+    path.free_at += 600 * MS;
+    path.greedy(2000 * MS);
+    let (share, wait) = path.greedy(5000 * MS);
+    assert!(share > 0.95 && wait < 30 * MS, "{share} {wait:?}");
+}
+
+#[test]
+fn a_new_path_starts_afresh() {
+    let mut path = Path::new(1.0, 200 * MS);
+    path.greedy(5000 * MS);
+    path.credit.reset();
+    assert_eq!(
+        (path.credit.under_way(), path.credit.min_rtt(), path.credit.mode()),
+        (0, None, Mode::Starting)
+    );
+    assert_eq!(path.credit.window(), CreditConfig::default().initial);
+}

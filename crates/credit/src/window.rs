@@ -1,0 +1,236 @@
+//! What may be under way: the rate of the path times its round trip when empty, and a little more.
+//!
+//! ```text
+//!            rate stopped growing,                 every ten seconds, or when the round trip
+//!            or the round trip grew                stays longer than the window explains
+//! Starting ─────────────────────────▶ Steady ────────────────────────────────▶ Draining
+//!                                       ▲                                          │
+//!                                       └──────────────────────────────────────────┘
+//!                                            the round trip of the emptied path is known
+//! ```
+//!
+//! The round trip in the product is one without a queue of ours, and only when we hold back for a moment can we see one: so
+//! Draining. If it stays long although we held back, then the path has changed, or others fill its queue, and that is what
+//! to reckon with from now on; else a longer path would be taken for a queue and starved.
+
+use std::time::{Duration, Instant};
+
+use crate::CreditConfig;
+use crate::delivery::Sample;
+use crate::filter::Extreme;
+
+/// Round trips for which the highest rate is remembered.
+const RATE_ROUNDS: u64 = 6;
+/// For how long a full path is left so (BBR's RTpropFilterLen).
+const DRAIN_EVERY: Duration = Duration::from_secs(10);
+/// For how long the shortest round trip is believed where nothing fills the path, and so nothing drains it.
+const RTT_MEMORY: Duration = Duration::from_secs(20);
+/// Starting ends when in this many round trips the rate did not grow by a quarter (BBR's full pipe).
+const FULL_ROUNDS: u32 = 3;
+const GROWTH: f64 = 1.25;
+/// Or when so many measurements in a row are longer than the empty path and the queue aimed at (as HyStart's eight).
+const QUEUED_SAMPLES: u32 = 8;
+/// Round trips too long for the window before Draining finds out why.
+const LONG_ROUNDS: u32 = 4;
+/// More than the path's product, in the round trip after one with next to no queue: there may be room.
+const PROBE: f64 = 1.25;
+/// Of the path's product, while Draining.
+const DRAINED: f64 = 0.5;
+/// Round trips of Draining: in the first our queue leaves, in the second the path is measured.
+const DRAIN_ROUNDS: u64 = 2;
+
+/// What [`Credit`](crate::Credit) is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Mode {
+    /// Doubling with each round trip, until the path is full.
+    Starting,
+    /// Keeping it full.
+    Steady,
+    /// Holding back for two round trips, to see how long an empty path takes.
+    Draining,
+}
+
+/// The window, and what it is made of.
+#[derive(Debug)]
+pub(crate) struct Window {
+    mode: Mode,
+    /// The window of Starting.
+    starting: u64,
+    /// The highest rate of late, by round trips.
+    rates: Extreme<u64, f64>,
+    /// The shortest round trip of late.
+    rtts: Extreme<Instant, Duration>,
+    last_rtt: Option<Duration>,
+    /// Round trips counted in octets: the present one ends when what is sent now has arrived.
+    round: u64,
+    round_end: u64,
+    /// The shortest of the present round trip.
+    round_min: Option<Duration>,
+    /// Smoothed time between two reports.
+    interval: Option<Duration>,
+    reported_at: Option<Instant>,
+    /// The rate that Starting has to outdo, and for how many round trips it has not.
+    full_rate: f64,
+    full_rounds: u32,
+    /// Round trips in a row that were too long.
+    long_rounds: u32,
+    queued_samples: u32,
+    /// Whether the last round trip in Steady met next to no queue.
+    unfilled: bool,
+    /// The rate of the last whole round trip.
+    recent_rate: Option<f64>,
+    /// When there was no queue of ours last.
+    drained_at: Option<Instant>,
+    /// The round trip with which Draining is over.
+    drain_end: u64,
+}
+
+impl Window {
+    pub(crate) fn new(config: &CreditConfig) -> Window {
+        Window {
+            mode: Mode::Starting,
+            starting: config.initial,
+            rates: Extreme::new(|new, old| new >= old),
+            rtts: Extreme::new(|new, old| new <= old),
+            last_rtt: None,
+            round: 0,
+            round_end: 0,
+            round_min: None,
+            interval: None,
+            reported_at: None,
+            full_rate: 0.0,
+            full_rounds: 0,
+            long_rounds: 0,
+            queued_samples: 0,
+            unfilled: false,
+            recent_rate: None,
+            drained_at: None,
+            drain_end: 0,
+        }
+    }
+
+    pub(crate) fn mode(&self) -> Mode {
+        self.mode
+    }
+
+    pub(crate) fn rate(&self) -> Option<f64> {
+        self.rates.best().map(|(_, rate)| rate)
+    }
+
+    pub(crate) fn min_rtt(&self) -> Option<Duration> {
+        self.rtts.best().map(|(_, rtt)| rtt)
+    }
+
+    pub(crate) fn last_rtt(&self) -> Option<Duration> {
+        self.last_rtt
+    }
+
+    /// Octets that may be under way.
+    pub(crate) fn size(&self, config: &CreditConfig) -> u64 {
+        let product = |time: Duration| self.rate().unwrap_or_default() * time.as_secs_f64();
+        let rtt = self.min_rtt().unwrap_or_default();
+        let octets = match self.mode {
+            Mode::Starting => return self.starting.clamp(config.floor, config.ceiling),
+            Mode::Steady => {
+                let probe = if self.unfilled { PROBE } else { 1.0 };
+                product(rtt + slack(config, rtt) + self.interval.unwrap_or_default()) * probe
+            }
+            Mode::Draining => product(rtt) * DRAINED,
+        };
+        // What is more than fits is cut by the cast, and then by the ceiling.
+        (octets as u64).clamp(config.floor, config.ceiling)
+    }
+
+    pub(crate) fn learn(&mut self, config: &CreditConfig, now: Instant, sample: &Sample) {
+        self.note_interval(now);
+        self.last_rtt = Some(sample.rtt);
+        if sample.dry || self.drained_at.is_none() {
+            self.drained_at = Some(now);
+        }
+        self.rtts.add(now, sample.rtt, now.checked_sub(RTT_MEMORY).unwrap_or(now));
+        self.round_min = Some(self.round_min.map_or(sample.rtt, |min| min.min(sample.rtt)));
+
+        let ended = (sample.delivered_before >= self.round_end).then(|| {
+            self.round += 1;
+            self.round_end = sample.delivered;
+            self.round_min.take().unwrap_or(sample.rtt)
+        });
+        if let Some(rate) = sample.rate
+            && (!sample.dry || self.rate().is_none_or(|best| rate > best))
+        {
+            self.rates.add(self.round, rate, self.round.saturating_sub(RATE_ROUNDS));
+        }
+        if ended.is_some() {
+            self.recent_rate = sample.rate.or(self.recent_rate);
+        }
+        match self.mode {
+            Mode::Starting => self.start(config, sample, ended),
+            Mode::Steady => self.keep(config, now, ended),
+            Mode::Draining => self.drain(now, ended),
+        }
+    }
+
+    /// Reports come while octets arrive; a pause between bursts is no interval.
+    fn note_interval(&mut self, now: Instant) {
+        if let (Some(before), Some(rtt)) = (self.reported_at.replace(now), self.last_rtt) {
+            let gap = now.saturating_duration_since(before).min(rtt / 2);
+            self.interval = Some(self.interval.map_or(gap, |smooth| (smooth * 7 + gap) / 8));
+        }
+    }
+
+    fn start(&mut self, config: &CreditConfig, sample: &Sample, ended: Option<Duration>) {
+        if !sample.dry {
+            self.starting = self.starting.saturating_add(sample.acked).min(config.ceiling);
+        }
+        let rtt = self.min_rtt().unwrap_or_default();
+        self.queued_samples = if sample.rtt > rtt + slack(config, rtt) { self.queued_samples + 1 } else { 0 };
+        if self.queued_samples >= QUEUED_SAMPLES {
+            self.mode = Mode::Steady;
+        }
+        if ended.is_none() {
+            return;
+        }
+        let rate = self.rate().unwrap_or_default();
+        if rate >= self.full_rate * GROWTH {
+            self.full_rate = rate;
+            self.full_rounds = 0;
+        } else if !sample.dry {
+            self.full_rounds += 1;
+        }
+        if self.full_rounds >= FULL_ROUNDS {
+            self.mode = Mode::Steady;
+        }
+    }
+
+    fn keep(&mut self, config: &CreditConfig, now: Instant, ended: Option<Duration>) {
+        let Some(round_min) = ended else { return };
+        let rtt = self.min_rtt().unwrap_or_default();
+        let explained = rtt + (slack(config, rtt) + self.interval.unwrap_or_default()) * 2;
+        self.long_rounds = if round_min > explained { self.long_rounds + 1 } else { 0 };
+        self.unfilled = round_min < rtt + slack(config, rtt) / 4;
+        let stale = self.drained_at.is_none_or(|at| now.saturating_duration_since(at) >= DRAIN_EVERY);
+        if stale || self.long_rounds >= LONG_ROUNDS {
+            self.mode = Mode::Draining;
+            // A path that became slower is not drained by what it once took.
+            self.rates.clear();
+            self.rates.add(self.round, self.recent_rate.unwrap_or_default(), 0);
+            self.drain_end = self.round + DRAIN_ROUNDS;
+            self.long_rounds = 0;
+        }
+    }
+
+    fn drain(&mut self, now: Instant, ended: Option<Duration>) {
+        if let Some(round_min) = ended.filter(|_| self.round >= self.drain_end) {
+            self.rtts.clear();
+            self.rtts.add(now, round_min, now);
+            self.drained_at = Some(now);
+            self.unfilled = true;
+            self.mode = Mode::Steady;
+        }
+    }
+}
+
+/// The standing queue aimed at, in time.
+fn slack(config: &CreditConfig, rtt: Duration) -> Duration {
+    (rtt / 8).clamp(config.slack_min, config.slack_max)
+}

@@ -1,0 +1,110 @@
+//! What two ends of this implementation do that the RFCs do not know, agreed on by an option that anybody else rejects.
+//!
+//! SSH carries octets without loss or change, so between two ends that both know it a packet needs no stuffing and no frame
+//! check sequence, only its length; it may be larger than the MRU, with the header with which the system takes it to
+//! pieces; and the receiver can say how far it got. Control packets stay in frames of RFC 1662, among the records:
+//!
+//! ```text
+//!   0                   1                   2                   3
+//!   0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1
+//!  +-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+
+//!  |     Kind      |                    Length                     |
+//!  +-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+
+//!  |    Data ...
+//!  +-+-+-+-+
+//!
+//!  10  one IP packet
+//!  11  a virtio header of ten octets, and one IP packet of up to 65535
+//!  12  a report
+//! ```
+//!
+//! No frame begins with a Kind: behind a flag come ff, or 7d where all is escaped, and an express link compresses neither
+//! Address nor Protocol of control packets. So an end that starts over in the middle of it is understood at once.
+//!
+//! The option is a Vendor-Specific one (RFC 2153 §2), with an organisation number from the block that is nobody's
+//! (IEEE 802c's administratively assigned identifiers):
+//!
+//! ```text
+//! +-------+-------+----------------+-------+-------+
+//! | Type 0| Len 7 | OUI 72 70 73   | Kind 1| Flags |
+//! +-------+-------+----------------+-------+-------+
+//!                                  1 records   2 virtio headers   4 reports
+//! ```
+//!
+//! It says what its sender takes. Both directions are agreed on by themselves.
+
+mod record;
+mod report;
+
+pub use record::{MAX_RECORD, OFFLOAD_HEADER_LEN};
+pub(crate) use record::{RecordKind, RecordReader, Taken, emit_header};
+pub use report::Report;
+pub(crate) use report::Reporter;
+
+/// The organisation of the option.
+const OUI: [u8; 3] = *b"rps";
+/// Its kind within the organisation.
+const KIND: u8 = 1;
+
+const RECORDS: u8 = 1;
+const OFFLOAD: u8 = 2;
+const REPORTS: u8 = 4;
+
+/// What an end takes. Records are what the others come in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Express {
+    /// Packets with a virtio header.
+    pub offload: bool,
+    /// Reports on what has arrived; whoever takes them sends them, too.
+    pub reports: bool,
+}
+
+impl Express {
+    /// The data of the option that says so.
+    pub(crate) fn emit(self) -> [u8; 5] {
+        let [a, b, c] = OUI;
+        let flag = |set: bool, flag: u8| if set { flag } else { 0 };
+        [a, b, c, KIND, RECORDS | flag(self.offload, OFFLOAD) | flag(self.reports, REPORTS)]
+    }
+
+    /// What the data of a Vendor-Specific option says, if it is ours. Flags of times to come mean nothing here.
+    pub(crate) fn parse(data: &[u8]) -> Option<Express> {
+        let (oui, rest) = data.split_first_chunk::<3>()?;
+        match (*oui, rest) {
+            (OUI, [KIND, flags, ..]) if flags & RECORDS != 0 => {
+                Some(Express { offload: flags & OFFLOAD != 0, reports: flags & REPORTS != 0 })
+            }
+            _ => None,
+        }
+    }
+
+    /// What both ends know.
+    pub(crate) fn and(self, other: Express) -> Express {
+        Express { offload: self.offload && other.offload, reports: self.reports && other.reports }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_option_says_what_its_sender_takes_and_a_strangers_says_nothing() {
+        for express in [
+            Express::default(),
+            Express { offload: true, reports: false },
+            Express { offload: true, reports: true },
+        ] {
+            assert_eq!(Express::parse(&express.emit()), Some(express));
+        }
+        assert_eq!(Express { offload: true, reports: true }.emit(), [0x72, 0x70, 0x73, 1, 7]);
+        for strangers in [
+            &[0x72, 0x70, 0x73, 1, 6][..],
+            &[0x72, 0x70, 0x74, 1, 7],
+            &[0x72, 0x70, 0x73, 2, 7],
+            &[0x72, 0x70],
+        ] {
+            assert_eq!(Express::parse(strangers), None);
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! How far the receiver got.
+//!
+//! ```text
+//! +-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+
+//! |                                                               |
+//! |                  Octets of packet records received            |
+//! +-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+
+//! |       Microseconds since the last of them was received        |
+//! +-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+
+//! ```
+
+use std::time::{Duration, Instant};
+
+/// Between two reports while octets arrive: an eighth of the round trip, in these bounds. Less costs the way back more
+/// than it tells; more lets the sender wait for news.
+const INTERVAL_MIN: Duration = Duration::from_millis(1);
+const INTERVAL_MAX: Duration = Duration::from_millis(10);
+
+/// What a report says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Report {
+    /// Octets of packet records, headers included, received since LCP was Opened.
+    pub octets: u64,
+    /// How long ago the last of them was received when the report was made; whole microseconds on the wire.
+    pub age: Duration,
+}
+
+impl Report {
+    /// Octets of a report's data.
+    pub(crate) const LEN: usize = 12;
+
+    pub(crate) fn emit(self) -> [u8; Report::LEN] {
+        let mut data = [0; Report::LEN];
+        data[..8].copy_from_slice(&self.octets.to_be_bytes());
+        data[8..].copy_from_slice(&u32::try_from(self.age.as_micros()).unwrap_or(u32::MAX).to_be_bytes());
+        data
+    }
+
+    pub(crate) fn parse(data: &[u8]) -> Option<Report> {
+        let (octets, age) = data.split_first_chunk::<8>()?;
+        let age = u32::from_be_bytes(age.try_into().ok()?);
+        Some(Report { octets: u64::from_be_bytes(*octets), age: Duration::from_micros(age.into()) })
+    }
+}
+
+/// Counts what arrives, and says when to tell.
+#[derive(Debug, Default)]
+pub(crate) struct Reporter {
+    octets: u64,
+    received_at: Option<Instant>,
+    reported_at: Option<Instant>,
+    due: Option<Instant>,
+}
+
+impl Reporter {
+    /// So many octets arrived; `rtt` is the last round trip known.
+    pub(crate) fn received(&mut self, now: Instant, octets: usize, rtt: Option<Duration>) {
+        self.octets += octets as u64;
+        self.received_at = Some(now);
+        if self.due.is_none() {
+            let interval = rtt.map_or(INTERVAL_MAX, |rtt| (rtt / 8).clamp(INTERVAL_MIN, INTERVAL_MAX));
+            let due = self.reported_at.and_then(|before| before.checked_add(interval));
+            self.due = Some(due.map_or(now, |due| due.max(now)));
+        }
+    }
+
+    pub(crate) fn poll_timeout(&self) -> Option<Instant> {
+        self.due
+    }
+
+    /// The report that is due at `now`, if one is.
+    pub(crate) fn take(&mut self, now: Instant) -> Option<Report> {
+        self.due.take_if(|due| *due <= now)?;
+        self.reported_at = Some(now);
+        let age = self.received_at.map_or(Duration::ZERO, |at| now.saturating_duration_since(at));
+        Some(Report { octets: self.octets, age })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MS: Duration = Duration::from_millis(1);
+
+    #[test]
+    fn parse_and_emit_are_inverse() {
+        let report = Report { octets: 0x0102_0304_0506_0708, age: Duration::from_micros(9) };
+        assert_eq!(report.emit(), [1, 2, 3, 4, 5, 6, 7, 8, 0, 0, 0, 9]);
+        assert_eq!(Report::parse(&report.emit()), Some(report));
+        assert_eq!(Report::parse(&report.emit()[..11]), None);
+        assert_eq!(Report::parse(&[0; 13]), None);
+    }
+
+    #[test]
+    fn the_first_octets_are_reported_at_once_and_more_after_an_interval_with_their_age() {
+        let now = Instant::now();
+        let mut reporter = Reporter::default();
+        assert_eq!((reporter.poll_timeout(), reporter.take(now)), (None, None));
+        reporter.received(now, 100, Some(40 * MS));
+        assert_eq!(reporter.take(now), Some(Report { octets: 100, age: Duration::ZERO }));
+        reporter.received(now + MS, 100, Some(40 * MS));
+        reporter.received(now + 2 * MS, 100, Some(40 * MS));
+        assert_eq!(reporter.poll_timeout(), Some(now + 5 * MS));
+        assert_eq!(reporter.take(now + 4 * MS), None);
+        assert_eq!(reporter.take(now + 5 * MS), Some(Report { octets: 300, age: 3 * MS }));
+        assert_eq!(reporter.poll_timeout(), None, "nothing new, nothing to tell");
+    }
+}

@@ -1,0 +1,219 @@
+//! Records among the frames, between ends that agreed on it (`express`).
+
+use std::time::Instant;
+
+use bytes::BytesMut;
+
+use super::{Direction, Family, Link, Packet, SendError, core::Core, keepalive::Keepalive};
+use crate::{
+    Express,
+    express::{MAX_RECORD, OFFLOAD_HEADER_LEN, RecordKind, Report, Reporter, Taken, emit_header},
+    fsm::State,
+    protocol,
+};
+
+/// The virtio header in front of a packet.
+pub type OffloadHeader = [u8; OFFLOAD_HEADER_LEN];
+
+/// Octets of a record's header, for the books.
+const HEADER_LEN: usize = 4;
+
+/// What both ends sent and told since LCP is Opened.
+#[derive(Debug, Default)]
+pub(super) struct Traffic {
+    /// Octets of packet records sent.
+    sent: u64,
+    reporter: Reporter,
+    /// Waits to be sent.
+    report: Option<Report>,
+    /// Was received, and not asked for yet.
+    heard: Option<Report>,
+}
+
+impl Core {
+    /// What the peer takes beyond the RFCs, and we send.
+    pub(super) fn tx_express(&self) -> Option<Express> {
+        let (ours, peers) = (self.config.lcp.express?, self.lcp.protocol.peers().express?);
+        (self.lcp.state() == State::Opened).then(|| ours.and(peers))
+    }
+
+    /// What we take beyond the RFCs, as the peer knows.
+    pub(super) fn rx_express(&self) -> Option<Express> {
+        self.lcp.protocol.ours().express.filter(|_| self.lcp.state() == State::Opened)
+    }
+
+    /// The families of packets are told apart by their first four bits.
+    fn received_packet(&mut self, now: Instant, data_len: usize, packet: &[u8]) -> Option<Family> {
+        let (family, number) = family(packet)?;
+        if let Some(tap) = &mut self.tap {
+            tap.packet(Direction::Received, number, packet);
+        }
+        if let Some(keepalive) = &mut self.keepalive {
+            keepalive.heard(now, number);
+        }
+        let octets = HEADER_LEN + data_len;
+        if self.tx_express().is_some_and(|express| express.reports) {
+            let rtt = self.keepalive.as_ref().and_then(Keepalive::last_rtt);
+            self.express.reporter.received(now, octets, rtt);
+            self.report_if_due(now);
+        }
+        if !self.is_up(family) {
+            self.counters.rx_dropped += 1;
+            self.quality.discarded();
+            return None;
+        }
+        self.quality.received(octets);
+        self.counters.rx_data(packet);
+        Some(family)
+    }
+
+    pub(super) fn report_if_due(&mut self, now: Instant) {
+        if let Some(report) = self.express.reporter.take(now) {
+            self.express.report = Some(report);
+        }
+    }
+
+    pub(super) fn report_due(&self) -> Option<Instant> {
+        self.express.reporter.poll_timeout()
+    }
+
+    /// The report that waits, in front of all else: the sooner it arrives, the more it says.
+    pub(super) fn transmit_express_report(&mut self, out: &mut BytesMut) {
+        if let Some(report) = self.express.report.take() {
+            self.emit_record(RecordKind::Report, &[&report.emit()], out);
+        }
+    }
+
+    fn emit_record(&mut self, kind: RecordKind, data: &[&[u8]], out: &mut BytesMut) -> usize {
+        let len = data.iter().map(|part| part.len()).sum();
+        out.reserve(HEADER_LEN + len);
+        emit_header(kind, len, out);
+        data.iter().for_each(|part| out.extend_from_slice(part));
+        if let Some(keepalive) = &mut self.keepalive {
+            keepalive.encoded(HEADER_LEN + len);
+        }
+        HEADER_LEN + len
+    }
+
+    /// Sends a packet as a record.
+    pub(super) fn record(&mut self, header: Option<&OffloadHeader>, packet: &[u8], out: &mut BytesMut) {
+        if let (Some(tap), Some((_, number))) = (&mut self.tap, family(packet)) {
+            tap.packet(Direction::Sent, number, packet);
+        }
+        let octets = match header {
+            None => self.emit_record(RecordKind::Packet, &[packet], out),
+            Some(header) => self.emit_record(RecordKind::Offload, &[header, packet], out),
+        };
+        self.express.sent += octets as u64;
+        self.quality.sent(octets);
+        self.counters.tx_packets += 1;
+        self.counters.tx_octets += packet.len() as u64;
+    }
+}
+
+/// Which packet it is.
+fn family(packet: &[u8]) -> Option<(Family, u16)> {
+    match packet.first()? >> 4 {
+        4 => Some((Family::Ipv4, protocol::IPV4)),
+        6 => Some((Family::Ipv6, protocol::IPV6)),
+        _ => None,
+    }
+}
+
+/// The virtio header of a record's data, and the packet behind it.
+fn split_offload(kind: RecordKind, data: &[u8]) -> (Option<OffloadHeader>, &[u8]) {
+    match (kind, data.split_first_chunk()) {
+        (RecordKind::Offload, Some((header, packet))) => (Some(*header), packet),
+        // Too short to be anything.
+        (RecordKind::Offload, None) => (None, &[]),
+        (RecordKind::Packet | RecordKind::Report, _) => (None, data),
+    }
+}
+
+/// A packet that came as a record, and where it is.
+pub(super) struct FoundRecord<'i> {
+    family: Family,
+    kind: RecordKind,
+    /// The record's data; `None` if the reader has it.
+    whole: Option<&'i [u8]>,
+}
+
+impl Link {
+    /// Whether `chunk` begins with a record, or goes on with one.
+    pub(super) fn is_at_record(&self, chunk: &[u8]) -> bool {
+        self.core.rx_express().is_some() && (self.records.is_open() || self.decoder.is_at_record(chunk))
+    }
+
+    /// Takes one record, or a part of one; the packet if it was one that may pass.
+    pub(super) fn receive_record<'i>(
+        &mut self,
+        now: Instant,
+        chunk: &mut &'i [u8],
+    ) -> Option<FoundRecord<'i>> {
+        let (kind, whole) = match self.records.take(chunk) {
+            Taken::Whole(kind, data) => (kind, Some(data)),
+            Taken::Collected(kind) => (kind, None),
+            Taken::Unfinished => return None,
+            Taken::Broken => {
+                self.decoder.discard();
+                return None;
+            }
+        };
+        let data = whole.unwrap_or(self.records.data());
+        if kind == RecordKind::Report {
+            self.core.express.heard = Report::parse(data).or(self.core.express.heard);
+            return None;
+        }
+        let (_, packet) = split_offload(kind, data);
+        let family = self.core.received_packet(now, data.len(), packet)?;
+        Some(FoundRecord { family, kind, whole })
+    }
+
+    /// The packet of the record found last.
+    pub(super) fn packet<'s, 'i: 's>(&'s self, found: &FoundRecord<'i>) -> Packet<'s> {
+        let (offload, payload) = split_offload(found.kind, found.whole.unwrap_or(self.records.data()));
+        Packet { family: found.family, payload, offload }
+    }
+
+    /// Whether the peer takes packets that it is to split itself, or to complete the checksum of
+    /// ([`encode_offload`](Link::encode_offload)).
+    pub fn takes_offload(&self) -> bool {
+        self.core.tx_express().is_some_and(|express| express.offload) && !self.core.compresses()
+    }
+
+    /// Sends one packet of up to 65535 octets with the virtio header that goes with it.
+    ///
+    /// The caller answers for the header: what it makes of the packet must fit the MTU. The peer trusts it as little as any
+    /// other octet.
+    pub fn encode_offload(
+        &mut self,
+        header: &OffloadHeader,
+        packet: &[u8],
+        out: &mut BytesMut,
+    ) -> Result<(), SendError> {
+        let (family, _) = family(packet).ok_or(SendError::NotIp)?;
+        if !self.core.is_up(family) {
+            return Err(SendError::NotUp(family));
+        }
+        if !self.takes_offload() {
+            return Err(SendError::NoOffload);
+        }
+        if packet.len() > MAX_RECORD - OFFLOAD_HEADER_LEN {
+            return Err(SendError::TooBig { len: packet.len(), mtu: u16::MAX });
+        }
+        self.core.record(Some(header), packet, out);
+        Ok(())
+    }
+
+    /// Octets of packets sent since LCP is Opened, as the peer's reports count them; `None` where it sends none.
+    pub fn reported_octets_sent(&self) -> Option<u64> {
+        let reports = self.core.rx_express().is_some_and(|express| express.reports)
+            && self.core.tx_express().is_some_and(|express| express.reports);
+        reports.then_some(self.core.express.sent)
+    }
+
+    /// The latest report of the peer, once.
+    pub fn poll_report(&mut self) -> Option<Report> {
+        self.core.express.heard.take()
+    }
+}

@@ -1,0 +1,26 @@
+//! What a device leaves to this program.
+
+/// The work on packets that the kernel leaves to whoever reads a device, as TUNSETOFFLOAD takes it.
+///
+/// It is about packets that are received. What is sent may always be left undone where packets have a header, only
+/// that a kernel older than 6.2 knows nothing of [`Offload::udp`].
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Offload {
+    /// TUN_F_CSUM: checksums. All others need it.
+    pub checksum: bool,
+    /// TUN_F_TSO4: segmentation of TCP over IPv4.
+    pub tcp4: bool,
+    /// TUN_F_TSO6: segmentation of TCP over IPv6.
+    pub tcp6: bool,
+    /// TUN_F_TSO_ECN: segmentation of TCP also for packets with CWR.
+    pub ecn: bool,
+    /// TUN_F_USO4 and TUN_F_USO6, which Linux 6.2 brought: segmentation of UDP.
+    pub udp: bool,
+}
+
+impl Offload {
+    /// All that this crate can do.
+    pub const ALL: Offload = Offload { checksum: true, tcp4: true, tcp6: true, ecn: true, udp: true };
+    /// Every packet comes complete.
+    pub const NONE: Offload = Offload { checksum: false, tcp4: false, tcp6: false, ecn: false, udp: false };
+}
