@@ -52,11 +52,11 @@ impl Running {
 
     /// Waits until it says a line that contains `words`.
     pub fn says(&self, words: &str) {
-        self.says_times(1, words);
+        self.says_times(words, 1);
     }
 
     /// Waits until it has said so many lines that contain `words`.
-    pub fn says_times(&self, times: usize, words: &str) {
+    pub fn says_times(&self, words: &str, times: usize) {
         let deadline = Instant::now() + NEVER;
         let mut state = self.log.lock();
         while state.lines.iter().filter(|line| line.contains(words)).count() < times {

@@ -1,5 +1,7 @@
 //! pppssh in pppd's place: its command line, messages, exit codes, files and scripts.
 
+use std::os::linux::net::SocketAddrExt as _;
+use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::process::Command;
 
 use netlab::Host;
@@ -27,7 +29,7 @@ fn world() -> World {
         link.args(["-s", PPPSSH, PPPD]);
         finish("ln", link).well();
         world.write_as_root(host, "/etc/ppp/options", "lock\ncrtscts # serial lines\n", 0o644);
-        for script in ["ip-up", "ip-down", "ipv6-up", "ipv6-down"] {
+        for script in ["ip-pre-up", "ip-up", "ip-down", "ipv6-up", "ipv6-down"] {
             world.write_as_root(host, &format!("/etc/ppp/{script}"), "#!/bin/sh\n", 0o755);
         }
     }
@@ -77,6 +79,7 @@ fn openwrts_call_works_with_ours_at_both_ends() {
     ] {
         end.saying(line);
     }
+    assert!(!end.said.contains("Sent 0 bytes"), "{}", end.said);
     world.is_as(&before);
 }
 
@@ -156,6 +159,25 @@ fn persist_calls_again_until_maxfail() {
 }
 
 #[test]
+fn on_demand_a_packet_starts_the_link_and_an_idle_one_makes_place_for_the_next() {
+    let world = world();
+    let words = "nodetach noauth noipv6 demand idle 1 unit 7 192.168.1.1:192.168.2.1 pty";
+    let call = format!("echo call >> /tmp/calls; exec {SERVE}");
+    let mut ours = Running::start("pppd demand", pppd(&world.venus, words, &[&call]));
+    ours.says("remote IP address 192.168.2.1");
+    for calls in 1..=2 {
+        // The other end has no device, and no answer. What makes the call waits for the link, and passes.
+        let mut ping = world.venus.command("/usr/bin/ping");
+        ping.args(["-c", "1", "-W", "1", "192.168.2.1"]);
+        finish("ping", ping).badly();
+        ours.says_times("Connection terminated.", calls);
+        assert_eq!(world.read(&world.venus, "/tmp/calls").lines().count(), calls, "{}", ours.log());
+    }
+    let end = terminate(&mut ours);
+    end.with_code(5).saying("Starting link").saying("lack of activity").saying("Sent 84 bytes");
+}
+
+#[test]
 fn a_link_ends_for_lack_of_traffic_and_when_its_time_is_up() {
     let world = world();
     let end = finish("pppd idle", pppd(&world.venus, "nodetach noauth noipdefault idle 1 pty", &[SERVE]));
@@ -164,7 +186,7 @@ fn a_link_ends_for_lack_of_traffic_and_when_its_time_is_up() {
         "pppd maxconnect",
         pppd(&world.venus, "nodetach noauth noipdefault maxconnect 1 pty", &[SERVE]),
     );
-    end.with_code(13).saying("Connect time expired").saying("Connect time 0.0 minutes.");
+    end.with_code(13).saying("Connect time expired").saying("Connect time 0.");
 }
 
 #[test]
@@ -186,7 +208,7 @@ fn scripts_get_pppds_arguments_and_environment() {
     let has =
         |told: &str, line: &str| assert!(told.lines().any(|other| other == line), "no {line} in\n{told}");
     for told in [&up, &down] {
-        has(told, "ARGUMENTS ppp7 none 0 192.168.1.1 192.168.2.1 to the office");
+        has(told, "ARGUMENTS ppp7  38400 192.168.1.1 192.168.2.1 to the office");
         for line in [
             "LINKNAME=office",
             "CALL_FILE=office",
@@ -198,17 +220,66 @@ fn scripts_get_pppds_arguments_and_environment() {
             "DNS1=10.0.0.53",
             "ORIG_UID=0",
             "PPPLOGNAME=root",
-            "DEVICE=none",
-            "SPEED=0",
+            "UNIT=7",
+            "SPEED=38400",
         ] {
             has(told, line);
         }
         assert!(told.contains(&format!("PPPD_PID={}", ours.pid())), "{told}");
     }
+    // As from pppd, it stays: /etc/resolv.conf may lead there.
+    let servers = world.read(&world.venus, "/etc/ppp/resolv.conf");
+    assert_eq!(servers, "nameserver 10.0.0.53\nnameserver 10.0.0.53\n");
     assert!(!up.contains("CONNECT_TIME"), "{up}");
     for name in ["CONNECT_TIME=", "BYTES_SENT=", "BYTES_RCVD="] {
         assert!(down.contains(name), "no {name} in\n{down}");
     }
+}
+
+#[test]
+fn with_up_sdnotify_the_service_manager_hears_of_the_link() {
+    let world = world();
+    // A name without a file, which belongs to the host's network.
+    let bind = || UnixDatagram::bind_addr(&SocketAddr::from_abstract_name("notify").unwrap());
+    let socket = world.venus.run(bind).unwrap().unwrap();
+    let words = "up_sdnotify debug noauth unit 7 192.168.1.1:192.168.2.1 pty";
+    let mut command = pppd(&world.venus, words, &[SERVE]);
+    command.env("NOTIFY_SOCKET", "@notify");
+    let mut ours = Running::start("pppd", command);
+    let mut message = [0; 64];
+    let length = socket.recv(&mut message).unwrap();
+    assert_eq!(&message[..length], b"READY=1");
+    let said = ours.log();
+    assert!(said.contains("remote IP address"), "too early: {said}");
+    terminate(&mut ours).with_code(5);
+}
+
+#[test]
+fn proxyarp_answers_for_the_peer_where_its_network_is() {
+    let world = world();
+    let ip = |words: &str| {
+        let mut ip = world.venus.command("/sbin/ip");
+        ip.args(words.split(' '));
+        finish("ip", ip)
+    };
+    let words = "nodetach noauth proxyarp linkname office 192.168.1.1:192.168.2.1 pty";
+    let mut ours = Running::start("pppd", pppd(&world.venus, words, &[SERVE]));
+    ours.says("remote IP address");
+    terminate(&mut ours).with_code(5).saying("Cannot determine ethernet address for proxy ARP");
+    ip("link add lan0 type veth peer name lan1").well();
+    ip("address add 192.168.2.254/24 dev lan0").well();
+    ip("link set lan0 up").well();
+    let mut ours = Running::start("pppd", pppd(&world.venus, words, &[SERVE]));
+    ours.says("remote IP address");
+    assert_eq!(ip("neigh show proxy").said.trim(), "192.168.2.1 dev lan0 proxy proto 112");
+    let mut status = world.venus.command(PPPSSH);
+    status.args(["status", "office", "--wait", "up"]);
+    finish("status", status).well();
+    let mut status = world.venus.command(PPPSSH);
+    status.args(["status", "office", "--explain"]);
+    finish("status", status).well().saying("On lan0 this host answers ARP for ");
+    terminate(&mut ours).with_code(5).saying("found interface lan0 for proxy arp");
+    assert_eq!(ip("neigh show proxy").said, "");
 }
 
 #[test]
@@ -229,7 +300,7 @@ fn a_default_route_that_is_there_stays() {
     terminate(&mut ours).with_code(5);
     route(&["add", "default", "via", "10.10.10.1"]).well();
     let mut ours = Running::start("pppd", pppd(&world.venus, words, &[SERVE]));
-    ours.says("not replacing existing default route");
+    ours.says("not replacing default route to eth0 [10.10.10.1]");
     ours.says("remote IP address");
     terminate(&mut ours).with_code(5);
     route(&["show", "default"]).saying("via 10.10.10.1");

@@ -15,7 +15,7 @@ pub struct Config {
     pub mtu: usize,
     /// Octets that each flow may send before it is the others' turn (RFC 8290 §5.2.4). 1500; below 256 counts as 256.
     pub quantum: u32,
-    /// Queues that flows are spread over (RFC 8290 §5.2.5). 1024, at most 65536; each that is in use takes about 150
+    /// Queues that flows are spread over (RFC 8290 §5.2.5). 1024, at most 65536; each that is in use takes about 100
     /// octets, which do not count towards `memory_limit`.
     pub flows: usize,
     /// Packets that may wait (RFC 8290 §5.2.3). 10240.

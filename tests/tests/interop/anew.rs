@@ -49,8 +49,8 @@ impl Line {
 
     /// pppd has set the link up so many times, and packets pass.
     fn carries(&self, pppd: &Running, times: usize) -> [String; 2] {
-        pppd.says_times(times, "remote IP address");
-        pppd.says_times(times, "remote LL address");
+        pppd.says_times("remote IP address", times);
+        pppd.says_times("remote LL address", times);
         [self.hosts.carries(&IPV4), self.hosts.carries(&IPV6)]
     }
 }

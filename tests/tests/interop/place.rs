@@ -236,6 +236,46 @@ fn ending(program: &str) -> Vec<(Option<i32>, Vec<String>, usize)> {
     seen
 }
 
+/// Default routes and proxy ARP entries, made by the real one and by ours, and gone with the link.
+pub(crate) fn network() -> [String; 4] {
+    install();
+    let (real, ours) = (changes(REAL), changes(OURS));
+    assert_eq!(ours, real, "(left: ours)");
+    ["pty".to_owned(), "addresses".to_owned(), "–".to_owned(), "5".to_owned()]
+}
+
+fn changes(program: &str) -> Vec<(Vec<String>, [String; 2], [String; 2])> {
+    let hosts = Hosts::new();
+    let ip = |words: &str| {
+        let mut ip = hosts.venus.command("/sbin/ip");
+        ip.args(words.split(' '));
+        finish("ip", ip).well().said.replace(" proto 112", "")
+    };
+    let look =
+        || [ip("neigh show proxy"), ip("route show default").replace(" scope link", "").trim().to_owned()];
+    let link = |options: &str| {
+        let called = on_saturn(&hosts, &format!("{REAL} notty noauth noccp unit 8 192.168.2.1:192.168.1.1"));
+        let mut command = hosts.venus.command(program);
+        command.args(words("nodetach noauth noccp unit 7 192.168.1.1:192.168.2.1")).args(words(options));
+        command.args(["pty", &called]);
+        let mut pppd = Running::start("pppd", command);
+        pppd.says("remote IP address");
+        let during = look();
+        let end = terminate(&mut pppd);
+        end.with_code(5);
+        (comparable(&end.said), during, look())
+    };
+    let mut seen = vec![link("proxyarp defaultroute")];
+    ip("link add lan0 type veth peer name lan1");
+    ip("address add 192.168.2.254/24 dev lan0");
+    ip("link set lan1 up");
+    ip("link set lan0 up");
+    seen.push(link("proxyarp"));
+    ip("route add default via 192.168.2.9 dev lan0");
+    seen.push(link("defaultroute"));
+    seen
+}
+
 /// What OpenWrt's `pppossh` runs on either side, with ours as the `pppd` that is found, at either end and at both.
 pub(crate) fn openwrt() -> [String; 4] {
     install();

@@ -87,6 +87,7 @@ pub(crate) fn all() -> Vec<Row> {
     rows.push(Row::new("dump and dryrun as the real pppd", dump::row));
     rows.push(Row::new("in pppd's place: scripts, files and words", place::compare));
     rows.push(Row::new("in pppd's place: how links end", place::endings));
+    rows.push(Row::new("in pppd's place: routes and proxy ARP", place::network));
     rows.push(Row::new("in pppd's place: OpenWrt's call", place::openwrt));
     rows.extend(pairs().into_iter().map(|(name, pair)| Row::new(name, move || pair.run())));
     rows.extend(crate::authentication::rows());

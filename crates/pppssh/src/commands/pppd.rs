@@ -1,7 +1,11 @@
 //! `pppssh pppd`: a session from pppd's options.
 
 use std::io;
+use std::net::IpAddr;
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use anyhow::anyhow;
 use ppp_proto::AuthProtocol;
@@ -15,7 +19,7 @@ use tracing::{debug, error, info, warn};
 
 use super::setup::{self, Context, Failure, OrExit as _};
 use super::{authentication, inherited};
-use crate::config::{Caller, Trust};
+use crate::config::{Caller, PacketSize, Trust};
 use crate::exit::ExitCode;
 use crate::foreign::{Detach, Detached, Pidfile, RUN, detach, notify_ready};
 use crate::hooks::HookConfig;
@@ -158,7 +162,11 @@ async fn run_link(
         options.adjust(link, own, interface);
         link.auth = Some(auth);
     };
-    let hooks = |config: &mut _| hooks(options, config);
+    let expecting = Arc::new(AtomicBool::new(false));
+    let hooks = |config: &mut HookConfig| {
+        hooks(options, config);
+        config.expecting = expecting.clone();
+    };
     let mut session = setup::open_fully(context, role, &name, profile, signals, adjust, hooks).await?;
     session.set_limits(options.limits);
     let interface = session.status().get().tun.map(|tun| tun.name).unwrap_or_default();
@@ -183,13 +191,31 @@ async fn run_link(
         }
     });
 
+    if options.demand {
+        let (local, remote) = options.first_addresses(own);
+        let mtu = profile.mtu.min(PacketSize::DEFAULT).get();
+        let carrier = carrier_address(options).await;
+        expecting.store(true, Ordering::Relaxed);
+        session.expect(local, remote, mtu, carrier).await.or_exit(ExitCode::FatalError)?;
+        expecting.store(false, Ordering::Relaxed);
+    }
+
     let mut failures = 0;
     let code = loop {
         failures += 1;
+        if options.demand {
+            match session.wait_for_packet().await.or_exit(ExitCode::FatalError)? {
+                Some(Request::End(_) | Request::GiveWay) => break ExitCode::UserRequest,
+                Some(Request::Redial(_) | Request::Publish) | None => {
+                    info!(target: "pppd", "Starting link");
+                }
+            }
+        }
         let carrier = match given.take() {
             Some(carrier) => Ok(carrier),
             None => dial(options).await,
         };
+        let mut holdoff = profile.holdoff.get();
         let (code, quits) = match carrier {
             Ok(carrier) => {
                 let device = if options.notty { "stdin" } else { "pty" };
@@ -197,6 +223,10 @@ async fn run_link(
                 let end = session.run(carrier).await;
                 if end.was_up {
                     failures = 0;
+                }
+                if end.limit == Some(Limit::Idle) {
+                    // Nothing failed.
+                    holdoff = Duration::ZERO;
                 }
                 (report(&end), matches!(end.asked, Some(Request::End(_) | Request::GiveWay)))
             }
@@ -209,7 +239,7 @@ async fn run_link(
         if quits || !profile.persist || worn_out || options.notty {
             break code;
         }
-        if pause(&mut session, profile.holdoff.get()).await == Outcome::Told {
+        if pause(&mut session, holdoff).await == Outcome::Told {
             break ExitCode::UserRequest;
         }
     };
@@ -231,15 +261,20 @@ fn tell(mut signals: Signals) {
 
 /// Runs the pty command.
 async fn dial(options: &Options) -> Result<Carrier, CarrierError> {
-    let line = options.pty.as_deref().unwrap_or_default();
-    let mut carrier = command::shell(line)?;
-    // A default route through the link must not swallow the link.
-    let is_plain = !line.contains(|char: char| "\"'\\$`;|&<>()*?[]{}~#\n".contains(char));
-    if is_plain && !options.profile.routes.is_empty() {
-        let words: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
-        carrier.info.address = command::address(&words).await;
-    }
+    let mut carrier = command::shell(options.pty.as_deref().unwrap_or_default())?;
+    carrier.info.address = carrier_address(options).await;
     Ok(carrier)
+}
+
+/// Where the pty command leads, as far as that can be seen: a default route through the link must not swallow the link.
+async fn carrier_address(options: &Options) -> Option<IpAddr> {
+    let line = options.pty.as_deref().unwrap_or_default();
+    let is_plain = !line.contains(|char: char| "\"'\\$`;|&<>()*?[]{}~#\n".contains(char));
+    if !is_plain || options.profile.routes.is_empty() {
+        return None;
+    }
+    let words: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
+    command::address(&words).await
 }
 
 fn hooks(options: &Options, config: &mut HookConfig) {

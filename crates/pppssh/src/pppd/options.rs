@@ -101,6 +101,8 @@ pub struct Options {
     pub no_default_route6: bool,
     /// `noproxyarp`: `proxyarp` is disabled.
     pub no_proxy_arp: bool,
+    /// `demand`.
+    pub demand: bool,
     /// `up_sdnotify`.
     pub notify: bool,
     /// `defaultroute-metric`.
@@ -119,7 +121,6 @@ impl Default for Options {
     /// pppd's defaults, which are not those of a profile.
     fn default() -> Self {
         let profile = Profile {
-            ipv6: false,
             vj: true,
             lcp_echo_interval: Seconds::whole(0),
             lcp_max_terminate: 2,
@@ -167,6 +168,7 @@ impl Default for Options {
             default_route6: false,
             no_default_route6: false,
             no_proxy_arp: false,
+            demand: false,
             notify: false,
             metric: None,
             replace_default_route: false,
@@ -189,7 +191,10 @@ impl Options {
             _ => {}
         }
         if !self.profile.ipv4 && !self.profile.ipv6 {
-            return Err("noip without +ipv6: nothing would pass".to_owned());
+            return Err("noip and noipv6: nothing would pass".to_owned());
+        }
+        if self.demand {
+            self.check_demand()?;
         }
         let addresses = self.profile.addresses;
         if addresses.local.is_some() && addresses.local == addresses.remote {
@@ -200,6 +205,34 @@ impl Options {
             return Err("the local and the remote interface identifier are the same".to_owned());
         }
         Ok(())
+    }
+
+    fn check_demand(&self) -> Result<(), String> {
+        let ids = self.profile.ipv6_ids;
+        if self.notty {
+            return Err("demand-dialling is incompatible with notty".to_owned());
+        }
+        if self.profile.ipv6 && (ids.local.is_none() || ids.remote.is_none()) {
+            return Err("local/remote LL address required for demand-dialling".to_owned());
+        }
+        if !self.profile.ipv4 {
+            return Err("demand waits for packets of IPv4, which noip switches off".to_owned());
+        }
+        Ok(())
+    }
+
+    /// What the device is called, by its addresses, before a call on demand. `own` is this host's own address. Where
+    /// nothing is known, pppd makes the same two up.
+    pub fn first_addresses(&self, own: Option<Ipv4Addr>) -> (Ipv4Addr, Ipv4Addr) {
+        let made_up = |base: [u8; 4]| {
+            let first = Ipv4Addr::from(base).to_bits();
+            Ipv4Addr::from_bits(first.wrapping_add(self.unit.unwrap_or(0)))
+        };
+        let both = self.profile.addresses;
+        (
+            both.local.or(own).unwrap_or_else(|| made_up([10, 64, 64, 64])),
+            both.remote.unwrap_or_else(|| made_up([10, 112, 112, 112])),
+        )
     }
 
     /// The routes that the options ask for, given the default routes that are there already. Where one has the same
@@ -263,6 +296,7 @@ impl Options {
             ipv4.remote = match self.profile.addresses.remote {
                 Some(remote) if self.accept_remote => RemoteAddress::Prefer(remote),
                 Some(remote) => RemoteAddress::Fixed(remote),
+                None if self.demand => RemoteAddress::Prefer(self.first_addresses(own).1),
                 None => RemoteAddress::Any,
             };
             ipv4.remote_fallback = Some(fallback(interface));

@@ -103,7 +103,6 @@ const MPPE: &str = "there is no MPPE; SSH encrypts";
 const MULTILINK: &str = "there is no Multilink";
 const EAP: &str = "there is no EAP";
 const SRP: &str = "there is no SRP";
-const DEMAND: &str = "there is no dialling on demand; use persist";
 const PLUGIN: &str = "plug-ins are part of pppd's own program";
 const LIMIT: &str = "traffic is not limited here";
 const OLD: &str = "addresses are negotiated one by one only (RFC 1332)";
@@ -130,7 +129,7 @@ pub(super) static ENTRIES: &[Entry] = &[
     special("call", Kind::Call),
     flag("persist", "persist", |o| o.profile.persist = true),
     flag("nopersist", "persist", |o| o.profile.persist = false),
-    refused("demand", DEMAND),
+    flag("demand", "demand", |o| { o.demand = true; o.profile.persist = true }),
     special("--version", Kind::Version),
     special("--help", Kind::Help),
     special("-h", Kind::Help),

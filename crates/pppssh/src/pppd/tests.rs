@@ -41,7 +41,7 @@ fn the_defaults_are_pppds() {
     let options = options("");
     assert_eq!((options.detach, options.profile.maxfail, options.profile.persist), (Detach::Now, 10, false));
     let link = link(&options);
-    assert!(link.echo.is_none() && link.ipv6.is_none());
+    assert!(link.echo.is_none() && link.ipv6.is_some());
     let ipv4 = link.ipv4.unwrap();
     assert!(ipv4.vj.is_some());
     assert_eq!((ipv4.local, ipv4.remote), (LocalAddress::Ask, RemoteAddress::Any));
@@ -67,6 +67,11 @@ fn each_option_that_people_use_with_ssh_does_what_it_says() {
     is("noauth auth", &|o| o.auth.wanted == Some(true));
     is("persist", &|o| o.profile.persist);
     assert!(!options("persist nopersist").profile.persist);
+    is("demand", &|o| o.demand && o.profile.persist);
+    assert!(!options("demand nopersist").profile.persist);
+    let made_up = ([10, 64, 64, 67].into(), [10, 112, 112, 115].into());
+    assert_eq!(options("demand unit 3").first_addresses(None), made_up);
+    is("demand unit 3", &|o| link(o).ipv4.unwrap().remote == RemoteAddress::Prefer(made_up.1));
     is("maxfail 3", &|o| o.profile.maxfail == 3);
     is("holdoff 7", &|o| o.profile.holdoff.get() == Duration::from_secs(7));
     is("idle 60", &|o| o.limits.idle == Some(Duration::from_secs(60)));
@@ -118,8 +123,9 @@ fn each_option_that_people_use_with_ssh_does_what_it_says() {
     is("nopcomp", &|o| !link(o).lcp.pfc);
     is("noaccomp", &|o| !link(o).lcp.acfc);
     is("nomagic", &|o| !link(o).lcp.magic);
-    is("noip +ipv6", &|o| link(o).ipv4.is_none());
-    is("+ipv6", &|o| link(o).ipv6.is_some());
+    is("noip", &|o| link(o).ipv4.is_none());
+    is("noipv6", &|o| link(o).ipv6.is_none());
+    assert!(link(&options("noipv6 +ipv6")).ipv6.is_some());
     is("ipv6 ::1,::2", &|o| link(o).ipv6.is_some_and(|ipv6| ipv6.local.is_some() && ipv6.remote.is_some()));
     assert!(link(&options("+ipv6 noipv6")).ipv6.is_none());
     is("noipdefault", &|o| o.no_ip_default);
@@ -225,7 +231,7 @@ fn mistakes_are_named_in_pppds_words() {
     assert!(error("require-mschap").contains("require-mschap-v2"));
     assert!(error("papcrypt").contains("crypt()"));
     assert_eq!(error("allow-ip 10.0.0.0/40"), "invalid address length 40 in auth. address list");
-    assert!(error("demand").starts_with("the demand option cannot be obeyed here: "));
+    assert!(error("multilink").starts_with("the multilink option cannot be obeyed here: "));
     assert!(error("/dev/ttyS0").contains("no serial lines"));
     assert!(error("linkname a/b").contains("cannot be part of a file's name"));
     assert!(error("ifname ../x").contains("cannot be the name of an interface"));
@@ -233,7 +239,10 @@ fn mistakes_are_named_in_pppds_words() {
     assert_eq!(check("pty x notty"), "pty option is incompatible with notty option");
     assert!(check("").contains("no device specified"));
     assert!(check("notty ipv6 ::1 ipv6 ,::1").contains("interface identifier are the same"));
-    assert!(check("notty noip").contains("nothing would pass"));
+    assert_eq!(check("notty demand"), "demand-dialling is incompatible with notty");
+    assert!(check("pty x demand").contains("LL address required"));
+    assert!(check("pty x demand noip ipv6 ::1,::2").contains("noip"));
+    assert!(check("notty noip noipv6").contains("nothing would pass"));
     assert_eq!(error("nodefaultroute defaultroute"), "defaultroute option is disabled");
     assert_eq!(error("nodefaultroute6 defaultroute6"), "defaultroute6 option is disabled");
     assert_eq!(error("-proxyarp proxyarp"), "proxyarp option is disabled");
