@@ -195,7 +195,8 @@ impl Lcp {
             LcpOption::MagicNumber(magic) => terms.magic = magic,
             LcpOption::Pfc if self.config.pfc => terms.pfc = true,
             LcpOption::Acfc if self.config.acfc => terms.acfc = true,
-            LcpOption::Pfc | LcpOption::Acfc => reply.reject(option),
+            LcpOption::Express(express) if self.config.express.is_some() => terms.express = Some(express),
+            LcpOption::Pfc | LcpOption::Acfc | LcpOption::Express(_) => reply.reject(option),
             LcpOption::QualityProtocol(data) => match reporting_period(&data) {
                 // As we never ask for zero ourselves, the peer may (RFC 1989 §2.5).
                 Some(period) if period == 0 || period >= LQR_PERIOD_MIN => terms.lqr = Some(period),
@@ -204,8 +205,6 @@ impl Lcp {
             },
             LcpOption::FcsAlternatives(fcs) if fcs == self.config.fcs || fcs == Fcs::Fcs16 => terms.fcs = fcs,
             LcpOption::FcsAlternatives(_) if self.config.fcs == Fcs::Fcs16 => reply.reject(option),
-            LcpOption::Express(express) if self.config.express.is_some() => terms.express = Some(express),
-            LcpOption::Express(_) => reply.reject(option),
             LcpOption::FcsAlternatives(_) => {
                 reply.nak(option, &LcpOption::FcsAlternatives(self.config.fcs).data());
             }

@@ -29,6 +29,9 @@ use crate::{
 /// Events that may wait before control packets, the only cause of more, are ignored: nobody reads them.
 const MAX_EVENTS: usize = 64;
 
+/// Octets of a discarded packet that are logged (RFC 1661 §1.2).
+const MAX_SHOWN: usize = 32;
+
 /// All of a link but its frame decoder.
 #[derive(Debug)]
 pub(super) struct Core {
@@ -237,12 +240,15 @@ impl Core {
             self.counters.rx_control_ignored += 1;
             return;
         }
+        // §3.5: reports pass during Authenticate, too.
+        if number == protocol::LQR && self.quality.is_configured() {
+            return self.receive_report(now, payload);
+        }
         if self.receive_authentication(now, number, payload) {
             return;
         }
         let configured = match number {
             protocol::LCP => true,
-            protocol::LQR if self.quality.is_configured() => return self.receive_report(now, payload),
             protocol::IPCP => self.ipcp.is_some(),
             protocol::IPV6CP => self.ipv6cp.is_some(),
             protocol::CCP => self.ccp.is_some(),
@@ -251,9 +257,14 @@ impl Core {
         if !configured {
             return self.send_protocol_reject(number, payload);
         }
-        let Ok(packet) = ControlPacket::parse(payload) else {
-            self.counters.rx_control_ignored += 1;
-            return;
+        let packet = match ControlPacket::parse(payload) {
+            Ok(packet) => packet,
+            Err(error) => {
+                let shown = &payload[..payload.len().min(MAX_SHOWN)];
+                debug!(target: "ppp", "discarded a packet of {number:#06x}: {error}: {shown:02x?}");
+                self.counters.rx_control_ignored += 1;
+                return;
+            }
         };
         debug!(target: "ppp", "rcvd {}", TracePacket(number, packet));
         let peer_mru = self.lcp.protocol.peers().mru;

@@ -343,7 +343,7 @@ fn a_rejected_identifier_is_not_asked_for_again_and_none_is_assumed() {
 #[test]
 fn ipv6cp_knows_no_code_beyond_7() {
     let (mut hand, _) = ipv6cp_by_hand(Ipv6cpConfig::default());
-    for code in [0, 8, 9, 12, 200] {
+    for code in [0, 8, 9, 12, 14, 15, 200] {
         hand.say(IPV6CP, code, 1, &[]);
         let (answer, _, rejected) = ipv6cp_said(&mut hand).pop().unwrap();
         assert_eq!((answer, &rejected[..]), (7, &[code, 1, 0, 4][..]));

@@ -2,7 +2,8 @@
 
 use ppp_proto::{
     AuthConfig, AuthProtocol, CloseReason, Event, LinkConfig, Phase,
-    protocol::{CHAP, IPCP, IPV4, LCP, PAP},
+    lqm::LinkQualityReport,
+    protocol::{CHAP, IPCP, IPV4, LCP, LQR, PAP},
 };
 
 use crate::{
@@ -47,6 +48,17 @@ fn nothing_else_passes_before_both_are_done() {
     assert_eq!(hand.said(), [""; 0], "neither answered nor rejected");
     assert_eq!(hand.link.status().counters.rx_control_ignored, ignored + 2);
     assert_eq!(hand.link.status().counters.rx_dropped, 1);
+    assert_eq!(hand.link.phase(), Phase::Authenticate);
+}
+
+#[test]
+fn reports_pass_before_both_are_done() {
+    let mut hand = opened(saturn(AuthProtocol::ChapMd5), &[4, 8, 0xc0, 0x25, 0, 0, 0, 0]);
+    hand.packets();
+    hand.say_raw(LQR, &[0; LinkQualityReport::LEN]);
+    let answer = hand.packets();
+    assert_eq!((answer.len(), answer[0].0), (1, LQR));
+    assert_eq!(hand.link.status().quality.unwrap().reports_received, 1);
     assert_eq!(hand.link.phase(), Phase::Authenticate);
 }
 

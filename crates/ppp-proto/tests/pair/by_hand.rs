@@ -109,9 +109,12 @@ fn answers_count_only_for_the_request_that_is_out() {
     let request = hand.packets().pop().unwrap().1;
     hand.say(LCP, 2, request[1].wrapping_add(1), &request[4..]);
     hand.say(LCP, 2, request[1], &request[4..request.len() - 2]);
+    let mut altered = request[4..].to_vec();
+    altered[3] ^= 1;
+    hand.say(LCP, 2, request[1], &altered);
     hand.say(LCP, 4, request[1], &[99, 2]);
     hand.say(LCP, 3, request[1], &[]);
-    assert_eq!(hand.link.status().counters.rx_control_ignored, 4);
+    assert_eq!(hand.link.status().counters.rx_control_ignored, 5);
     assert_eq!(hand.link.status().lcp.state.to_string(), "Req-Sent");
     hand.say(LCP, 2, request[1], &request[4..]);
     assert_eq!(hand.link.status().lcp.state.to_string(), "Ack-Rcvd");

@@ -255,6 +255,16 @@ fn a_reset_request_is_answered_and_the_stream_begins_anew_behind_the_answer() {
 }
 
 #[test]
+fn ccp_knows_no_code_but_1_to_7_and_its_two_resets() {
+    let mut hand = compressing();
+    for (id, code) in [(2, 0), (3, 8), (4, 13), (5, 16)] {
+        hand.say(CCP, code, 1, &[]);
+        assert_eq!(hand.said(), [format!("[CCP CodeRej id={id:#x} {code:02x} 01 00 04]")]);
+    }
+    assert!(is_up(&hand));
+}
+
+#[test]
 fn resets_mean_nothing_before_opened() {
     let (mut hand, _) = up(CcpConfig::default());
     hand.say(CCP, 14, 1, &[]);
