@@ -68,7 +68,7 @@ fn a_challenge_is_new_each_time_and_keeps_its_identifier_and_value_when_it_is_se
     assert_ne!(chap(&mut hand).1[1..17], first.1[1..17]);
 }
 
-/// Without a secret of its own, a peer asks us for the answer to our own Challenge (RFC 1994 §2.3, §7).
+/// Without a secret of its own, a peer asks us for the answer to our own Challenge.
 #[test]
 fn a_challenge_that_comes_back_is_not_answered() {
     let both = secrets(&[("venus", "saturn", "same"), ("saturn", "*", "same")]);
