@@ -80,7 +80,10 @@ fuzz_target!(|input: &[u8]| {
         assert_ne!(status.phase, Phase::Network);
         let _ = status.explain();
         for (number, packet) in link.control_packets_said() {
-            assert!(number == protocol::LCP || number == protocol::PAP || number == protocol::CHAP, "{number:#06x}");
+            assert!(
+                number == protocol::LCP || number == protocol::PAP || number == protocol::CHAP,
+                "{number:#06x}"
+            );
             if number != protocol::LCP {
                 last = packet;
             }

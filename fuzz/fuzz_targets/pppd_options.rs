@@ -17,11 +17,11 @@ fuzz_target!(|text: &[u8]| {
         assert!(word.len() <= 3 * MAX_WORD);
         let sides = word.split(':').all(|side| side.is_empty() || side.parse::<Ipv4Addr>().is_ok());
         let names_a_host = match before.as_str() {
-            "ms-dns" | "ms-wins" => word.parse::<Ipv4Addr>().is_err(),
+            "ms-dns" | "ms-wins" | "allow-ip" => word.parse::<Ipv4Addr>().is_err(),
             _ => word.contains(':') && !sides,
         };
         // Other files and other hosts are not the fuzzer's.
-        if word == "file" || names_a_host {
+        if word == "file" || word == "+ua" || names_a_host {
             return;
         }
         before = word;

@@ -80,7 +80,7 @@ fn a_challenge_is_new_each_time_and_keeps_its_identifier_and_value_when_it_is_se
     assert_ne!(chap(&mut hand).1[1..17], first.1[1..17]);
 }
 
-/// Without a secret of its own, a peer asks us for the answer to our own Challenge (RFC 1994 §2.3, §7).
+/// Without a secret of its own, a peer asks us for the answer to our own Challenge.
 #[test]
 fn a_challenge_that_comes_back_is_not_answered() {
     let both = secrets(&[("venus", "saturn", "same"), ("saturn", "*", "same")]);
@@ -243,22 +243,44 @@ fn a_request_of_pap_that_comes_again_is_answered_as_before() {
 }
 
 #[test]
-fn garbage_is_ignored() {
-    let mut hand = opened(saturn(AuthProtocol::ChapMd5), DEMAND_PAP);
-    let mut hand_saturn = {
-        // venus has no secret for the demand: LCP is not open yet.
-        assert!(hand.said().iter().any(|line| line.contains("ConfRej") || line.contains("ConfNak")));
-        opened(AuthConfig { answer: vec![], ..saturn(AuthProtocol::ChapMd5) }, &[])
+fn silence_ends_by_the_timers_of_each_role() {
+    let silent = |auth: AuthConfig, demand: &[u8]| {
+        let mut hand = opened(auth, demand);
+        let mut seconds = 0;
+        while hand.link.phase() == Phase::Authenticate {
+            hand.pass(SECOND);
+            hand.packets();
+            seconds += 1;
+            assert!(seconds < 600, "it waits for ever");
+        }
+        (seconds, reason(&mut hand))
     };
-    hand_saturn.packets();
-    let ignored = hand_saturn.link.status().counters.rx_control_ignored;
+    let peer = |by, why: &str| CloseReason::PeerAuthFailed { by, name: None, why: why.to_owned() };
+    let ours = |by, why: &str| CloseReason::AuthToPeerFailed { by, why: why.to_owned() };
+    let (pap, chap) = (AuthProtocol::Pap, AuthProtocol::ChapMd5);
+    // pap-timeout, chap-max-challenge times chap-restart, pap-max-authreq times pap-restart, chap-timeout.
+    let no_request = "it sent no PAP Authenticate-Request in time";
+    assert_eq!(silent(saturn(pap), &[]), (30, peer(pap, no_request)));
+    assert_eq!(silent(saturn(chap), &[]), (30, peer(chap, "it answered none of 10 CHAP Challenges")));
+    assert_eq!(
+        silent(venus("secret"), DEMAND_PAP),
+        (30, ours(pap, "No response to PAP authenticate-requests"))
+    );
+    assert_eq!(silent(venus("secret"), DEMAND_MD5), (60, ours(chap, "CHAP authentication timed out")));
+}
+
+#[test]
+fn garbage_is_ignored() {
+    let mut hand = opened(saturn(AuthProtocol::ChapMd5), &[]);
+    hand.packets();
+    let ignored = hand.link.status().counters.rx_control_ignored;
     for octets in
         [&[][..], &[2], &[2, 1, 0, 3], &[2, 1, 0, 200], &[2, 1, 0, 4], &[2, 1, 0, 5, 9], &[99, 1, 0, 4]]
     {
-        hand_saturn.say_raw(CHAP, octets);
+        hand.say_raw(CHAP, octets);
     }
-    assert_eq!(hand_saturn.link.status().counters.rx_control_ignored, ignored + 7);
-    assert_eq!(hand_saturn.link.phase(), Phase::Authenticate);
+    assert_eq!(hand.link.status().counters.rx_control_ignored, ignored + 7);
+    assert_eq!(hand.link.phase(), Phase::Authenticate);
 }
 
 #[test]

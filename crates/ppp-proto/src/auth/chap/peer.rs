@@ -127,7 +127,7 @@ impl ChapPeer {
             return None;
         }
         let config = around.config;
-        // RFC 1994 §2.3: a peer that gives our own question back wants to hear from us what it is to prove.
+        // A peer that gives our own question back wants to hear from us what it is to prove.
         if own == Some(challenge) {
             return Some(self.refused(String::from(
                 "the peer challenges with our own Challenge: it may not know the secret",
