@@ -1,9 +1,8 @@
 //! CCP on a link (RFC 1962): when packets are compressed, and what happens when the stream of them breaks.
 //!
-//! A stream begins with the Configure-Ack that grants it, not when CCP is Opened in both directions: from then on the
-//! receiver counts packets, and a Linux kernel even sends compressed ones. Until CCP is Opened we send none (§2.1), but
-//! count ours. Streams are switched when a packet leaves, not when it is made, as it must stand at the right place among
-//! the data.
+//! A stream begins with the Configure-Ack that grants it, not when CCP is Opened in both directions: from then on a Linux
+//! kernel counts packets, those it sends and those it receives. So do we, though none is compressed before Opened (§2.1).
+//! Streams are switched when a packet leaves, not when it is made, as it must stand at the right place among the data.
 
 use std::time::Instant;
 

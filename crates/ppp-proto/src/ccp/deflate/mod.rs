@@ -10,7 +10,7 @@
 //!
 //! All packets of a direction are one raw deflate stream: first the packet's protocol, in one octet where that is enough,
 //! then the packet. The stream is flushed behind each packet with an empty stored block, of which the last four octets,
-//! always [`MARKER`], are not sent. A packet that would not shrink goes as it is, yet stands in the stream's history at
+//! always 00 00 ff ff, are not sent. A packet that would not shrink goes as it is, yet stands in the stream's history at
 //! both ends and is counted, so a lost packet of either kind is found by the next sequence number. The stream starts anew
 //! after a Reset-Request and its Reset-Ack (RFC 1962 §3.1).
 
