@@ -150,8 +150,19 @@ fn without_pid(text: &str) -> String {
     text.lines().map(plain).collect::<Vec<_>>().join("\n")
 }
 
-/// Puts the scripts there; what they tell when they end.
-fn tell() -> Receiver<String> {
+/// What the scripts tell when they end. They go with this: nobody would listen to them.
+struct Events(Receiver<String>);
+
+impl Drop for Events {
+    fn drop(&mut self) {
+        for script in SCRIPTS {
+            let _ = fs::remove_file(format!("/etc/ppp/{script}"));
+        }
+    }
+}
+
+/// Puts the scripts there.
+fn tell() -> Events {
     let _ = fs::remove_dir_all(TOLD);
     let _ = fs::remove_file("/etc/ppp/resolv.conf");
     fs::create_dir(TOLD).unwrap();
@@ -173,11 +184,11 @@ fn tell() -> Receiver<String> {
             }
         }
     });
-    receiver
+    Events(receiver)
 }
 
 /// Waits until both ends have run these scripts.
-fn wait(events: &Receiver<String>, scripts: &[&str]) {
+fn wait(Events(events): &Events, scripts: &[&str]) {
     let mut missing: BTreeSet<String> = ["caller", "called"]
         .iter()
         .flat_map(|end| scripts.iter().map(move |s| format!("{end} {s}")))
@@ -218,7 +229,7 @@ fn ending(program: &str) -> Vec<(Option<i32>, Vec<String>, usize)> {
         run("nodetach", HANGS_UP),
         run("updetach", HANGS_UP),
         run("nodetach idle 2 noip ipv6 ::1,::2", &serve.replace("192.168.2.1:192.168.1.1", "ipv6 ::2,::1")),
-        run("updetach linkname office 192.168.1.1:192.168.2.1", &serve),
+        run("updetach noipv6 linkname office 192.168.1.1:192.168.2.1", &serve),
     ];
     // The real one takes the end of its own pty for a hangup, and ends with 16 where its manual says 10.
     let silent = seen[0].0.take();
@@ -246,6 +257,7 @@ pub(crate) fn network() -> [String; 4] {
 
 fn changes(program: &str) -> Vec<(Vec<String>, [String; 2], [String; 2])> {
     let hosts = Hosts::new();
+    let _events = tell();
     let ip = |words: &str| {
         let mut ip = hosts.venus.command("/sbin/ip");
         ip.args(words.split(' '));
@@ -256,7 +268,9 @@ fn changes(program: &str) -> Vec<(Vec<String>, [String; 2], [String; 2])> {
     let link = |options: &str| {
         let called = on_saturn(&hosts, &format!("{REAL} notty noauth noccp unit 8 192.168.2.1:192.168.1.1"));
         let mut command = hosts.venus.command(program);
-        command.args(words("nodetach noauth noccp unit 7 192.168.1.1:192.168.2.1")).args(words(options));
+        command
+            .args(words("nodetach noauth noccp noipv6 unit 7 192.168.1.1:192.168.2.1"))
+            .args(words(options));
         command.args(["pty", &called]);
         let mut pppd = Running::start("pppd", command);
         pppd.says("remote IP address");

@@ -91,10 +91,7 @@ fn start(words: &[String]) -> Result<ExitCode, Failure> {
     let mut options = reader.options;
     // Whoever talks to us on our own streams would lose them.
     let when = if options.notty { Detach::No } else { options.detach };
-    let (routes, words) = options.routes(&default_routes(), &default_routes6());
-    for words in words {
-        error!(target: "pppd", "{words}");
-    }
+    let (routes, kept) = options.routes(&default_routes(), &default_routes6());
     options.profile.routes = routes;
     // While there is one thread.
     let detached = detach(when).or_exit(ExitCode::FatalError)?;
@@ -102,7 +99,7 @@ fn start(words: &[String]) -> Result<ExitCode, Failure> {
     info!(target: SYSTEM, "pppd {VERSION} started by {who}, uid {}", getuid().as_raw());
     let context = Context { trust, privileges };
     let runtime = super::runtime().or_exit(ExitCode::FatalError)?;
-    let done = LocalSet::new().block_on(&runtime, Box::pin(run_link(&context, &options, detached)));
+    let done = LocalSet::new().block_on(&runtime, Box::pin(run_link(&context, &options, &kept, detached)));
     runtime.shutdown_background();
     let code = done.unwrap_or_else(|Failure { code, error }| {
         error!(target: "pppd", "{error:#}");
@@ -129,7 +126,13 @@ fn authentication(options: &Options) -> Result<(), Failure> {
     Err(Failure::new(ExitCode::FatalError, anyhow!("{who}\n{why}")))
 }
 
-async fn run_link(context: &Context, options: &Options, detached: Detached) -> Result<ExitCode, Failure> {
+/// `kept` is what to say of the default routes that stay.
+async fn run_link(
+    context: &Context,
+    options: &Options,
+    kept: &[String],
+    detached: Detached,
+) -> Result<ExitCode, Failure> {
     // First of all: nothing printed by mistake may get into the stream.
     let mut given = if options.notty {
         Some(stdio::open(&StdioConfig::from_env()).or_exit(ExitCode::OptionError)?)
@@ -201,6 +204,7 @@ async fn run_link(context: &Context, options: &Options, detached: Detached) -> R
             Ok(carrier) => {
                 let device = if options.notty { "stdin" } else { "pty" };
                 info!(target: "pppd", "Connect: {interface} <--> {device}");
+                kept.iter().for_each(|words| error!(target: "pppd", "{words}"));
                 let end = session.run(carrier).await;
                 if end.was_up {
                     failures = 0;
