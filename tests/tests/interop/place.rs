@@ -33,7 +33,7 @@ echo $6 ${0##*/} > /tmp/told/events
 const CALLER: &str = "nodetach noauth noccp ipparam caller unit 7 linkname office usepeerdns set COLOUR=blue \
                       192.168.1.1:192.168.2.1 ipv6 ::1,::2";
 const CALLED: &str = "notty noauth noccp ipparam called unit 8 ms-dns 10.0.0.53 ms-dns 10.0.0.54 \
-                      logfile /tmp/told/called.log 192.168.2.1:192.168.1.1 ipv6 ::2,::1";
+                      logfile /tmp/told/log.called 192.168.2.1:192.168.1.1 ipv6 ::2,::1";
 
 /// All that can be seen of one end of a link.
 #[derive(Debug, PartialEq)]
@@ -70,22 +70,21 @@ fn link(caller: &str, called: &str) -> [Seen; 2] {
     let mut pppd = Running::start("pppd", command);
     wait(&events, &["ip-pre-up", "ip-up", "ipv6-up"]);
     hosts.carries(&IPV4);
-    let mut files = files("/run", |name| name.ends_with(".pid"));
+    let mut files = files("/run", |name| name.contains(".pid"));
     let end = terminate(&mut pppd);
     end.with_code(5);
     wait(&events, &["ip-down", "ipv6-down"]);
     files.extend(self::files("/etc/ppp", |name| name == "resolv.conf"));
-    let log = fs::read_to_string("/tmp/told/called.log").unwrap();
-    [("caller", 7, &end.said), ("called", 8, &log)].map(|(name, unit, said)| Seen {
+    let log = fs::read_to_string("/tmp/told/log.called").unwrap();
+    [("caller", &end.said), ("called", &log)].map(|(name, said)| Seen {
         told: self::files(TOLD, |file| file.starts_with(name))
             .into_iter()
-            .filter(|(file, _)| !file.ends_with(".log"))
             .map(|(file, text)| (file.clone(), text.lines().filter_map(|line| told(&file, line)).collect()))
             .collect(),
         said: comparable(said),
         files: files
             .iter()
-            .filter(|(file, _)| file.contains(&unit.to_string()) || name == "caller" && !file.contains('8'))
+            .filter(|(file, _)| (name == "called") == file.contains('8'))
             .map(|(file, text)| (file.clone(), without_pid(text)))
             .collect(),
     })
@@ -126,9 +125,11 @@ fn comparable(said: &str) -> Vec<String> {
                 format!("Sent {} MiB, received {} MiB", mib(sent), mib(received))
             }
             // A process that somebody may see end, or a pty that may be closed, before the link is.
-            ["Child", "process", ..] | ["Modem", "hangup"] => continue,
-            // Ours has a reason for each end.
-            ["the", "far", "command", "exited", ..] | ["LCP", "negotiation", "failed:", ..] => continue,
+            // And ours has a reason for each end.
+            ["Child", "process", ..]
+            | ["Modem", "hangup"]
+            | ["the", "far", "command", "exited", ..]
+            | ["LCP", "negotiation", "failed:", ..] => continue,
             _ => line.to_owned(),
         };
         // The real one sums a link up again for each family that goes down behind the last one.

@@ -204,7 +204,9 @@ async fn run_link(
             Ok(carrier) => {
                 let device = if options.notty { "stdin" } else { "pty" };
                 info!(target: "pppd", "Connect: {interface} <--> {device}");
-                kept.iter().for_each(|words| error!(target: "pppd", "{words}"));
+                for words in kept {
+                    error!(target: "pppd", "{words}");
+                }
                 let end = session.run(carrier).await;
                 if end.was_up {
                     failures = 0;
