@@ -3,6 +3,7 @@
 use std::os::linux::net::SocketAddrExt as _;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::process::Command;
+use std::time::Duration;
 
 use netlab::Host;
 use pppssh_tests::{PPPSSH, Running, Sshd, World, finish};
@@ -242,6 +243,7 @@ fn with_up_sdnotify_the_service_manager_hears_of_the_link() {
     // A name without a file, which belongs to the host's network.
     let bind = || UnixDatagram::bind_addr(&SocketAddr::from_abstract_name("notify").unwrap());
     let socket = world.venus.run(bind).unwrap().unwrap();
+    socket.set_read_timeout(Some(Duration::from_mins(3))).unwrap();
     let words = "up_sdnotify debug noauth unit 7 192.168.1.1:192.168.2.1 pty";
     let mut command = pppd(&world.venus, words, &[SERVE]);
     command.env("NOTIFY_SOCKET", "@notify");

@@ -33,7 +33,7 @@ echo $6 ${0##*/} > /tmp/told/events
 const CALLER: &str = "nodetach noauth noccp ipparam caller unit 7 linkname office usepeerdns set COLOUR=blue \
                       192.168.1.1:192.168.2.1 ipv6 ::1,::2";
 const CALLED: &str = "notty noauth noccp ipparam called unit 8 ms-dns 10.0.0.53 ms-dns 10.0.0.54 \
-                      logfile /tmp/told/called.log 192.168.2.1:192.168.1.1 ipv6 ::2,::1";
+                      logfile /tmp/told/log.called 192.168.2.1:192.168.1.1 ipv6 ::2,::1";
 
 /// All that can be seen of one end of a link.
 #[derive(Debug, PartialEq)]
@@ -70,22 +70,21 @@ fn link(caller: &str, called: &str) -> [Seen; 2] {
     let mut pppd = Running::start("pppd", command);
     wait(&events, &["ip-pre-up", "ip-up", "ipv6-up"]);
     hosts.carries(&IPV4);
-    let mut files = files("/run", |name| name.ends_with(".pid"));
+    let mut files = files("/run", |name| name.contains(".pid"));
     let end = terminate(&mut pppd);
     end.with_code(5);
     wait(&events, &["ip-down", "ipv6-down"]);
     files.extend(self::files("/etc/ppp", |name| name == "resolv.conf"));
-    let log = fs::read_to_string("/tmp/told/called.log").unwrap();
-    [("caller", 7, &end.said), ("called", 8, &log)].map(|(name, unit, said)| Seen {
+    let log = fs::read_to_string("/tmp/told/log.called").unwrap();
+    [("caller", &end.said), ("called", &log)].map(|(name, said)| Seen {
         told: self::files(TOLD, |file| file.starts_with(name))
             .into_iter()
-            .filter(|(file, _)| !file.ends_with(".log"))
             .map(|(file, text)| (file.clone(), text.lines().filter_map(|line| told(&file, line)).collect()))
             .collect(),
         said: comparable(said),
         files: files
             .iter()
-            .filter(|(file, _)| file.contains(&unit.to_string()) || name == "caller" && !file.contains('8'))
+            .filter(|(file, _)| (name == "called") == file.contains('8'))
             .map(|(file, text)| (file.clone(), without_pid(text)))
             .collect(),
     })
@@ -126,9 +125,11 @@ fn comparable(said: &str) -> Vec<String> {
                 format!("Sent {} MiB, received {} MiB", mib(sent), mib(received))
             }
             // A process that somebody may see end, or a pty that may be closed, before the link is.
-            ["Child", "process", ..] | ["Modem", "hangup"] => continue,
-            // Ours has a reason for each end.
-            ["the", "far", "command", "exited", ..] | ["LCP", "negotiation", "failed:", ..] => continue,
+            // And ours has a reason for each end.
+            ["Child", "process", ..]
+            | ["Modem", "hangup"]
+            | ["the", "far", "command", "exited", ..]
+            | ["LCP", "negotiation", "failed:", ..] => continue,
             _ => line.to_owned(),
         };
         // The real one sums a link up again for each family that goes down behind the last one.
@@ -150,8 +151,19 @@ fn without_pid(text: &str) -> String {
     text.lines().map(plain).collect::<Vec<_>>().join("\n")
 }
 
-/// Puts the scripts there; what they tell when they end.
-fn tell() -> Receiver<String> {
+/// What the scripts tell when they end. They go with this: nobody would listen to them.
+struct Events(Receiver<String>);
+
+impl Drop for Events {
+    fn drop(&mut self) {
+        for script in SCRIPTS {
+            let _ = fs::remove_file(format!("/etc/ppp/{script}"));
+        }
+    }
+}
+
+/// Puts the scripts there.
+fn tell() -> Events {
     let _ = fs::remove_dir_all(TOLD);
     let _ = fs::remove_file("/etc/ppp/resolv.conf");
     fs::create_dir(TOLD).unwrap();
@@ -173,11 +185,11 @@ fn tell() -> Receiver<String> {
             }
         }
     });
-    receiver
+    Events(receiver)
 }
 
 /// Waits until both ends have run these scripts.
-fn wait(events: &Receiver<String>, scripts: &[&str]) {
+fn wait(Events(events): &Events, scripts: &[&str]) {
     let mut missing: BTreeSet<String> = ["caller", "called"]
         .iter()
         .flat_map(|end| scripts.iter().map(move |s| format!("{end} {s}")))
@@ -218,7 +230,7 @@ fn ending(program: &str) -> Vec<(Option<i32>, Vec<String>, usize)> {
         run("nodetach", HANGS_UP),
         run("updetach", HANGS_UP),
         run("nodetach idle 2 noip ipv6 ::1,::2", &serve.replace("192.168.2.1:192.168.1.1", "ipv6 ::2,::1")),
-        run("updetach linkname office 192.168.1.1:192.168.2.1", &serve),
+        run("updetach noipv6 linkname office 192.168.1.1:192.168.2.1", &serve),
     ];
     // The real one takes the end of its own pty for a hangup, and ends with 16 where its manual says 10.
     let silent = seen[0].0.take();
@@ -246,6 +258,7 @@ pub(crate) fn network() -> [String; 4] {
 
 fn changes(program: &str) -> Vec<(Vec<String>, [String; 2], [String; 2])> {
     let hosts = Hosts::new();
+    let _events = tell();
     let ip = |words: &str| {
         let mut ip = hosts.venus.command("/sbin/ip");
         ip.args(words.split(' '));
@@ -256,7 +269,9 @@ fn changes(program: &str) -> Vec<(Vec<String>, [String; 2], [String; 2])> {
     let link = |options: &str| {
         let called = on_saturn(&hosts, &format!("{REAL} notty noauth noccp unit 8 192.168.2.1:192.168.1.1"));
         let mut command = hosts.venus.command(program);
-        command.args(words("nodetach noauth noccp unit 7 192.168.1.1:192.168.2.1")).args(words(options));
+        command
+            .args(words("nodetach noauth noccp noipv6 unit 7 192.168.1.1:192.168.2.1"))
+            .args(words(options));
         command.args(["pty", &called]);
         let mut pppd = Running::start("pppd", command);
         pppd.says("remote IP address");

@@ -99,10 +99,7 @@ fn start(words: &[String]) -> Result<ExitCode, Failure> {
     let mut options = reader.options;
     // Whoever talks to us on our own streams would lose them.
     let when = if options.notty { Detach::No } else { options.detach };
-    let (routes, words) = options.routes(&default_routes(), &default_routes6());
-    for words in words {
-        error!(target: "pppd", "{words}");
-    }
+    let (routes, kept) = options.routes(&default_routes(), &default_routes6());
     options.profile.routes = routes;
     // While there is one thread.
     let detached = detach(when).or_exit(ExitCode::FatalError)?;
@@ -110,7 +107,8 @@ fn start(words: &[String]) -> Result<ExitCode, Failure> {
     info!(target: SYSTEM, "pppd {VERSION} started by {who}, uid {}", getuid().as_raw());
     let context = Context { trust, privileges };
     let runtime = super::runtime().or_exit(ExitCode::FatalError)?;
-    let done = LocalSet::new().block_on(&runtime, Box::pin(run_link(&context, &options, auth, detached)));
+    let done =
+        LocalSet::new().block_on(&runtime, Box::pin(run_link(&context, &options, auth, &kept, detached)));
     runtime.shutdown_background();
     let code = done.unwrap_or_else(|Failure { code, error }| {
         error!(target: "pppd", "{error:#}");
@@ -140,10 +138,12 @@ fn authentication(trust: &Trust, options: &Options) -> Result<(AuthConfig, Vec<S
     Ok((config, warnings))
 }
 
+/// `kept` is what to say of the default routes that stay.
 async fn run_link(
     context: &Context,
     options: &Options,
     auth: AuthConfig,
+    kept: &[String],
     detached: Detached,
 ) -> Result<ExitCode, Failure> {
     // First of all: nothing printed by mistake may get into the stream.
@@ -220,6 +220,9 @@ async fn run_link(
             Ok(carrier) => {
                 let device = if options.notty { "stdin" } else { "pty" };
                 info!(target: "pppd", "Connect: {interface} <--> {device}");
+                for words in kept {
+                    error!(target: "pppd", "{words}");
+                }
                 let end = session.run(carrier).await;
                 if end.was_up {
                     failures = 0;

@@ -202,8 +202,8 @@ fn arguments(config: &HookConfig, facts: &HookFacts, ends: &Ends) -> Vec<OsStrin
 
 /// A link-local address as pppd writes it, with all digits.
 fn link_local(address: Ipv6Addr) -> String {
-    let [.., a, b, c, d, e, f, g, h] = address.octets();
-    ppp_proto::InterfaceId([a, b, c, d, e, f, g, h]).to_string()
+    let [.., a, b, c, d] = address.segments();
+    format!("fe80::{a:04x}:{b:04x}:{c:04x}:{d:04x}")
 }
 
 #[cfg(test)]
