@@ -240,7 +240,7 @@ fn send_datagrams(runtime: &Runtime, ends: &mut [End; 2], pass: Pass, from: &str
 
 /// UDP_SEGMENT (udp(7)): what is sent by one call leaves as datagrams of [`DATAGRAM`] octets.
 fn cut_datagrams(socket: &std::net::UdpSocket) {
-    let size = DATAGRAM as c_int;
+    let size = c_int::try_from(DATAGRAM).unwrap();
     // SAFETY: the kernel reads one int at the address.
     let result = unsafe {
         libc::setsockopt(

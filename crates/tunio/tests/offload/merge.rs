@@ -85,8 +85,9 @@ fn what_comes_behind_a_push_or_a_short_one_begins_anew() {
     assert_eq!(counts(&merge(&longer)), [1, 1]);
 }
 
-/// Two packets that belong together, but that one octet of the second, counted from the beginning of TCP or of IP, is
-/// another.
+type Change = fn(&mut Flow);
+
+/// Sends a packet, and the next as of a flow that differs in one thing; returns how many packets were merged to one.
 fn nearly_together(flow: &Flow, change: impl FnOnce(&mut Flow), flags: u8) -> Vec<usize> {
     let mut other = flow.clone();
     change(&mut other);
@@ -100,7 +101,7 @@ fn nearly_together(flow: &Flow, change: impl FnOnce(&mut Flow), flags: u8) -> Ve
 fn only_what_follows_from_the_first_is_merged() {
     for flow in [Flow::tcp4(), Flow::tcp6()] {
         assert_eq!(nearly_together(&flow, |_| {}, ACK), [2], "the twin that is merged");
-        let apart: [(&str, fn(&mut Flow)); 9] = [
+        let apart: [(&str, Change); 9] = [
             ("sequence number", |flow| flow.first_sequence += 1),
             ("acknowledgement", |flow| flow.acknowledgement += 1),
             ("window", |flow| flow.window += 1),
@@ -137,11 +138,7 @@ fn with_octet_changed(flow: &Flow, at: usize, octet: u8) -> Vec<Vec<u8>> {
         let sum = (sum & 0xffff) + (sum >> 16);
         second[place..place + 2].copy_from_slice(&(!(sum as u16)).to_be_bytes());
     };
-    if at < flow.ip_header() {
-        mend(10)
-    } else {
-        mend(flow.ip_header() + 16)
-    }
+    mend(if at < flow.ip_header() { 10 } else { flow.ip_header() + 16 });
     packets
 }
 

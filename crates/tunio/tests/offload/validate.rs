@@ -28,7 +28,7 @@ fn a_length_beyond_the_packet_is_refused() {
     let (header, packet) = whole(&Flow::tcp4());
     let longer = VirtioHeader { hdr_len: packet.len() as u16 + 1, ..header };
     assert!(matches!(refusal(longer, &packet), Refusal::HeaderLength { .. }));
-    assert_eq!(refusal(VirtioHeader::NONE, &[0x45; 65536]), Refusal::TooLong(65536));
+    assert_eq!(refusal(VirtioHeader::NONE, &vec![0x45; 65536]), Refusal::TooLong(65536));
     // A hint that is less than the truth is put right.
     let shorter = VirtioHeader { hdr_len: 1, ..header };
     assert_eq!(validate(&shorter, &packet).unwrap().header(), header);
