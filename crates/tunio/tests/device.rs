@@ -27,7 +27,7 @@ fn host() -> Host {
 }
 
 fn named(name: &str) -> TunConfig {
-    TunConfig { name: Some(name.to_owned()), persist: false, offload: false }
+    TunConfig { name: Some(name.to_owned()), ..TunConfig::default() }
 }
 
 /// Opens a device on the host, whatever way `open` does it.

@@ -20,7 +20,7 @@ fn as_ordinary_user(how: &str, which: &str) -> Result<String, TunError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let _guard = runtime.enter();
     let mut tun = match how {
-        "create" => Tun::create(&TunConfig { name: Some(which.to_owned()), persist: false, offload: false })?,
+        "create" => Tun::create(&TunConfig { name: Some(which.to_owned()), ..TunConfig::default() })?,
         "attach" => Tun::attach(which)?,
         "adopt" => {
             let number = which.parse().unwrap();
@@ -102,8 +102,12 @@ fn a_device_made_and_given_by_the_library_is_owned(program: &Program) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     host.run(|| {
         let _guard = runtime.enter();
-        let tun = Tun::create(&TunConfig { name: Some("tun-vpn".to_owned()), persist: true, offload: false })
-            .unwrap();
+        let tun = Tun::create(&TunConfig {
+            name: Some("tun-vpn".to_owned()),
+            persist: true,
+            ..TunConfig::default()
+        })
+        .unwrap();
         tun.set_owner(VPN).unwrap();
     })
     .unwrap();
@@ -144,8 +148,7 @@ fn a_device_passed_by_the_parent_needs_neither_node_nor_privilege(program: &Prog
     let tun = host
         .run(|| {
             let _guard = runtime.enter();
-            Tun::create(&TunConfig { name: Some("tun-passed".to_owned()), persist: false, offload: false })
-                .unwrap()
+            Tun::create(&TunConfig { name: Some("tun-passed".to_owned()), ..TunConfig::default() }).unwrap()
         })
         .unwrap();
     host.address_to_peer("tun-passed", "10.0.0.1", "10.0.0.2").unwrap();

@@ -130,12 +130,11 @@ impl Device {
     /// (num_buffers) say nothing at a TUN.
     fn new(fd: OwnedFd, has_header: bool) -> Result<Device, TunError> {
         if has_header {
-            const _: () = assert!(VirtioHeader::LEN == 10);
-            ioctl::set_header_size(&fd, VirtioHeader::LEN as c_int)
-                .and_then(|()| ioctl::set_header_little_endian(&fd))
-                .map_err(|errno| {
-                    TunError::io("settle the header in front of the TUN device's packets", errno)
-                })?;
+            const OCTETS: c_int = 10;
+            const { assert!(VirtioHeader::LEN == OCTETS as usize) };
+            ioctl::set_header_size(&fd, OCTETS).and_then(|()| ioctl::set_header_little_endian(&fd)).map_err(
+                |errno| TunError::io("settle the header in front of the TUN device's packets", errno),
+            )?;
         }
         Ok(Device { fd, has_header })
     }

@@ -59,7 +59,7 @@ mod tests {
     #[test]
     fn the_largest_sum_of_the_largest_packet_does_not_overflow() {
         assert_eq!(ones_complement_sum(&vec![0xff; 65535 + 1]), 0xffff);
-        assert_eq!(ones_complement_sum(&[0; 65535]), 0);
+        assert_eq!(ones_complement_sum(&vec![0; 65535]), 0);
     }
 
     proptest! {

@@ -1,5 +1,7 @@
 //! The virtio header, as octets and as numbers.
 
+use std::ops::Range;
+
 use super::Refusal;
 
 /// A little-endian `struct virtio_net_hdr` (linux/virtio_net.h; virtio 1.2 §5.1.6):
@@ -45,6 +47,15 @@ pub enum GsoType {
     UdpL4,
 }
 
+mod field {
+    use std::ops::Range;
+
+    pub(super) const HDR_LEN: Range<usize> = 2..4;
+    pub(super) const GSO_SIZE: Range<usize> = 4..6;
+    pub(super) const CSUM_START: Range<usize> = 6..8;
+    pub(super) const CSUM_OFFSET: Range<usize> = 8..10;
+}
+
 const F_NEEDS_CSUM: u8 = 1;
 const F_DATA_VALID: u8 = 2;
 const GSO_ECN: u8 = 0x80;
@@ -81,33 +92,36 @@ impl VirtioHeader {
 
     /// Reads one. What this crate has no name for (fragmentation of UDP, tunnels, receive coalescing) is refused.
     pub fn parse(octets: &[u8; VirtioHeader::LEN]) -> Result<VirtioHeader, Refusal> {
-        let &[flags, gso_type, a, b, c, d, e, f, g, h] = octets;
+        let [flags, gso_type] = [octets[0], octets[1]];
         if flags & !(F_NEEDS_CSUM | F_DATA_VALID) != 0 {
             return Err(Refusal::Flags(flags));
         }
         let known = GsoType::ALL.into_iter().find(|(octet, _)| *octet == gso_type & !GSO_ECN);
         let Some((_, known)) = known else { return Err(Refusal::GsoType(gso_type)) };
+        let number = |field: Range<usize>| u16::from_le_bytes([octets[field.start], octets[field.start + 1]]);
         Ok(VirtioHeader {
             needs_csum: flags & F_NEEDS_CSUM != 0,
             data_valid: flags & F_DATA_VALID != 0,
             gso_type: known,
             ecn: gso_type & GSO_ECN != 0,
-            hdr_len: u16::from_le_bytes([a, b]),
-            gso_size: u16::from_le_bytes([c, d]),
-            csum_start: u16::from_le_bytes([e, f]),
-            csum_offset: u16::from_le_bytes([g, h]),
+            hdr_len: number(field::HDR_LEN),
+            gso_size: number(field::GSO_SIZE),
+            csum_start: number(field::CSUM_START),
+            csum_offset: number(field::CSUM_OFFSET),
         })
     }
 
     /// Writes it.
     pub fn emit(&self) -> [u8; VirtioHeader::LEN] {
         let flag = |on: bool, bit: u8| if on { bit } else { 0 };
-        let [a, b] = self.hdr_len.to_le_bytes();
-        let [c, d] = self.gso_size.to_le_bytes();
-        let [e, f] = self.csum_start.to_le_bytes();
-        let [g, h] = self.csum_offset.to_le_bytes();
-        let flags = flag(self.needs_csum, F_NEEDS_CSUM) | flag(self.data_valid, F_DATA_VALID);
-        [flags, self.gso_type.octet() | flag(self.ecn, GSO_ECN), a, b, c, d, e, f, g, h]
+        let mut octets = [0; VirtioHeader::LEN];
+        octets[0] = flag(self.needs_csum, F_NEEDS_CSUM) | flag(self.data_valid, F_DATA_VALID);
+        octets[1] = self.gso_type.octet() | flag(self.ecn, GSO_ECN);
+        octets[field::HDR_LEN].copy_from_slice(&self.hdr_len.to_le_bytes());
+        octets[field::GSO_SIZE].copy_from_slice(&self.gso_size.to_le_bytes());
+        octets[field::CSUM_START].copy_from_slice(&self.csum_start.to_le_bytes());
+        octets[field::CSUM_OFFSET].copy_from_slice(&self.csum_offset.to_le_bytes());
+        octets
     }
 }
 

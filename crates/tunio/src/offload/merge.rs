@@ -285,7 +285,7 @@ impl Shape {
             // The octet of the data offset has reserved bits, and since RFC 9768 AE. A checksum of 0xffff is as
             // right as 0, but no cutter writes it.
             transport[tcp::FLAGS] & !tcp::PSH == tcp::ACK
-                && transport[tcp::DATA_OFFSET] & 0xf == 0
+                && transport[tcp::DATA_OFFSET] << 4 == 0
                 && be16(&transport[tcp::CHECKSUM..]) != 0xffff
         } else {
             // A datagram without checksum would get one.
