@@ -43,14 +43,18 @@ pub(crate) mod kind {
 /// a class of that kind. None panics or reads outside of what it is given, whatever the octets are.
 #[derive(Debug)]
 pub(crate) struct Kernels {
-    /// As [`Class::plain_prefix`].
-    pub(crate) plain_prefix: unsafe fn(&Class, &[u8]) -> usize,
-    /// Stuffs from the front while octets are left and so is [`STUFF_ROOM`]. The first `written` octets are then good.
-    pub(crate) stuff: unsafe fn(&Class, &[u8], &mut [MaybeUninit<u8>]) -> Stuffed,
-    /// Unstuffs from the front until a flag, while octets are left and so is [`UNSTUFF_ROOM`]. The flag says that a
-    /// Control Escape came last. The first `written` octets are then good.
-    pub(crate) unstuff: unsafe fn(&Class, bool, &[u8], &mut [MaybeUninit<u8>]) -> Undone,
+    pub(crate) plain_prefix: PlainPrefix,
+    pub(crate) stuff: Stuff,
+    pub(crate) unstuff: Unstuff,
 }
+
+/// As [`Class::plain_prefix`].
+type PlainPrefix = unsafe fn(&Class, &[u8]) -> usize;
+/// Stuffs from the front while octets are left and so is [`STUFF_ROOM`]. The first `written` octets are then good.
+type Stuff = unsafe fn(&Class, &[u8], &mut [MaybeUninit<u8>]) -> Stuffed;
+/// Unstuffs from the front until a flag, while octets are left and so is [`UNSTUFF_ROOM`]; `true` says that a Control
+/// Escape came last. The first `written` octets are then good.
+type Unstuff = unsafe fn(&Class, bool, &[u8], &mut [MaybeUninit<u8>]) -> Undone;
 
 /// How far stuffing came.
 #[derive(Debug, Clone, Copy, Default)]

@@ -46,22 +46,23 @@ fn plain_prefix<const KIND: u8>(class: &Class, octets: &[u8]) -> usize {
 #[target_feature(enable = "neon")]
 fn stuff<const KIND: u8>(class: &Class, octets: &[u8], out: &mut [MaybeUninit<u8>]) -> Stuffed {
     let mut done = Stuffed::default();
-    while let Some(room) = room_at::<STUFF_ROOM>(out, done.written) {
-        let Some(block) = block_at(octets, done.read) else {
-            let (block, len) = load_part(&octets[done.read..]);
-            let special = special::<KIND>(class, block);
-            let escapes = mask(special) & ((1 << len) - 1);
-            put_stuffed::<KIND>(block, special, escapes, room);
-            done.read += len;
-            done.written += len + escapes.count_ones() as usize;
-            break;
-        };
+    while let (Some(block), Some(room)) =
+        (block_at(octets, done.read), room_at::<STUFF_ROOM>(out, done.written))
+    {
         let block = load(block);
         let special = special::<KIND>(class, block);
         let escapes = mask(special);
         put_stuffed::<KIND>(block, special, escapes, room);
         done.read += WIDTH;
         done.written += WIDTH + escapes.count_ones() as usize;
+    }
+    if let Some(room) = room_at::<STUFF_ROOM>(out, done.written) {
+        let (block, len) = first_block(&octets[done.read..]);
+        let special = special::<KIND>(class, block);
+        let escapes = mask(special) & first_bits(len);
+        put_stuffed::<KIND>(block, special, escapes, room);
+        done.read += len;
+        done.written += len + escapes.count_ones() as usize;
     }
     done
 }
@@ -74,23 +75,22 @@ fn unstuff<const KIND: u8>(
     out: &mut [MaybeUninit<u8>],
 ) -> Undone {
     let mut undone = Undone { escaped, ..Undone::default() };
-    while let Some(room) = room_at::<UNSTUFF_ROOM>(out, undone.written) {
-        let Some(block) = block_at(stuffed, undone.read) else {
-            let (block, len) = load_part(&stuffed[undone.read..]);
-            let flags = mask(vceqq_u8(block, vdupq_n_u8(FLAG)));
-            let len = len.min(flags.trailing_zeros() as usize);
-            put_unstuffed::<KIND>(class, stuffed, block, len, &mut undone, room);
-            break;
-        };
+    while let (Some(block), Some(room)) =
+        (block_at(stuffed, undone.read), room_at::<UNSTUFF_ROOM>(out, undone.written))
+    {
         let block = load(block);
-        let flags = mask(vceqq_u8(block, vdupq_n_u8(FLAG)));
-        if flags != 0 {
-            let len = flags.trailing_zeros() as usize;
-            put_unstuffed::<KIND>(class, stuffed, block, len, &mut undone, room);
+        if mask(vceqq_u8(block, vdupq_n_u8(FLAG))) != 0 {
             break;
         }
-        // A number known beforehand, so that the next block need not wait for it.
+        // So many is known beforehand, and the next block need not wait for it.
         put_unstuffed::<KIND>(class, stuffed, block, WIDTH, &mut undone, room);
+    }
+    // Less than a block, or one with a flag.
+    if let Some(room) = room_at::<UNSTUFF_ROOM>(out, undone.written) {
+        let (block, len) = first_block(&stuffed[undone.read..]);
+        let flags = mask(vceqq_u8(block, vdupq_n_u8(FLAG)));
+        let len = len.min(flags.trailing_zeros() as usize);
+        put_unstuffed::<KIND>(class, stuffed, block, len, &mut undone, room);
     }
     undone
 }
@@ -135,7 +135,7 @@ fn put_unstuffed<const KIND: u8>(
     room: &mut [MaybeUninit<u8>],
 ) {
     let is_escape = vceqq_u8(block, vdupq_n_u8(ESCAPE));
-    let valid = (1 << len) - 1;
+    let valid = first_bits(len);
     let escapes = mask(is_escape) & valid;
     let behind = escapes << 1 | u32::from(undone.escaped);
     let dropped = if KIND == kind::PAIR { 0 } else { mask(special::<KIND>(class, block)) & valid & !escapes };
@@ -243,13 +243,22 @@ fn beginning_with(octets: u64) -> uint8x16_t {
     vreinterpretq_u8_u64(vsetq_lane_u64::<0>(octets, zeros))
 }
 
-/// Less than a block with zeros behind it, and how many octets they are.
+/// The first block, zeros behind the octets where they are fewer, and how many they are.
 #[inline]
 #[target_feature(enable = "neon")]
-fn load_part(octets: &[u8]) -> (uint8x16_t, usize) {
+fn first_block(octets: &[u8]) -> (uint8x16_t, usize) {
+    if let Some(block) = octets.first_chunk() {
+        return (load(block), WIDTH);
+    }
     let mut block = [0; WIDTH];
     block[..octets.len()].copy_from_slice(octets);
     (load(&block), octets.len())
+}
+
+/// The lowest `len` bits; at most all.
+#[inline]
+fn first_bits(len: usize) -> u32 {
+    (1_u64 << len).wrapping_sub(1) as u32
 }
 
 /// Bit *n* for octet *n*, if it is ff.

@@ -1,20 +1,21 @@
-//! AVX2, BMI1 and BMI2: thirty-two octets are classified at a time, and put in place sixteen at a time as in
-//! [`sse42`], whose functions are compiled again here, for three operands.
+//! AVX2, BMI1 and BMI2: thirty-two octets are told apart at a time, and put down sixteen at a time by the functions of
+//! [`sse42`], which also does the last few.
 #![allow(unsafe_code)]
 
 use std::{
     arch::x86_64::{
-        __m128i, __m256i, _mm_loadu_si128, _mm256_and_si256, _mm256_blendv_epi8, _mm256_broadcastsi128_si256,
-        _mm256_castsi256_si128, _mm256_cmpeq_epi8, _mm256_extracti128_si256, _mm256_loadu_si256,
-        _mm256_min_epu8, _mm256_movemask_epi8, _mm256_or_si256, _mm256_set1_epi8, _mm256_setr_epi8,
-        _mm256_shuffle_epi8, _mm256_srli_epi16,
+        __m128i, __m256i, _mm_cvtsi32_si128, _mm_loadu_si128, _mm256_alignr_epi8, _mm256_and_si256,
+        _mm256_blendv_epi8, _mm256_broadcastsi128_si256, _mm256_castsi256_si128, _mm256_cmpeq_epi8,
+        _mm256_extracti128_si256, _mm256_loadu_si256, _mm256_min_epu8, _mm256_movemask_epi8, _mm256_or_si256,
+        _mm256_permute2x128_si256, _mm256_set1_epi8, _mm256_setr_epi8, _mm256_shuffle_epi8,
+        _mm256_srli_epi16, _mm256_storeu_si256, _mm256_xor_si256, _mm256_zextsi128_si256,
     },
     mem::MaybeUninit,
 };
 
 use super::sse42;
 use crate::{
-    ESCAPE, FLAG,
+    ESCAPE, ESCAPE_XOR, FLAG,
     class::{Class, Kernels, STUFF_ROOM, Stuffed, UNSTUFF_ROOM, Undone, block_at, kind, room_at},
     fold::Folding,
 };
@@ -23,6 +24,8 @@ use crate::{
 const WIDTH: usize = 32;
 /// Octets put in place at a time.
 const HALF: usize = WIDTH / 2;
+// What an unsafe store relies on.
+const _: () = assert!(STUFF_ROOM >= WIDTH);
 
 pub(crate) static KERNELS: [Kernels; 3] =
     [kernels::<{ kind::PAIR }>(), kernels::<{ kind::CONTROLS }>(), kernels::<{ kind::ANY }>()];
@@ -41,24 +44,13 @@ fn plain_prefix<const KIND: u8>(class: &Class, octets: &[u8]) -> usize {
         }
         plain += WIDTH;
     }
-    let (block, len) = load_part(&octets[plain..]);
-    let special = mask(special::<KIND>(class, block));
-    plain + len.min(special.trailing_zeros() as usize)
+    plain + sse42::plain_prefix::<KIND>(class, &octets[plain..])
 }
 
 #[target_feature(enable = "avx2,bmi1,bmi2,popcnt")]
 fn stuff<const KIND: u8>(class: &Class, octets: &[u8], out: &mut [MaybeUninit<u8>]) -> Stuffed {
     let mut done = Stuffed::default();
-    while let Some(room) = room_at(out, done.written) {
-        let Some(block) = block_at(octets, done.read) else {
-            let (block, len) = load_part(&octets[done.read..]);
-            let special = special::<KIND>(class, block);
-            let escapes = mask(special) & ((1 << len) - 1);
-            put_stuffed::<KIND>(block, special, escapes, room);
-            done.read += len;
-            done.written += len + escapes.count_ones() as usize;
-            break;
-        };
+    while let (Some(block), Some(room)) = (block_at(octets, done.read), room_at(out, done.written)) {
         let block = load(block);
         let special = special::<KIND>(class, block);
         let escapes = mask(special);
@@ -66,10 +58,11 @@ fn stuff<const KIND: u8>(class: &Class, octets: &[u8], out: &mut [MaybeUninit<u8
         done.read += WIDTH;
         done.written += WIDTH + escapes.count_ones() as usize;
     }
-    done
+    let rest = sse42::stuff::<KIND>(class, &octets[done.read..], &mut out[done.written..]);
+    Stuffed { read: done.read + rest.read, written: done.written + rest.written }
 }
 
-/// As [`sse42::put_stuffed`], in two halves.
+/// Stuffs the block. What is behind the octets that count is written too.
 #[inline]
 #[target_feature(enable = "avx2,bmi1,bmi2,popcnt")]
 fn put_stuffed<const KIND: u8>(
@@ -78,10 +71,15 @@ fn put_stuffed<const KIND: u8>(
     escapes: u32,
     room: &mut [MaybeUninit<u8>; STUFF_ROOM],
 ) {
+    let octets = _mm256_xor_si256(block, _mm256_and_si256(special, _mm256_set1_epi8(ESCAPE_XOR as i8)));
+    // Random octets gain nothing by this, and text doubles its rate.
+    if KIND == kind::PAIR && escapes == 0 {
+        return store(room, block);
+    }
     let (first, last) = (escapes & 0xffff, escapes >> HALF);
-    sse42::put_stuffed::<KIND>(low(block), low(special), first, room);
+    sse42::put_spread::<KIND>(low(octets), first, room);
     let at = HALF + first.count_ones() as usize;
-    sse42::put_stuffed::<KIND>(high(block), high(special), last, &mut room[at..]);
+    sse42::put_spread::<KIND>(high(octets), last, &mut room[at..]);
 }
 
 #[target_feature(enable = "avx2,bmi1,bmi2,popcnt")]
@@ -92,42 +90,54 @@ fn unstuff<const KIND: u8>(
     out: &mut [MaybeUninit<u8>],
 ) -> Undone {
     let mut undone = Undone { escaped, ..Undone::default() };
-    while let Some(room) = room_at(out, undone.written) {
-        let Some(block) = block_at(stuffed, undone.read) else {
-            let (block, len) = load_part(&stuffed[undone.read..]);
-            let flags = mask(_mm256_cmpeq_epi8(block, _mm256_set1_epi8(FLAG as i8)));
-            let len = len.min(flags.trailing_zeros() as usize);
-            put_unstuffed::<KIND>(class, stuffed, block, len, &mut undone, room);
-            break;
-        };
-        let block = load(block);
-        let flags = mask(_mm256_cmpeq_epi8(block, _mm256_set1_epi8(FLAG as i8)));
+    while let (Some(block), Some(room)) = (block_at(stuffed, undone.read), room_at(out, undone.written)) {
+        let flags = mask(_mm256_cmpeq_epi8(load(block), _mm256_set1_epi8(FLAG as i8)));
         if flags != 0 {
-            let len = flags.trailing_zeros() as usize;
-            put_unstuffed::<KIND>(class, stuffed, block, len, &mut undone, room);
             break;
         }
-        // A number known beforehand, so that the next block need not wait for it.
-        put_unstuffed::<KIND>(class, stuffed, block, WIDTH, &mut undone, room);
+        put_unstuffed::<KIND>(class, block, &mut undone, room);
     }
+    // Less than a block, or one with a flag.
+    let (read, written) = (undone.read, undone.written);
+    let rest = sse42::unstuff::<KIND>(class, undone.escaped, &stuffed[read..], &mut out[written..]);
+    undone.read += rest.read;
+    undone.written += rest.written;
+    undone.dropped += rest.dropped;
+    undone.escaped = rest.escaped;
     undone
 }
 
-/// As [`sse42::put_unstuffed`], in two halves.
+/// Unstuffs the block, in which no flag stands; `stuffed` begins with it. What is behind the octets that count is written
+/// too.
 #[inline]
 #[target_feature(enable = "avx2,bmi1,bmi2,popcnt")]
 fn put_unstuffed<const KIND: u8>(
     class: &Class,
-    stuffed: &[u8],
-    block: __m256i,
-    len: usize,
+    stuffed: &[u8; WIDTH],
     undone: &mut Undone,
     room: &mut [MaybeUninit<u8>; UNSTUFF_ROOM],
 ) {
-    let (first_len, before) = (len.min(HALF), undone.written);
-    sse42::put_unstuffed::<KIND>(class, stuffed, low(block), first_len, undone, room);
-    let room = &mut room[undone.written - before..];
-    sse42::put_unstuffed::<KIND>(class, stuffed, high(block), len - first_len, undone, room);
+    let block = load(stuffed);
+    let is_escape = _mm256_cmpeq_epi8(block, _mm256_set1_epi8(ESCAPE as i8));
+    let escapes = mask(is_escape);
+    let behind = escapes << 1 | u32::from(undone.escaped);
+    let dropped = if KIND == kind::PAIR { 0 } else { mask(special::<KIND>(class, block)) & !escapes };
+    if dropped | (escapes & behind) != 0 {
+        undone.step(class, stuffed, room);
+        return;
+    }
+    // All moved up by one: a shift within each half, and the last of the lower half before the first of the upper.
+    let lower_half_above = _mm256_permute2x128_si256::<0x08>(is_escape, is_escape);
+    let first = _mm256_zextsi128_si256(_mm_cvtsi32_si128(i32::from(undone.escaped) * 0xff));
+    let is_behind = _mm256_or_si256(_mm256_alignr_epi8::<15>(is_escape, lower_half_above), first);
+    let octets = _mm256_xor_si256(block, _mm256_and_si256(is_behind, _mm256_set1_epi8(ESCAPE_XOR as i8)));
+    let (first, last) = (escapes & 0xffff, escapes >> HALF);
+    sse42::put_without::<KIND>(low(octets), first, room);
+    let at = HALF - first.count_ones() as usize;
+    sse42::put_without::<KIND>(high(octets), last, &mut room[at..]);
+    undone.read += WIDTH;
+    undone.written += WIDTH - escapes.count_ones() as usize;
+    undone.escaped = escapes >> (WIDTH - 1) == 1;
 }
 
 /// As [`Folding::update`], of at least sixteen octets.
@@ -166,15 +176,6 @@ fn special<const KIND: u8>(class: &Class, octets: __m256i) -> __m256i {
     _mm256_or_si256(pair, _mm256_cmpeq_epi8(_mm256_min_epu8(octets, _mm256_set1_epi8(0x1f)), octets))
 }
 
-/// Less than a block with zeros behind it, and how many octets they are.
-#[inline]
-#[target_feature(enable = "avx2")]
-fn load_part(octets: &[u8]) -> (__m256i, usize) {
-    let mut block = [0; WIDTH];
-    block[..octets.len()].copy_from_slice(octets);
-    (load(&block), octets.len())
-}
-
 #[inline]
 #[target_feature(enable = "avx2")]
 fn mask(octets: __m256i) -> u32 {
@@ -205,4 +206,11 @@ fn load(octets: &[u8; WIDTH]) -> __m256i {
 fn load_table(table: &[u8; 16]) -> __m256i {
     // SAFETY: it has sixteen octets, and needs no alignment.
     _mm256_broadcastsi128_si256(unsafe { _mm_loadu_si128(table.as_ptr().cast()) })
+}
+
+#[inline]
+#[target_feature(enable = "avx2")]
+fn store(room: &mut [MaybeUninit<u8>; STUFF_ROOM], octets: __m256i) {
+    // SAFETY: the room is at least thirty-two octets long, and needs no alignment.
+    unsafe { _mm256_storeu_si256(room.as_mut_ptr().cast(), octets) };
 }

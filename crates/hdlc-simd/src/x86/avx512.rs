@@ -27,6 +27,8 @@ use crate::{
 
 /// Octets done at a time.
 const WIDTH: usize = 64;
+// What the unsafe stores and one comparison rely on.
+const _: () = assert!(UNSTUFF_ROOM == WIDTH && FLAG == ESCAPE + 1);
 
 pub(crate) static KERNELS: [Kernels; 3] =
     [kernels::<{ kind::PAIR }>(), kernels::<{ kind::CONTROLS }>(), kernels::<{ kind::ANY }>()];
@@ -45,28 +47,27 @@ fn plain_prefix<const KIND: u8>(class: &Class, octets: &[u8]) -> usize {
         }
         plain += WIDTH;
     }
-    let (block, valid) = load_part(&octets[plain..]);
-    let special = special::<KIND>(class, block) & valid;
-    if special == 0 { octets.len() } else { plain + special.trailing_zeros() as usize }
+    let (block, len) = first_block(&octets[plain..]);
+    let special = special::<KIND>(class, block);
+    plain + len.min(special.trailing_zeros()) as usize
 }
 
 #[target_feature(enable = "avx512bw,avx512vbmi2,bmi1,bmi2,popcnt")]
 fn stuff<const KIND: u8>(class: &Class, octets: &[u8], out: &mut [MaybeUninit<u8>]) -> Stuffed {
     let mut done = Stuffed::default();
-    while let Some(room) = room_at(out, done.written) {
-        let Some(block) = block_at(octets, done.read) else {
-            let (block, valid) = load_part(&octets[done.read..]);
-            let escapes = special::<KIND>(class, block) & valid;
-            put_stuffed(block, escapes, room);
-            done.read = octets.len();
-            done.written += (valid.count_ones() + escapes.count_ones()) as usize;
-            break;
-        };
+    while let (Some(block), Some(room)) = (block_at(octets, done.read), room_at(out, done.written)) {
         let block = load(block);
         let escapes = special::<KIND>(class, block);
         put_stuffed(block, escapes, room);
         done.read += WIDTH;
         done.written += WIDTH + escapes.count_ones() as usize;
+    }
+    if let Some(room) = room_at(out, done.written) {
+        let (block, len) = first_block(&octets[done.read..]);
+        let escapes = special::<KIND>(class, block) & first_bits(len);
+        put_stuffed(block, escapes, room);
+        done.read += len as usize;
+        done.written += (len + escapes.count_ones()) as usize;
     }
     done
 }
@@ -103,22 +104,20 @@ fn unstuff<const KIND: u8>(
     out: &mut [MaybeUninit<u8>],
 ) -> Undone {
     let mut undone = Undone { escaped, ..Undone::default() };
-    while let Some(room) = room_at(out, undone.written) {
-        let Some(block) = block_at(stuffed, undone.read) else {
-            let (block, valid) = load_part(&stuffed[undone.read..]);
-            let flags = _mm512_cmpeq_epi8_mask(block, _mm512_set1_epi8(FLAG as i8));
-            let len = valid.count_ones().min(flags.trailing_zeros());
-            put_unstuffed::<KIND>(class, stuffed, block, len, &mut undone, room);
-            break;
-        };
+    while let (Some(block), Some(room)) = (block_at(stuffed, undone.read), room_at(out, undone.written)) {
         let block = load(block);
-        let flags = _mm512_cmpeq_epi8_mask(block, _mm512_set1_epi8(FLAG as i8));
-        if flags != 0 {
-            put_unstuffed::<KIND>(class, stuffed, block, flags.trailing_zeros(), &mut undone, room);
+        if _mm512_cmpeq_epi8_mask(block, _mm512_set1_epi8(FLAG as i8)) != 0 {
             break;
         }
-        // A number known beforehand, so that the next block need not wait for it.
+        // So many is known beforehand, and the next block need not wait for it.
         put_unstuffed::<KIND>(class, stuffed, block, WIDTH as u32, &mut undone, room);
+    }
+    // Less than a block, or one with a flag.
+    if let Some(room) = room_at(out, undone.written) {
+        let (block, len) = first_block(&stuffed[undone.read..]);
+        let flags = _mm512_cmpeq_epi8_mask(block, _mm512_set1_epi8(FLAG as i8));
+        let len = len.min(flags.trailing_zeros());
+        put_unstuffed::<KIND>(class, stuffed, block, len, &mut undone, room);
     }
     undone
 }
@@ -146,7 +145,6 @@ fn put_unstuffed<const KIND: u8>(
     }
     let octets = _mm512_xor_si512(block, _mm512_maskz_set1_epi8(behind, ESCAPE_XOR as i8));
     let octets = _mm512_maskz_compress_epi8(valid & !escapes, octets);
-    const _: () = assert!(UNSTUFF_ROOM == WIDTH);
     // SAFETY: the room is sixty-four octets long, and needs no alignment.
     unsafe { _mm512_storeu_si512(room.as_mut_ptr().cast(), octets) };
     undone.read += len as usize;
@@ -174,7 +172,6 @@ fn special<const KIND: u8>(class: &Class, octets: __m512i) -> u64 {
         let bits = _mm512_set1_epi64(i64::from_le_bytes([1, 2, 4, 8, 16, 32, 64, 128]));
         return _mm512_test_epi8_mask(set, _mm512_shuffle_epi8(bits, high));
     }
-    const _: () = assert!(FLAG == ESCAPE + 1);
     let pair =
         _mm512_cmple_epu8_mask(_mm512_sub_epi8(octets, _mm512_set1_epi8(ESCAPE as i8)), _mm512_set1_epi8(1));
     if KIND == kind::PAIR {
@@ -195,7 +192,7 @@ pub(crate) fn fold(folding: &Folding, register: u32, octets: &[u8]) -> u32 {
     let (head, blocks) = octets.as_rchunks::<WIDTH>();
     let behind_zeros = !(u64::MAX >> head.len());
     let head_len = head.len();
-    let (head, _) = load_part(head);
+    let (head, _) = first_block(head);
     let head = _mm512_xor_si512(head, _mm512_zextsi128_si512(_mm_cvtsi32_si128(register as i32)));
     let mut folded = _mm512_maskz_expand_epi8(behind_zeros, head);
     let pending = u64::from(register) >> (8 * head_len.min(4));
@@ -239,13 +236,13 @@ fn step(folded: __m512i, pair: __m512i, next: __m512i) -> __m512i {
     _mm512_ternarylogic_epi64::<XOR>(first, last, next)
 }
 
-/// Less than a block with zeros behind it, and a bit for each octet.
+/// The first block, zeros behind the octets where they are fewer, and how many they are.
 #[inline]
 #[target_feature(enable = "avx512bw")]
-fn load_part(octets: &[u8]) -> (__m512i, u64) {
-    let valid = first_bits(octets.len().min(WIDTH) as u32);
+fn first_block(octets: &[u8]) -> (__m512i, u32) {
+    let len = octets.len().min(WIDTH) as u32;
     // SAFETY: no more octets are read than the mask has bits, and there are so many.
-    (unsafe { _mm512_maskz_loadu_epi8(valid, octets.as_ptr().cast()) }, valid)
+    (unsafe { _mm512_maskz_loadu_epi8(first_bits(len), octets.as_ptr().cast()) }, len)
 }
 
 /// The lowest `len` bits; at most all.

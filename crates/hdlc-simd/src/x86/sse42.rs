@@ -33,7 +33,7 @@ const fn kernels<const KIND: u8>() -> Kernels {
 }
 
 #[target_feature(enable = "sse4.2,popcnt")]
-fn plain_prefix<const KIND: u8>(class: &Class, octets: &[u8]) -> usize {
+pub(super) fn plain_prefix<const KIND: u8>(class: &Class, octets: &[u8]) -> usize {
     let (blocks, rest) = octets.as_chunks::<WIDTH>();
     for (at, block) in blocks.iter().enumerate() {
         let special = mask(special::<KIND>(class, load(block)));
@@ -46,18 +46,11 @@ fn plain_prefix<const KIND: u8>(class: &Class, octets: &[u8]) -> usize {
 }
 
 #[target_feature(enable = "sse4.2,popcnt")]
-fn stuff<const KIND: u8>(class: &Class, octets: &[u8], out: &mut [MaybeUninit<u8>]) -> Stuffed {
+pub(super) fn stuff<const KIND: u8>(class: &Class, octets: &[u8], out: &mut [MaybeUninit<u8>]) -> Stuffed {
     let mut done = Stuffed::default();
-    while let Some(room) = room_at::<STUFF_ROOM>(out, done.written) {
-        let Some(block) = block_at(octets, done.read) else {
-            let (block, len) = load_part(&octets[done.read..]);
-            let special = special::<KIND>(class, block);
-            let escapes = mask(special) & ((1 << len) - 1);
-            put_stuffed::<KIND>(block, special, escapes, room);
-            done.read += len;
-            done.written += len + escapes.count_ones() as usize;
-            break;
-        };
+    while let (Some(block), Some(room)) =
+        (block_at(octets, done.read), room_at::<STUFF_ROOM>(out, done.written))
+    {
         let block = load(block);
         let special = special::<KIND>(class, block);
         let escapes = mask(special);
@@ -65,49 +58,57 @@ fn stuff<const KIND: u8>(class: &Class, octets: &[u8], out: &mut [MaybeUninit<u8
         done.read += WIDTH;
         done.written += WIDTH + escapes.count_ones() as usize;
     }
+    if let Some(room) = room_at::<STUFF_ROOM>(out, done.written) {
+        let (block, len) = first_block(&octets[done.read..]);
+        let special = special::<KIND>(class, block);
+        let escapes = mask(special) & first_bits(len);
+        put_stuffed::<KIND>(block, special, escapes, room);
+        done.read += len;
+        done.written += len + escapes.count_ones() as usize;
+    }
     done
 }
 
 #[target_feature(enable = "sse4.2,popcnt")]
-fn unstuff<const KIND: u8>(
+pub(super) fn unstuff<const KIND: u8>(
     class: &Class,
     escaped: bool,
     stuffed: &[u8],
     out: &mut [MaybeUninit<u8>],
 ) -> Undone {
     let mut undone = Undone { escaped, ..Undone::default() };
-    while let Some(room) = room_at::<UNSTUFF_ROOM>(out, undone.written) {
-        let Some(block) = block_at(stuffed, undone.read) else {
-            let (block, len) = load_part(&stuffed[undone.read..]);
-            let flags = mask(_mm_cmpeq_epi8(block, _mm_set1_epi8(FLAG as i8)));
-            let len = len.min(flags.trailing_zeros() as usize);
-            put_unstuffed::<KIND>(class, stuffed, block, len, &mut undone, room);
-            break;
-        };
+    while let (Some(block), Some(room)) =
+        (block_at(stuffed, undone.read), room_at::<UNSTUFF_ROOM>(out, undone.written))
+    {
         let block = load(block);
-        let flags = mask(_mm_cmpeq_epi8(block, _mm_set1_epi8(FLAG as i8)));
-        if flags != 0 {
-            let len = flags.trailing_zeros() as usize;
-            put_unstuffed::<KIND>(class, stuffed, block, len, &mut undone, room);
+        if mask(_mm_cmpeq_epi8(block, _mm_set1_epi8(FLAG as i8))) != 0 {
             break;
         }
-        // A number known beforehand, so that the next block need not wait for it.
+        // So many is known beforehand, and the next block need not wait for it.
         put_unstuffed::<KIND>(class, stuffed, block, WIDTH, &mut undone, room);
+    }
+    // Less than a block, or one with a flag.
+    if let Some(room) = room_at::<UNSTUFF_ROOM>(out, undone.written) {
+        let (block, len) = first_block(&stuffed[undone.read..]);
+        let flags = mask(_mm_cmpeq_epi8(block, _mm_set1_epi8(FLAG as i8)));
+        let len = len.min(flags.trailing_zeros() as usize);
+        put_unstuffed::<KIND>(class, stuffed, block, len, &mut undone, room);
     }
     undone
 }
 
-/// Where in `block` stand those of `escapes`, whose mask `special` is at least there: stuffs all of it. What is behind
-/// the octets that count is written too.
+/// Stuffs the block. What is behind the octets that count is written too.
 #[inline]
 #[target_feature(enable = "sse4.2,popcnt")]
-pub(super) fn put_stuffed<const KIND: u8>(
-    block: __m128i,
-    special: __m128i,
-    escapes: u32,
-    room: &mut [MaybeUninit<u8>],
-) {
+fn put_stuffed<const KIND: u8>(block: __m128i, special: __m128i, escapes: u32, room: &mut [MaybeUninit<u8>]) {
     let octets = _mm_xor_si128(block, _mm_and_si128(special, _mm_set1_epi8(ESCAPE_XOR as i8)));
+    put_spread::<KIND>(octets, escapes, room);
+}
+
+/// Puts down the octets with a Control Escape before those of `escapes`, thirty-two in all at most.
+#[inline]
+#[target_feature(enable = "sse4.2,popcnt")]
+pub(super) fn put_spread<const KIND: u8>(octets: __m128i, escapes: u32, room: &mut [MaybeUninit<u8>]) {
     let escape = _mm_set1_epi8(ESCAPE as i8);
     if KIND == kind::PAIR && escapes & escapes.wrapping_sub(1) == 0 {
         let shuffle = load(&GAP_BEFORE[(escapes | 1 << WIDTH).trailing_zeros() as usize]);
@@ -128,7 +129,7 @@ pub(super) fn put_stuffed<const KIND: u8>(
 /// is `undone`. What is behind the octets that count is written too.
 #[inline]
 #[target_feature(enable = "sse4.2,popcnt")]
-pub(super) fn put_unstuffed<const KIND: u8>(
+fn put_unstuffed<const KIND: u8>(
     class: &Class,
     stuffed: &[u8],
     block: __m128i,
@@ -137,7 +138,7 @@ pub(super) fn put_unstuffed<const KIND: u8>(
     room: &mut [MaybeUninit<u8>],
 ) {
     let is_escape = _mm_cmpeq_epi8(block, _mm_set1_epi8(ESCAPE as i8));
-    let valid = (1 << len) - 1;
+    let valid = first_bits(len);
     let escapes = mask(is_escape) & valid;
     let behind = escapes << 1 | u32::from(undone.escaped);
     let dropped = if KIND == kind::PAIR { 0 } else { mask(special::<KIND>(class, block)) & valid & !escapes };
@@ -149,6 +150,16 @@ pub(super) fn put_unstuffed<const KIND: u8>(
     let first = _mm_cvtsi32_si128(i32::from(undone.escaped) * 0xff);
     let is_behind = _mm_or_si128(_mm_alignr_epi8::<15>(is_escape, _mm_setzero_si128()), first);
     let octets = _mm_xor_si128(block, _mm_and_si128(is_behind, _mm_set1_epi8(ESCAPE_XOR as i8)));
+    put_without::<KIND>(octets, escapes, room);
+    undone.read += len;
+    undone.written += len - escapes.count_ones() as usize;
+    undone.escaped = behind >> len & 1 == 1;
+}
+
+/// Puts down the octets but those of `escapes`, sixteen in all.
+#[inline]
+#[target_feature(enable = "sse4.2,popcnt")]
+pub(super) fn put_without<const KIND: u8>(octets: __m128i, escapes: u32, room: &mut [MaybeUninit<u8>]) {
     if KIND == kind::PAIR && escapes & escapes.wrapping_sub(1) == 0 {
         let shuffle = load(&WITHOUT[(escapes | 1 << WIDTH).trailing_zeros() as usize]);
         store(room, 0, _mm_shuffle_epi8(octets, shuffle));
@@ -159,9 +170,6 @@ pub(super) fn put_unstuffed<const KIND: u8>(
         let octets = _mm_srli_si128(octets, 8);
         store_half(room, at, _mm_shuffle_epi8(octets, load_half(&ALL_WITHOUT[high as usize])));
     }
-    undone.read += len;
-    undone.written += len - escapes.count_ones() as usize;
-    undone.escaped = behind >> len & 1 == 1;
 }
 
 /// ff for each octet of the class.
@@ -256,13 +264,22 @@ fn step(folded: __m128i, pair: __m128i, next: __m128i) -> __m128i {
     _mm_xor_si128(_mm_xor_si128(first, last), next)
 }
 
-/// Less than a block with zeros behind it, and how many octets they are.
+/// The first block, zeros behind the octets where they are fewer, and how many they are.
 #[inline]
 #[target_feature(enable = "sse4.2")]
-fn load_part(octets: &[u8]) -> (__m128i, usize) {
+fn first_block(octets: &[u8]) -> (__m128i, usize) {
+    if let Some(block) = octets.first_chunk() {
+        return (load(block), WIDTH);
+    }
     let mut block = [0; WIDTH];
     block[..octets.len()].copy_from_slice(octets);
     (load(&block), octets.len())
+}
+
+/// The lowest `len` bits; at most all.
+#[inline]
+fn first_bits(len: usize) -> u32 {
+    (1_u64 << len).wrapping_sub(1) as u32
 }
 
 #[inline]
