@@ -46,6 +46,9 @@ struct Shared {
     stop: AtomicBool,
 }
 
+/// One of a probe's threads.
+type Job = Box<dyn FnOnce(&Shared) + Send>;
+
 impl Prober {
     /// Sends probes from an address of `from`'s to one of `to`'s.
     pub(crate) fn start(from: (&Host, Ipv4Addr), to: (&Host, Ipv4Addr)) -> Prober {
@@ -60,7 +63,7 @@ impl Prober {
         let shared = Arc::new(Shared::default());
         let started = Instant::now();
         let receiver = near.try_clone().unwrap();
-        let jobs: [Box<dyn FnOnce(&Shared) + Send>; 3] = [
+        let jobs: [Job; 3] = [
             Box::new(move |shared| shared.send(started, &near)),
             Box::new(move |shared| shared.receive(started, &receiver)),
             Box::new(move |shared| shared.echo(&far)),

@@ -341,7 +341,6 @@ fn parse_header(frame: &[u8]) -> Result<(u16, usize), Fault> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::frame::ESCAPE;
 
     #[test]
     fn an_endless_frame_takes_no_more_memory_than_the_longest_good_one() {

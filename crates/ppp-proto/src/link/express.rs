@@ -88,7 +88,9 @@ impl Core {
         let len = data.iter().map(|part| part.len()).sum();
         out.reserve(HEADER_LEN + len);
         emit_header(kind, len, out);
-        data.iter().for_each(|part| out.extend_from_slice(part));
+        for part in data {
+            out.extend_from_slice(part);
+        }
         if let Some(keepalive) = &mut self.keepalive {
             keepalive.encoded(HEADER_LEN + len);
         }

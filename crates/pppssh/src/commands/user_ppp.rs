@@ -259,11 +259,10 @@ fn in_place(plan: &Plan, linkup: LinkScript, linkdown: LinkScript) -> hooks::InP
         let scripts = scripts.lock().unwrap_or_else(PoisonError::into_inner);
         let (linkup, linkdown) = &*scripts;
         let script = match script {
-            Script::IpPreUp => return Vec::new(),
             Script::IpUp | Script::Ipv6Up => linkup,
             Script::IpDown | Script::Ipv6Down => linkdown,
-            // ppp has no script for that.
-            Script::AuthUp | Script::AuthDown => return Vec::new(),
+            // ppp has no scripts for these.
+            Script::IpPreUp | Script::AuthUp | Script::AuthDown => return Vec::new(),
         };
         let seconds = |time: Duration| time.as_secs();
         let facts = Facts {
