@@ -203,7 +203,7 @@ fn an_end_that_knows_no_secret_lets_nobody_in_rather_than_everybody() {
     nothing_passed(&pair_of_strangers);
     match pair_of_strangers.ends[B].closed() {
         Some(CloseReason::PeerAuthFailed { why, .. }) => {
-            assert_eq!(why, "there is no CHAP secret for that name")
+            assert_eq!(why, "there is no CHAP secret for that name");
         }
         other => panic!("{other:?}"),
     }
