@@ -4,7 +4,7 @@
 //! [`PacketBatch`], whose storage is reused, and written one at a time by [`Tun::send`]. Everything that
 //! can go wrong before the first packet is a [`TunError`], whose text says what to do about it.
 //!
-//! The crate never sets an address, a route or a link flag, and never looks into a packet.
+//! The crate never sets an address, a route or a link flag, and nothing but [`offload`] looks into a packet.
 //!
 //! # Linux, and the `tun` crate
 //!
@@ -16,9 +16,16 @@
 //!
 //! # Offload
 //!
-//! A device always carries bare IP packets (IFF_NO_PI). A virtio header in front of each packet
-//! (IFF_VNET_HDR) would be chosen where the flags are, in `linux`, and be stripped or made where
-//! batches are filled, in `device`.
+//! A device always carries bare IP packets (IFF_NO_PI). With [`TunConfig::offload`] each has a virtio header in front
+//! (IFF_VNET_HDR), and the kernel leaves checksums and segmentation undone where it can: a packet may be 64 KiB long
+//! and stand for many of TCP or UDP, whatever the MTU is. [`PacketBatch::with_headers`] gives packets with their
+//! headers; one system call reads both into the batch, where the header stays apart from its packet.
+//! [`offload::validate`] then says what is to be done, `split` does it, and [`offload::Merger`] and
+//! [`Tun::send_offload`] are the way back.
+//!
+//! What a device does is asked of the kernel step by step and can be changed at any time ([`Tun::set_offload`]):
+//! Linux before 6.2 has no segmentation of UDP. Other systems, and devices without a header, have none at all; their
+//! packets come complete, and [`Tun::send_offload`] cuts what it is given. Without offload nothing here is done.
 
 #![deny(unsafe_code)]
 

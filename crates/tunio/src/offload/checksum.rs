@@ -3,22 +3,23 @@
 //! It is a sum of 16-bit words modulo 65535, so wider words may be added instead and folded at the end, and their
 //! order of octets does not matter until then (RFC 1071 §2).
 
-/// Lanes of a vector register, or of several: the loop over them is what the compiler vectorises.
-const LANES: usize = 8;
-
-/// Adds up big-endian words; an odd octet at the end counts as the upper one. The sum is exact, not folded:
-/// sums of parts may be added, if all parts but the last have an even length.
+/// Adds up big-endian words, modulo 65535; an odd octet at the end counts as the upper one. The sum is not folded
+/// to the end: sums of parts may be added, if all parts but the last have an even length.
 pub(super) fn sum(octets: &[u8]) -> u64 {
-    let (chunks, rest) = octets.as_chunks::<{ 4 * LANES }>();
-    let mut lanes = [0u64; LANES];
+    let (chunks, rest) = octets.as_chunks::<32>();
+    // Eight octets at a time, each an addition and one of the carry: faster here than lanes of 32 bits in SSE2's
+    // registers. Two sums, so that neither waits for the other's carry.
+    let mut sums = [0u128; 2];
     for chunk in chunks {
-        let (words, _) = chunk.as_chunks::<4>();
-        for (lane, word) in lanes.iter_mut().zip(words) {
-            *lane += u64::from(u32::from_ne_bytes(*word));
+        let (words, _) = chunk.as_chunks::<8>();
+        for pair in words.as_chunks::<2>().0 {
+            sums[0] += u128::from(u64::from_ne_bytes(pair[0]));
+            sums[1] += u128::from(u64::from_ne_bytes(pair[1]));
         }
     }
     // 2^16 is 1 modulo 65535: a wider word is the sum of its halves.
-    let native = fold(lanes.iter().map(|lane| u64::from(fold(*lane))).sum());
+    let both = sums[0] + sums[1];
+    let native = fold(u64::from(fold(both as u64)) + u64::from(fold((both >> 64) as u64)));
     u64::from(u16::from_be_bytes(native.to_ne_bytes())) + sum_plain(rest)
 }
 
