@@ -86,16 +86,21 @@ fn packet(number: usize, len: usize) -> Bytes {
 async fn packets_cross_both_ways_at_once_unchanged_and_in_order() {
     let (mut venus, mut saturn) = joined().await;
     let packets: Vec<Bytes> = (0..1000).map(|number| packet(number, 20 + number)).collect();
-    for packet in &packets {
-        venus.program.outgoing.try_send(packet.clone()).unwrap();
-        saturn.program.outgoing.try_send(packet.clone()).unwrap();
-    }
     let (_, venus_hears) = tokio::sync::mpsc::channel(1);
     let (_, saturn_hears) = tokio::sync::mpsc::channel(1);
     let mut at_venus = std::mem::replace(&mut venus.program.incoming, venus_hears);
     let mut at_saturn = std::mem::replace(&mut saturn.program.incoming, saturn_hears);
+    let outgoing = [venus.program.outgoing.clone(), saturn.program.outgoing.clone()];
+    // As many as a window of TCP would have under way: a queue that stands is cut, and flows overtake each other in it.
+    let send = |number: usize| {
+        for way in outgoing.iter().filter(|_| number < packets.len()) {
+            way.try_send(packets[number].clone()).unwrap();
+        }
+    };
+    (0..8).for_each(send);
     let arrived = async {
-        for packet in &packets {
+        for (number, packet) in packets.iter().enumerate() {
+            send(number + 8);
             assert_eq!(at_venus.recv().await.as_ref(), Some(packet));
             assert_eq!(at_saturn.recv().await.as_ref(), Some(packet));
         }

@@ -7,6 +7,7 @@ mod by_hand;
 mod ccp;
 mod closing;
 mod deflate;
+mod express;
 mod keepalive;
 mod lqm;
 mod negotiation;

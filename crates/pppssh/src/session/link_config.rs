@@ -91,7 +91,9 @@ fn lcp(profile: &Profile) -> LcpConfig {
             policy: Some(QualityPolicy::default()),
             ..LqmConfig::default()
         },
-        express: profile.express.then_some(Express { offload: true, reports: true }),
+        // pppdump knows frames only.
+        express: (profile.express && profile.record.is_none())
+            .then_some(Express { offload: true, reports: true }),
         ..LcpConfig::default()
     }
 }

@@ -1,0 +1,268 @@
+//! Two ends of this implementation, which agree on records in place of frames.
+
+use std::time::{Duration, Instant};
+
+use bytes::BytesMut;
+use ppp_proto::{
+    CcpConfig, Event, Express, Family, LcpConfig, Link, LinkConfig, SendError,
+    express::{MAX_RECORD, OFFLOAD_HEADER_LEN},
+};
+use proptest::prelude::*;
+
+use crate::{
+    by_hand::ByHand,
+    pair::{A, B, SECOND, client, server},
+};
+
+const ALL: Express = Express { offload: true, reports: true };
+const HEADER: [u8; OFFLOAD_HEADER_LEN] = [1, 1, 40, 0, 0xb4, 5, 20, 0, 16, 0];
+
+/// What came out of a link.
+type Came = (Vec<u8>, Option<[u8; OFFLOAD_HEADER_LEN]>);
+
+/// Two links, and a wire that delivers at once, in pieces of `cut` octets.
+struct Ends {
+    links: [Link; 2],
+    now: Instant,
+    cut: usize,
+    came: [Vec<Came>; 2],
+}
+
+fn express(config: LinkConfig, express: Option<Express>) -> LinkConfig {
+    LinkConfig { lcp: LcpConfig { express, ..config.lcp }, ..config }
+}
+
+impl Ends {
+    fn new(a: LinkConfig, b: LinkConfig) -> Ends {
+        let now = Instant::now();
+        let links = [Link::new(a, now), Link::new(b, now)];
+        let mut ends = Ends { links, now, cut: usize::MAX, came: [Vec::new(), Vec::new()] };
+        for link in &mut ends.links {
+            link.open(now);
+            link.lower_up(now);
+        }
+        ends.settle();
+        ends
+    }
+
+    /// Two that take all there is.
+    fn up() -> Ends {
+        let ends = Ends::new(express(client(), Some(ALL)), express(server(), Some(ALL)));
+        assert!(ends.links.iter().all(Link::takes_offload));
+        ends
+    }
+
+    fn carry(&mut self, from: usize, octets: &[u8]) {
+        for mut chunk in octets.chunks(self.cut) {
+            while let Some(packet) = self.links[1 - from].receive(self.now, &mut chunk) {
+                self.came[1 - from].push((packet.payload.to_vec(), packet.offload));
+            }
+            assert!(chunk.is_empty());
+        }
+    }
+
+    /// Until nobody has anything to say.
+    fn settle(&mut self) {
+        loop {
+            let mut silent = true;
+            for end in [A, B] {
+                let mut out = BytesMut::new();
+                silent &= !self.links[end].poll_transmit(&mut out);
+                self.carry(end, &out);
+            }
+            if silent {
+                return;
+            }
+        }
+    }
+
+    fn pass(&mut self, time: Duration) {
+        self.now += time;
+        for end in [A, B] {
+            self.links[end].handle_timeout(self.now);
+        }
+        self.settle();
+    }
+
+    fn send(&mut self, from: usize, packet: &[u8]) {
+        let mut out = BytesMut::new();
+        self.links[from].encode(packet, &mut out).unwrap();
+        self.carry(from, &out);
+    }
+}
+
+fn packet(len: usize) -> Vec<u8> {
+    (0..len).map(|at| if at == 0 { 0x45 } else { at as u8 }).collect()
+}
+
+#[test]
+fn packets_go_as_they_are_and_super_packets_with_their_header() {
+    let mut ends = Ends::up();
+    let mut out = BytesMut::new();
+    ends.links[A].encode(&packet(1500), &mut out).unwrap();
+    assert_eq!((out[..4].to_vec(), &out[4..]), (vec![0x10, 0, 5, 0xdc], &packet(1500)[..]));
+    let large = packet(65535);
+    ends.links[A].encode_offload(&HEADER, &large, &mut out).unwrap();
+    ends.carry(A, &out);
+    assert_eq!(ends.came[B], [(packet(1500), None), (large, Some(HEADER))]);
+    let too_large = ends.links[A].encode_offload(&HEADER, &packet(65536), &mut out);
+    assert!(matches!(too_large, Err(SendError::TooBig { len: 65536, .. })));
+}
+
+#[test]
+fn a_packet_that_ends_in_a_flag_does_not_swallow_the_frame_behind_it() {
+    let mut ends = Ends::up();
+    let mut out = BytesMut::new();
+    let mut last_is_flag = packet(100);
+    last_is_flag[99] = 0x7e;
+    ends.links[A].encode(&last_is_flag, &mut out).unwrap();
+    ends.links[A].close(ends.now, "done");
+    ends.links[A].poll_transmit(&mut out);
+    ends.carry(A, &out);
+    assert_eq!(ends.came[B], [(last_is_flag, None)]);
+    let events: Vec<Event> = std::iter::from_fn(|| ends.links[B].poll_event()).collect();
+    assert!(events.iter().any(|event| matches!(event, Event::Ipv4Down)), "{events:?}");
+}
+
+#[test]
+fn an_end_that_wants_none_of_it_gets_frames() {
+    for (a, b) in [(Some(ALL), None), (None, Some(ALL)), (None, None)] {
+        let mut ends = Ends::new(express(client(), a), express(server(), b));
+        assert!(!ends.links.iter().any(Link::takes_offload));
+        let mut out = BytesMut::new();
+        assert_eq!(ends.links[A].encode_offload(&HEADER, &packet(1500), &mut out), Err(SendError::NoOffload));
+        ends.links[A].encode(&packet(1500), &mut out).unwrap();
+        assert_eq!((out[0], *out.last().unwrap()), (0x7e, 0x7e));
+        ends.carry(A, &out);
+        assert_eq!(ends.came[B], [(packet(1500), None)]);
+        assert_eq!(ends.links[A].reported_octets_sent(), None);
+    }
+}
+
+#[test]
+fn a_stranger_rejects_the_option_and_is_not_asked_again() {
+    let mut hand = ByHand::new(express(client(), Some(ALL)));
+    let request = hand.packets().pop().unwrap().1;
+    assert_eq!(request[request.len() - 7..], [0, 7, 0x72, 0x70, 0x73, 1, 7]);
+    hand.say(ppp_proto::protocol::LCP, 4, request[1], &[0, 7, 0x72, 0x70, 0x73, 1, 7]);
+    assert!(!hand.said()[0].contains("express"));
+    // Nor is a stranger's own Vendor-Specific option taken.
+    hand.say(ppp_proto::protocol::LCP, 1, 9, &[0, 7, 0, 0, 0x5e, 1, 7]);
+    assert_eq!(hand.said(), ["[LCP ConfRej id=0x9 < 00 07 00 00 5e 01 07>]"]);
+}
+
+#[test]
+fn what_is_compressed_is_framed() {
+    let deflating = |config| LinkConfig { ccp: Some(CcpConfig::default()), ..express(config, Some(ALL)) };
+    let mut ends = Ends::new(deflating(client()), deflating(server()));
+    assert!(!ends.links[A].takes_offload());
+    ends.send(A, &packet(1000));
+    assert_eq!(ends.came[B], [(packet(1000), None)]);
+    assert_eq!(ends.links[A].status().counters.tx_deflate.packets, 1);
+}
+
+#[test]
+fn the_receiver_reports_what_has_arrived_and_nothing_else() {
+    let mut ends = Ends::up();
+    assert_eq!(ends.links[A].reported_octets_sent(), Some(0));
+    ends.send(A, &packet(1000));
+    ends.settle();
+    let report = ends.links[A].poll_report().unwrap();
+    assert_eq!((report.octets, ends.links[A].reported_octets_sent()), (1004, Some(1004)));
+    assert_eq!(ends.links[A].poll_report(), None, "once");
+    ends.send(A, &packet(500));
+    ends.settle();
+    assert_eq!(ends.links[A].poll_report(), None, "not for each packet");
+    ends.pass(Duration::from_millis(10));
+    assert_eq!(ends.links[A].poll_report().unwrap().octets, 1508);
+    // Neither echoes nor reports are reported: else two idle ends would never be silent.
+    ends.pass(40 * SECOND);
+    assert_eq!((ends.links[A].poll_report(), ends.links[B].poll_report()), (None, None));
+}
+
+#[test]
+fn a_peer_that_starts_over_is_understood_and_counted_anew() {
+    let mut ends = Ends::up();
+    ends.send(A, &packet(1000));
+    ends.links[B].lower_down(ends.now);
+    ends.links[B].lower_up(ends.now);
+    ends.settle();
+    assert!(ends.links.iter().all(Link::takes_offload));
+    assert_eq!(ends.links[A].reported_octets_sent(), Some(0));
+    ends.send(A, &packet(20));
+    ends.settle();
+    assert_eq!(ends.came[B].last().unwrap().0, packet(20));
+    assert_eq!(ends.links[A].poll_report().unwrap().octets, 24);
+}
+
+#[test]
+fn a_record_that_cannot_be_costs_what_is_before_the_next_flag() {
+    let mut ends = Ends::up();
+    ends.carry(A, &[0x10, 0xff, 0xff, 0xff, 1, 2, 3, 0x10, 0, 0, 1, 0x45]);
+    assert_eq!((ends.came[B].len(), ends.links[B].status().frames.oversize), (0, 1));
+    ends.links[A].close(ends.now, "done");
+    ends.settle();
+    let events: Vec<Event> = std::iter::from_fn(|| ends.links[B].poll_event()).collect();
+    assert!(events.contains(&Event::Ipv4Down), "{events:?}");
+}
+
+#[test]
+fn packets_of_a_family_that_is_not_up_do_not_pass_but_are_reported() {
+    let no_ipv6 = LinkConfig { ipv6: None, ..express(server(), Some(ALL)) };
+    let mut ends = Ends::new(express(client(), Some(ALL)), no_ipv6);
+    let mut record = vec![0x10, 0, 0, 40, 0x60];
+    record.resize(44, 0);
+    ends.carry(A, &record);
+    ends.carry(A, &[0x10, 0, 0, 1, 0x00]);
+    assert_eq!(ends.came[B], []);
+    assert_eq!(ends.links[B].status().counters.rx_dropped, 1);
+    ends.settle();
+    assert_eq!(ends.links[A].poll_report().unwrap().octets, 44);
+    assert_eq!(ends.links[A].encode(&packet(0), &mut BytesMut::new()), Err(SendError::NotIp));
+    let not_up = ends.links[A].encode(&record[4..], &mut BytesMut::new());
+    assert_eq!(not_up, Err(SendError::NotUp(Family::Ipv6)));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn whatever_the_chunks_packets_and_frames_come_out_in_order(
+        lengths in prop::collection::vec((1_usize..3000, any::<bool>()), 1..20),
+        cut in 1_usize..5000,
+    ) {
+        let mut ends = Ends::up();
+        ends.cut = cut;
+        let mut out = BytesMut::new();
+        let mut expected = Vec::new();
+        for (len, whole) in lengths {
+            if whole {
+                ends.links[A].encode_offload(&HEADER, &packet(len), &mut out).unwrap();
+                expected.push((packet(len), Some(HEADER)));
+            } else {
+                ends.links[A].encode(&packet(len.min(1500)), &mut out).unwrap();
+                expected.push((packet(len.min(1500)), None));
+            }
+            // Echo-Requests among them.
+            ends.now += 2 * SECOND;
+            ends.links[A].handle_timeout(ends.now);
+            ends.links[A].poll_transmit(&mut out);
+        }
+        ends.carry(A, &out);
+        prop_assert_eq!(&ends.came[B], &expected);
+        prop_assert_eq!(ends.links[B].status().frames.damaged(), 0);
+    }
+
+    #[test]
+    fn no_octets_are_too_much_for_it(octets in prop::collection::vec(
+        prop_oneof![Just(0x7e), Just(0x10), Just(0x11), Just(0x12), Just(0x00), any::<u8>()], 0..2000,
+    ), cut in 1_usize..300) {
+        let mut ends = Ends::up();
+        for mut chunk in octets.chunks(cut) {
+            while let Some(packet) = ends.links[B].receive(ends.now, &mut chunk) {
+                prop_assert!(packet.payload.len() <= MAX_RECORD);
+            }
+            prop_assert!(chunk.is_empty());
+        }
+    }
+}
