@@ -93,13 +93,18 @@ impl PacketBatch {
 
     /// Copies one packet in; false if the batch is full or the packet is longer than any can be.
     pub fn push(&mut self, packet: &[u8]) -> bool {
+        self.push_with(&VirtioHeader::NONE, packet)
+    }
+
+    /// The same, with what is left to do on it.
+    pub fn push_with(&mut self, header: &VirtioHeader, packet: &[u8]) -> bool {
         if self.is_full() || packet.len() > MAX_PACKET {
             return false;
         }
         let start = self.end();
         let octets = start..start + packet.len();
         self.storage[octets.clone()].copy_from_slice(packet);
-        self.take(VirtioHeader::NONE, octets);
+        self.take(*header, octets);
         true
     }
 

@@ -208,3 +208,6 @@ fn frame(
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,180 @@
+use std::io::{self, Write as _};
+
+use ppp_proto::link::LinkConfig;
+use ppp_proto::{Express, IpcpConfig, LcpConfig, LocalAddress, RemoteAddress};
+
+use super::*;
+
+const MS: Duration = Duration::from_millis(1);
+const FULL: usize = 1 << 20;
+
+/// Two links that are up, and what the first one has to send.
+struct Ends {
+    near: Link,
+    far: Link,
+    now: Instant,
+    outward: Outward,
+    frames: BytesMut,
+    traffic: Traffic,
+}
+
+impl Ends {
+    fn up(express: Option<Express>) -> Ends {
+        let now = Instant::now();
+        let link = |last: u8, other: u8| {
+            let ipv4 = IpcpConfig {
+                local: LocalAddress::Fixed([10, 0, 0, last].into()),
+                remote: RemoteAddress::Fixed([10, 0, 0, other].into()),
+                ..IpcpConfig::default()
+            };
+            let lcp = LcpConfig { express, ..LcpConfig::default() };
+            let seed = last.into();
+            let config = LinkConfig { lcp, ipv4: Some(ipv4), ipv6: None, seed, ..LinkConfig::default() };
+            let mut link = Link::new(config, now);
+            link.open(now);
+            link.lower_up(now);
+            link
+        };
+        let (near, far) = (link(1, 2), link(2, 1));
+        let mut ends = Ends {
+            near,
+            far,
+            now,
+            outward: Outward::new(),
+            frames: BytesMut::new(),
+            traffic: Traffic::default(),
+        };
+        for _ in 0..10 {
+            ends.answer();
+            ends.near.poll_transmit(&mut ends.frames);
+            ends.arrive();
+        }
+        assert!(ends.near.status().ipv4.is_some() && ends.far.status().ipv4.is_some());
+        ends
+    }
+
+    /// All that was sent reaches the far end; the packets.
+    fn arrive(&mut self) -> Vec<Vec<u8>> {
+        let octets = self.frames.split();
+        let mut rest = &octets[..];
+        let mut packets = Vec::new();
+        while let Some(packet) = self.far.receive(self.now, &mut rest) {
+            packets.push(packet.payload.to_vec());
+        }
+        packets
+    }
+
+    /// What the far end has to say reaches this one.
+    fn answer(&mut self) {
+        let mut octets = BytesMut::new();
+        self.far.handle_timeout(self.now);
+        self.far.poll_transmit(&mut octets);
+        while self.near.receive(self.now, &mut &octets[..]).is_some() {}
+    }
+
+    fn take(&mut self, packets: &[(VirtioHeader, Vec<u8>)]) {
+        let mut batch = PacketBatch::new(64, 1 << 20);
+        for (header, packet) in packets {
+            assert!(batch.push_with(header, packet));
+        }
+        let mut outbox = Outbox { frames: &mut self.frames, full: FULL, traffic: &mut self.traffic };
+        self.outward.take(self.now, &batch, &mut self.near, &mut outbox);
+    }
+
+    fn release(&mut self) -> bool {
+        let mut outbox = Outbox { frames: &mut self.frames, full: FULL, traffic: &mut self.traffic };
+        self.outward.release(self.now, &mut self.near, &mut outbox)
+    }
+}
+
+/// A TCP segment over IPv4 with this much payload, whose checksum is still to be done.
+fn tcp(payload: usize) -> Vec<u8> {
+    let mut packet = io::Cursor::new(Vec::new());
+    let length = u16::try_from(40 + payload).unwrap().to_be_bytes();
+    packet.write_all(&[0x45, 0, length[0], length[1], 0, 1, 0x40, 0, 64, 6, 0, 0]).unwrap();
+    packet.write_all(&[10, 0, 0, 1, 10, 0, 0, 2]).unwrap();
+    packet.write_all(&[0x12, 0x34, 0, 80, 0, 0, 0, 1, 0, 0, 0, 1, 0x50, 0x10, 1, 0, 0, 0, 0, 0]).unwrap();
+    packet.write_all(&vec![0x55; payload]).unwrap();
+    packet.into_inner()
+}
+
+const GSO: VirtioHeader = VirtioHeader {
+    needs_csum: true,
+    gso_type: GsoType::TcpV4,
+    hdr_len: 40,
+    gso_size: 1460,
+    csum_start: 20,
+    csum_offset: 16,
+    ..VirtioHeader::NONE
+};
+
+const ALL: Express = Express { offload: true, reports: true };
+
+#[test]
+fn a_stranger_gets_the_packets_that_a_super_packet_stands_for() {
+    let mut ends = Ends::up(None);
+    ends.take(&[(GSO, tcp(10 * 1460 + 5))]);
+    let lengths: Vec<usize> = ends.arrive().iter().map(Vec::len).collect();
+    assert_eq!(lengths, [[1500; 10].as_slice(), &[45]].concat());
+    assert_eq!(ends.traffic.packets_sent, 11);
+}
+
+#[test]
+fn our_own_kind_gets_a_super_packet_whole() {
+    let mut ends = Ends::up(Some(ALL));
+    ends.take(&[(GSO, tcp(10 * 1460))]);
+    assert_eq!(ends.arrive(), [tcp(10 * 1460)]);
+}
+
+#[test]
+fn what_exceeds_the_credit_waits_until_the_peer_reports_that_something_has_arrived() {
+    let mut ends = Ends::up(Some(ALL));
+    let initial = CreditConfig::default().initial as usize;
+    let packets: Vec<_> = (0..100).map(|_| (GSO, tcp(1460 * 2))).collect();
+    for some in packets.chunks(10) {
+        ends.take(some);
+    }
+    let sent = ends.frames.len();
+    assert!(sent <= initial && sent > initial - 3000, "{sent} octets left at once");
+    assert!(!ends.release(), "there is no credit left");
+    assert!(!ends.arrive().is_empty());
+    ends.now += 20 * MS;
+    ends.answer();
+    assert!(ends.release());
+    // The path took all of it, so it may take twice as much (slow start).
+    assert!(ends.frames.len() > initial, "{} octets left then", ends.frames.len());
+}
+
+#[test]
+fn nothing_waits_for_a_stranger_to_report() {
+    let mut ends = Ends::up(None);
+    for _ in 0..10 {
+        ends.take(&[(GSO, tcp(40 * 1460)), (VirtioHeader::NONE, tcp(0))]);
+    }
+    assert!(ends.outward.queue.is_empty());
+    assert_eq!(ends.arrive().len(), 410);
+}
+
+#[test]
+fn what_waits_is_forgotten_with_its_path() {
+    let mut ends = Ends::up(Some(ALL));
+    ends.take(&[(GSO, tcp(44 * 1460)), (GSO, tcp(10 * 1460)), (GSO, tcp(10 * 1460))]);
+    assert!(!ends.outward.queue.is_empty());
+    ends.outward.clear();
+    assert!(ends.outward.queue.is_empty() && ends.outward.credit.under_way() == 0);
+}
+
+#[test]
+fn a_super_packet_is_cut_where_the_path_is_slow() {
+    let mut ends = Ends::up(Some(ALL));
+    // 64 KiB in 500 ms are a megabit a second, of which a packet shall take 2 ms.
+    ends.take(&[(GSO, tcp(43 * 1460))]);
+    ends.arrive();
+    ends.now += 500 * MS;
+    ends.answer();
+    ends.release();
+    ends.take(&[(GSO, tcp(10 * 1460))]);
+    let packets = ends.arrive();
+    assert_eq!(packets.iter().map(|packet| packet.len() - 40).sum::<usize>(), 10 * 1460);
+    assert!(packets.iter().all(|packet| packet.len() <= 1500), "{} packets", packets.len());
+}
