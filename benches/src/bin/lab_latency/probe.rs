@@ -38,6 +38,9 @@ pub(crate) struct Prober {
     threads: Vec<JoinHandle<()>>,
 }
 
+/// What one of the threads does.
+type Job = Box<dyn FnOnce(&Shared) + Send>;
+
 #[derive(Default)]
 struct Shared {
     probes: Mutex<Vec<Probe>>,
@@ -60,7 +63,7 @@ impl Prober {
         let shared = Arc::new(Shared::default());
         let started = Instant::now();
         let receiver = near.try_clone().unwrap();
-        let jobs: [Box<dyn FnOnce(&Shared) + Send>; 3] = [
+        let jobs: [Job; 3] = [
             Box::new(move |shared| shared.send(started, &near)),
             Box::new(move |shared| shared.receive(started, &receiver)),
             Box::new(move |shared| shared.echo(&far)),
