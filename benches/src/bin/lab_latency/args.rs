@@ -60,7 +60,7 @@ pub(crate) struct Arguments {
     #[arg(long)]
     pub(crate) judge: bool,
 
-    /// Ten minutes of one flow up through 20 Mb/s and 50 ms: does a keepalive give a busy link up?
+    /// Ten minutes of one flow up through 20 Mb/s and 50 ms: does a keepalive give a busy link up? Without plain TCP
     #[arg(long, conflicts_with_all = ["rates", "rtts", "loss", "scenarios", "seconds"])]
     pub(crate) long: bool,
 
@@ -109,7 +109,9 @@ impl Arguments {
             (self.seconds, self.warm_up, self.idle) = (1, 1, 1);
         }
         self.contenders.retain(|contender| *contender != Contender::Plain);
-        self.contenders.insert(0, Contender::Plain);
+        if !self.long {
+            self.contenders.insert(0, Contender::Plain);
+        }
         self
     }
 
@@ -161,12 +163,19 @@ mod tests {
         assert_eq!(lines.len(), 4);
         for line in lines {
             let words = ["lab-latency".to_owned()].into_iter().chain(outside.for_line(&line));
-            let inside = Arguments::parse_from(words).resolved();
+            let inside = Arguments::parse_from(words);
             assert_eq!(inside.lines(), [line]);
             assert_eq!(inside.contenders, [Contender::Plain, Contender::Openssh]);
             assert_eq!(inside.scenarios, outside.scenarios);
             assert_eq!((inside.cell(), inside.congestion), (outside.cell(), Congestion::Bbr));
         }
+    }
+
+    #[test]
+    fn the_long_run_is_ten_minutes_of_those_who_have_a_keepalive() {
+        let long = Arguments::parse_from(["lab-latency", "--long", "--contenders", "pppd,native"]).resolved();
+        assert_eq!((long.lines(), long.seconds), (vec![USUAL], 600));
+        assert_eq!(long.contenders, [Contender::Pppd, Contender::Native]);
     }
 
     #[test]

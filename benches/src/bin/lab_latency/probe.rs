@@ -38,6 +38,9 @@ pub(crate) struct Prober {
     threads: Vec<JoinHandle<()>>,
 }
 
+/// What one of the threads does.
+type Job = Box<dyn FnOnce(&Shared) + Send>;
+
 #[derive(Default)]
 struct Shared {
     probes: Mutex<Vec<Probe>>,
