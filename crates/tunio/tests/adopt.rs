@@ -80,23 +80,24 @@ fn packets_with_a_header_in_front_are_refused() {
     assert!(refusal(&host, virtio).contains("IFF_NO_PI"));
 }
 
-/// An adopted device and the runtime that watches it.
+/// An adopted device, the runtime that watches it, and a socket of its host.
 struct Adopted {
     tun: Tun,
     runtime: Runtime,
+    socket: UdpSocket,
 }
 
 impl Adopted {
     fn new(host: &Host, fd: OwnedFd) -> Adopted {
         let runtime = runtime();
         let tun = adopt_in(&runtime, host, fd).unwrap();
-        Adopted { tun, runtime }
+        let socket = host.run(|| UdpSocket::bind("10.0.0.1:7")).unwrap().unwrap();
+        Adopted { tun, runtime, socket }
     }
 
     /// Has the host send a datagram into the device, and the device send it back; returns what was left to do on it.
-    fn echo(&mut self, host: &Host) -> VirtioHeader {
-        let socket = host.run(|| UdpSocket::bind("10.0.0.1:7")).unwrap().unwrap();
-        socket.send_to(b"hello", "10.0.0.2:7").unwrap();
+    fn echo(&mut self) -> VirtioHeader {
+        self.socket.send_to(b"hello", "10.0.0.2:7").unwrap();
         let mut batch = PacketBatch::default();
         let (header, mut packet) = loop {
             self.runtime.block_on(self.tun.recv_batch(&mut batch)).unwrap();
@@ -112,7 +113,7 @@ impl Adopted {
         source.swap_with_slice(destination);
         self.tun.send_offload(&header, &packet).unwrap();
         let mut heard = [0; 100];
-        let (length, from) = socket.recv_from(&mut heard).unwrap();
+        let (length, from) = self.socket.recv_from(&mut heard).unwrap();
         assert_eq!((&heard[..length], from.to_string().as_str()), (&b"hello"[..], "10.0.0.2:7"));
         header
     }
@@ -140,9 +141,9 @@ fn a_virtio_header_in_front_of_packets_is_noticed_and_works() {
         let mut adopted = Adopted::new(&host, fd);
         // The maker's offloads are none of this program's until it asks for them.
         assert_eq!(adopted.tun.offload(), Offload::NONE);
-        assert_eq!(adopted.echo(&host), VirtioHeader::NONE);
+        assert_eq!(adopted.echo(), VirtioHeader::NONE);
         assert_eq!(adopted.tun.set_offload(Offload::ALL).unwrap(), Offload::ALL);
-        assert!(adopted.echo(&host).needs_csum);
+        assert!(adopted.echo().needs_csum);
     }
 }
 
@@ -153,7 +154,7 @@ fn one_queue_of_several_is_adopted_as_any_other() {
     host.address_to_peer("tun-made", "10.0.0.1", "10.0.0.2").unwrap();
     host.up("tun-made").unwrap();
     let mut adopted = Adopted::new(&host, fd);
-    assert_eq!(adopted.echo(&host), VirtioHeader::NONE);
+    assert_eq!(adopted.echo(), VirtioHeader::NONE);
     assert_eq!(adopted.tun.set_offload(Offload::ALL).unwrap(), Offload::NONE);
 }
 

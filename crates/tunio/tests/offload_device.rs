@@ -186,13 +186,13 @@ fn octets(length: usize) -> Vec<u8> {
 
 /// Sends 4 MiB by TCP from the first host to this address of the second, where they must arrive as they were.
 fn transfer(runtime: &Runtime, ends: &mut [End; 2], pass: Pass, address: &str) -> Seen {
-    let to = SocketAddr::new(address.parse().unwrap(), 7);
+    let to = SocketAddr::new(address.parse().unwrap(), 0);
     let socket = || if to.is_ipv6() { TcpSocket::new_v6() } else { TcpSocket::new_v4() };
     let [client, server] = ends.each_ref().map(|end| end.host.run(socket).unwrap().unwrap());
     let (arrived, seen) = carry(runtime, ends, pass, async move {
-        server.set_reuseaddr(true).unwrap();
         server.bind(to).unwrap();
         let listener = server.listen(1).unwrap();
+        let to = listener.local_addr().unwrap();
         let send = async {
             let mut stream = client.connect(to).await.unwrap();
             stream.write_all(&octets(4 << 20)).await.unwrap();
@@ -236,6 +236,13 @@ fn send_datagrams(runtime: &Runtime, ends: &mut [End; 2], pass: Pass, from: &str
         }
     });
     seen
+}
+
+/// How many packets the host has had from its device (proc_net_dev(5)).
+fn arrived(host: &Host) -> u64 {
+    let table = host.run(|| std::fs::read_to_string("/proc/thread-self/net/dev")).unwrap().unwrap();
+    let line = table.lines().find_map(|line| line.trim_start().strip_prefix("tun-test:")).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse().unwrap()
 }
 
 /// UDP_SEGMENT (udp(7)): what is sent by one call leaves as datagrams of [`DATAGRAM`] octets.
@@ -302,8 +309,10 @@ fn a_kernel_without_segmentation_of_udp_cuts_datagrams_itself_and_gets_them_cut(
     let older = Offload { udp: false, ..Offload::ALL };
     assert_eq!(ends[1].tun.set_offload(older).unwrap(), older);
     let (from, to) = ("10.0.0.1", "10.0.0.2");
+    let before = arrived(&ends[1].host);
     let into_older = send_datagrams(&runtime, &mut ends, Pass::Whole, from, to);
     assert_eq!(into_older.udp, 10, "{into_older:?}");
+    assert!(arrived(&ends[1].host) - before >= 10 * DATAGRAMS as u64);
 
     ends[0].tun.set_offload(older).unwrap();
     let from_older = send_datagrams(&runtime, &mut ends, Pass::Whole, from, to);

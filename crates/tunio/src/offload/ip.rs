@@ -18,7 +18,6 @@ pub(super) mod ipv4 {
     pub(crate) const PROTOCOL: usize = 9;
     pub(crate) const CHECKSUM: Range<usize> = 10..12;
     pub(crate) const ADDRESSES: Range<usize> = 12..20;
-    pub(crate) const DONT_FRAGMENT: u16 = 0x4000;
 }
 
 /// Fields of IPv6 (RFC 8200 §3).

@@ -273,13 +273,11 @@ impl Shape {
         if packet.len() == self.headers {
             return false;
         }
-        if self.version == Version::V4 {
-            let fragmentation = be16(&packet[ipv4::FLAGS_AND_OFFSET]) & !ipv4::DONT_FRAGMENT;
-            // The checksum is made anew, and must not mend what is broken.
-            if fragmentation != 0 || be16(&packet[ipv4::CHECKSUM]) != ipv4_checksum(&packet[..self.transport])
-            {
-                return false;
-            }
+        // IP's checksum is made anew, and must not mend what is broken.
+        if self.version == Version::V4
+            && be16(&packet[ipv4::CHECKSUM]) != ipv4_checksum(&packet[..self.transport])
+        {
+            return false;
         }
         let sound = if self.tcp {
             // The octet of the data offset has reserved bits, and since RFC 9768 AE. A checksum of 0xffff is as

@@ -184,7 +184,10 @@ fn a_checksum_that_somebody_has_checked_is_not_looked_at() {
     let mut packets = vec![segment(&flow, 0, ACK), segment(&flow, 1, ACK)];
     packets[1][20 + 16] ^= 1;
     let trusted = VirtioHeader { data_valid: true, ..VirtioHeader::NONE };
-    assert_eq!(counts(&merge_by(&mut Merger::default(), &trusted, &packets)), [2]);
+    let sent = merge_by(&mut Merger::default(), &trusted, &packets);
+    assert_eq!(counts(&sent), [2]);
+    // A checksum that is to be made is none that was checked.
+    assert!(sent[0].0.needs_csum && !sent[0].0.data_valid);
     assert_eq!(counts(&merge_by(&mut Merger::default(), &VirtioHeader::NONE, &packets)), [1, 1]);
 }
 
@@ -195,6 +198,23 @@ fn a_datagram_without_checksum_is_left_without() {
     for packet in &mut packets {
         packet[20 + 6..20 + 8].fill(0);
     }
+    assert_eq!(undo(&merge(&packets)), packets);
+}
+
+#[test]
+fn a_checksum_that_no_cutter_writes_is_kept() {
+    let flow = Flow::tcp4();
+    let at = flow.ip_header() + flow.checksum_offset();
+    // The payload that makes the checksum 0, for which 0xffff is as right.
+    let unlike = flow.packet(1, 100, ACK, &[0; 100]);
+    let mut octets = [0; 100];
+    octets[..2].copy_from_slice(&unlike[at..at + 2]);
+    let mut second = flow.packet(1, 100, ACK, &octets);
+    assert_eq!(second[at..at + 2], [0, 0]);
+    let first = segment(&flow, 0, ACK);
+    assert_eq!(counts(&merge([&first, &second])), [2]);
+    second[at..at + 2].fill(0xff);
+    let packets = [first, second];
     assert_eq!(undo(&merge(&packets)), packets);
 }
 

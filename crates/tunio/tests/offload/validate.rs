@@ -122,6 +122,8 @@ fn a_checksum_must_be_left_undone_and_where_the_protocol_has_it() {
     let inside = VirtioHeader { csum_start: 100, csum_offset: 16, ..header };
     assert!(validate(&VirtioHeader { gso_type: GsoType::None, ..inside }, &packet).is_ok());
     assert!(matches!(refusal(inside, &packet), Refusal::ChecksumPlace { .. }));
+    let between_words = VirtioHeader { csum_offset: 17, gso_type: GsoType::None, ..inside };
+    assert!(matches!(refusal(between_words, &packet), Refusal::ChecksumPlace { .. }));
 }
 
 #[test]
