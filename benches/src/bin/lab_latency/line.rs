@@ -1,6 +1,8 @@
 //! The line between venus and saturn.
 //!
-//!     venus eth0 ── eth0 near line ──────── line far eth0 ── eth0 saturn
+//! ```text
+//! venus eth0 ── eth0 near line ──────── line far eth0 ── eth0 saturn
+//! ```
 //!
 //! near and far are the routers at its ends. Each has towards the line one FIFO of [`Line::queue`] packets that empties
 //! at the line's rate, and towards its host the delay, half the round trip, and the loss. So the queue is not in the
