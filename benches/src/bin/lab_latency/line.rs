@@ -1,7 +1,7 @@
 //! The line between venus and saturn.
 //!
 //! ```text
-//! venus eth0 ── eth0 near line ──────── line far eth0 ── eth0 saturn
+//!     venus eth0 ── eth0 near line ──────── line far eth0 ── eth0 saturn
 //! ```
 //!
 //! near and far are the routers at its ends. Each has towards the line one FIFO of [`Line::queue`] packets that empties
