@@ -64,7 +64,7 @@ pub(crate) struct Arguments {
     #[arg(long, conflicts_with_all = ["rates", "rtts", "loss", "scenarios", "seconds"])]
     pub(crate) long: bool,
 
-    /// Only see that all of this works: one line, one link, one load for a second
+    /// Only see that all of this works: one line, one link, one load for two seconds
     #[arg(long, conflicts_with_all = ["rates", "rtts", "loss", "contenders", "scenarios", "seconds", "long", "judge"])]
     pub(crate) smoke: bool,
 }
@@ -106,7 +106,7 @@ impl Arguments {
         }
         if self.smoke {
             (self.contenders, self.scenarios) = (vec![Contender::Native], vec![Scenario::Both]);
-            (self.seconds, self.warm_up, self.idle) = (1, 1, 1);
+            (self.seconds, self.warm_up, self.idle) = (2, 1, 1);
         }
         self.contenders.retain(|contender| *contender != Contender::Plain);
         if !self.long {

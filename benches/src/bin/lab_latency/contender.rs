@@ -7,9 +7,9 @@ use std::net::Ipv4Addr;
 
 use clap::ValueEnum;
 use netlab::Host;
-use pppssh_tests::Running;
 use pppssh_tests::lab_kernel::hosts::Hosts;
 use pppssh_tests::traffic::ping;
+use pppssh_tests::{Running, finish};
 use rustix::process::Signal;
 use serde::{Deserialize, Serialize};
 
@@ -23,6 +23,7 @@ const ECHO: [&str; 2] = ["5", "3"];
 const PPPD: &str = "nodetach noauth nolock local noipv6 noccp logfd 2";
 /// What every pppssh gets.
 const OURS: &str = "--no-ipv6 --no-hooks --runtime-dir /run/pppssh";
+const RUNTIME: &str = "/run/pppssh";
 /// Where `pppssh listen` does.
 const LISTEN: &str = "10.10.10.1:2222";
 
@@ -179,6 +180,10 @@ impl Way {
         connect.args(words(OURS)).args(words(&our_echo()));
         let connect = Running::start("pppssh connect", connect);
         connect.says("remote IP address");
+        // It says so before it sets the address; pppd does afterwards.
+        let mut status = hosts.venus.command(program());
+        status.args(["status", "saturn", "--wait", "ipv4-up", "--runtime-dir", RUNTIME]);
+        finish("pppssh status", status).well();
         Way::link("ppp0", connect, called)
     }
 

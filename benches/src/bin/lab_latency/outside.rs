@@ -82,8 +82,7 @@ fn boot(arguments: &Arguments, line: &Line) -> Results {
     let contenders = u32::try_from(arguments.contenders.len()).unwrap_or(u32::MAX);
     // What is in the queues may take as long again to flow off.
     let patience = PATIENCE + contenders * (PATIENCE + cells * (arguments.cell() + PATIENCE));
-    let first = !arguments.smoke;
-    let kernel = Kernel { patience, arguments: arguments.for_line(line), first, ..Kernel::default() };
+    let kernel = Kernel { patience, arguments: arguments.for_line(line), first: true, ..Kernel::default() };
     kernel.boot(|said| match Said::parse(&said) {
         Some(Said::Cell(cell)) => {
             println!("{}", table::brief(&cell));
