@@ -13,17 +13,20 @@ pub enum Fill {
     Random,
     /// Flags only: every octet must be escaped.
     Worst,
+    /// Letters and spaces: no octet need be escaped.
+    Text,
 }
 
 impl Fill {
-    /// Both.
-    pub const ALL: [Fill; 2] = [Fill::Random, Fill::Worst];
+    /// All of them.
+    pub const ALL: [Fill; 3] = [Fill::Random, Fill::Worst, Fill::Text];
 
     /// Short name for reports.
     pub fn name(self) -> &'static str {
         match self {
             Fill::Random => "random",
             Fill::Worst => "worst",
+            Fill::Text => "text",
         }
     }
 
@@ -43,6 +46,7 @@ impl Fill {
                     .collect()
             }
             Fill::Worst => vec![0x7e; len],
+            Fill::Text => b"each octet as it is ".iter().copied().cycle().take(len).collect(),
         }
     }
 }
