@@ -13,7 +13,7 @@ pub enum Fill {
     Random,
     /// Flags only: every octet must be escaped.
     Worst,
-    /// Letters and spaces: no octet need be escaped.
+    /// Letters: no octet need be escaped.
     Text,
 }
 
@@ -46,7 +46,7 @@ impl Fill {
                     .collect()
             }
             Fill::Worst => vec![0x7e; len],
-            Fill::Text => b"each octet as it is ".iter().copied().cycle().take(len).collect(),
+            Fill::Text => Fill::Random.packet(len).iter().map(|octet| b'a' + octet % 26).collect(),
         }
     }
 }
