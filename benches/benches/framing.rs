@@ -1,75 +1,92 @@
-//! Framing alone: packets to octets and back, without negotiation and I/O. Rates count packet octets, not wire octets.
+//! Framing alone: packets to octets and back, without negotiation and I/O, with each instruction set that the processor
+//! has. Prints a table; words given as arguments choose the rows that have one of them.
+//!
+//! Rates count packet octets, not wire octets, and are the best of many passes, each over more packets than a branch
+//! predictor can learn by heart.
+
+use std::{hint::black_box, time::Instant};
 
 use bytes::BytesMut;
-use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use hdlc_simd::Isa;
 use ppp_proto::{
     frame::{Accm, FrameDecoder, FrameEncoder, Framing},
     protocol,
 };
-use pppssh_benches::{CHUNK_LEN, Fill, PACKET_LENS};
+use pppssh_benches::Fill;
 
-/// What a transparent carrier negotiates, and what a fearful one keeps.
-const ACCMS: [(&str, Accm); 2] = [("accm-none", Accm::NONE), ("accm-all", Accm::DEFAULT)];
+/// An acknowledgement's, a usual MTU, a jumbo one and the longest.
+const PACKET_LENS: [usize; 4] = [64, 1500, 9000, 65535];
+/// What a transparent carrier negotiates, and what holds before negotiation.
+const ACCMS: [Accm; 2] = [Accm::NONE, Accm::DEFAULT];
+/// Packet octets of one pass: they fit the second cache, stuffed too.
+const PASS_LEN: usize = 512 * 1024;
+const PASSES: usize = 60;
 
-fn framing(accm: Accm) -> Framing {
-    Framing { accm, pfc: true, acfc: true, ..Framing::DEFAULT }
-}
-
-fn fill_chunk(encoder: &FrameEncoder, packet: &[u8], chunk: &mut BytesMut) {
-    for _ in 0..CHUNK_LEN / packet.len() {
-        encoder.encode_into(protocol::IPV4, packet, chunk);
-    }
-}
-
-fn each_case(mut measure: impl FnMut(BenchmarkId, Throughput, Accm, &[u8])) {
-    for (accm_name, accm) in ACCMS {
+fn main() {
+    // Cargo adds --bench.
+    let words: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect();
+    let isas: Vec<Isa> = Isa::available().collect();
+    println!("GB/s, encoding / decoding:\n");
+    print!("| ACCM | payload | octets |");
+    isas.iter().for_each(|isa| print!(" {isa} |"));
+    println!("\n|---|---|---|{}", "---|".repeat(isas.len()));
+    for accm in ACCMS {
         for fill in Fill::ALL {
             for len in PACKET_LENS {
-                let id = BenchmarkId::new(format!("{accm_name}/{}", fill.name()), len);
-                let packet_octets = (CHUNK_LEN / len * len) as u64;
-                measure(id, Throughput::Bytes(packet_octets), accm, &fill.packet(len));
+                let row = format!("| {:08x} | {} | {len} |", accm.0, fill.name());
+                if !words.is_empty() && !words.iter().any(|word| row.contains(word)) {
+                    continue;
+                }
+                let octets = fill.packet(PASS_LEN);
+                let packets: Vec<&[u8]> = octets.chunks_exact(len).collect();
+                print!("{row}");
+                for isa in &isas {
+                    isa.prefer();
+                    let (encoding, decoding) = measure(accm, &packets);
+                    print!(" {encoding:.2} / {decoding:.2} |");
+                }
+                println!();
             }
         }
     }
 }
 
-fn encode(criterion: &mut Criterion) {
-    let mut group = criterion.benchmark_group("encode");
-    each_case(|id, throughput, accm, packet| {
-        let encoder = FrameEncoder::new(framing(accm));
-        let mut chunk = BytesMut::with_capacity(3 * CHUNK_LEN);
-        group.throughput(throughput).bench_function(id, |bencher| {
-            bencher.iter(|| {
-                chunk.clear();
-                fill_chunk(&encoder, std::hint::black_box(packet), &mut chunk);
-                chunk.len()
-            });
-        });
+/// GB/s of encoding and of decoding.
+fn measure(accm: Accm, packets: &[&[u8]]) -> (f64, f64) {
+    let framing = Framing { accm, pfc: true, acfc: true, ..Framing::DEFAULT };
+    let octets: usize = packets.iter().map(|packet| packet.len()).sum();
+
+    let encoder = FrameEncoder::new(framing);
+    let mut stream = BytesMut::with_capacity(3 * PASS_LEN);
+    let encoding = rate(octets, || {
+        stream.clear();
+        for packet in packets {
+            encoder.encode_into(protocol::IPV4, black_box(packet), &mut stream);
+        }
     });
-    group.finish();
+
+    let mut decoder = FrameDecoder::new(packets[0].len());
+    decoder.set_framing(framing);
+    let decoding = rate(octets, || {
+        let mut rest = black_box(&stream[..]);
+        let mut decoded = 0;
+        while let Some(frame) = decoder.next_frame(&mut rest) {
+            decoded += black_box(frame.payload).len();
+        }
+        assert_eq!(decoded, octets, "not all was decoded");
+    });
+    (encoding, decoding)
 }
 
-fn decode(criterion: &mut Criterion) {
-    let mut group = criterion.benchmark_group("decode");
-    each_case(|id, throughput, accm, packet| {
-        let mut chunk = BytesMut::new();
-        fill_chunk(&FrameEncoder::new(framing(accm)), packet, &mut chunk);
-        let mut decoder = FrameDecoder::new(packet.len());
-        decoder.set_framing(framing(accm));
-        group.throughput(throughput).bench_function(id, |bencher| {
-            bencher.iter(|| {
-                let mut rest = std::hint::black_box(&chunk[..]);
-                let mut octets = 0;
-                while let Some(frame) = decoder.next_frame(&mut rest) {
-                    octets += frame.payload.len();
-                }
-                octets
-            });
-        });
-        assert!(decoder.stats().frames > 0, "nothing was decoded");
-    });
-    group.finish();
+/// In GB/s, of the quickest pass: what other processes take is none of ours.
+fn rate(octets: usize, mut pass: impl FnMut()) -> f64 {
+    let quickest = (0..PASSES)
+        .map(|_| {
+            let begin = Instant::now();
+            pass();
+            begin.elapsed()
+        })
+        .min()
+        .expect("there are passes");
+    octets as f64 / quickest.as_secs_f64() / 1e9
 }
-
-criterion_group!(benches, encode, decode);
-criterion_main!(benches);

@@ -15,17 +15,20 @@ pub enum Fill {
     Random,
     /// Flags only: every octet must be escaped.
     Worst,
+    /// Letters: no octet need be escaped.
+    Text,
 }
 
 impl Fill {
-    /// Both.
-    pub const ALL: [Fill; 2] = [Fill::Random, Fill::Worst];
+    /// All of them.
+    pub const ALL: [Fill; 3] = [Fill::Random, Fill::Worst, Fill::Text];
 
     /// Short name for reports.
     pub fn name(self) -> &'static str {
         match self {
             Fill::Random => "random",
             Fill::Worst => "worst",
+            Fill::Text => "text",
         }
     }
 
@@ -45,6 +48,7 @@ impl Fill {
                     .collect()
             }
             Fill::Worst => vec![0x7e; len],
+            Fill::Text => Fill::Random.packet(len).iter().map(|octet| b'a' + octet % 26).collect(),
         }
     }
 }

@@ -23,7 +23,6 @@ pub struct Class {
 
 /// The set as two tables for a byte shuffle: bit *h* of entry *l* stands for the octet *hl* (`low`) or *(h+8)l* (`high`).
 #[derive(Clone, Default)]
-#[cfg_attr(not(any(target_arch = "x86_64", target_arch = "aarch64")), expect(dead_code))]
 pub(crate) struct Nibbles {
     pub(crate) low: [u8; 16],
     pub(crate) high: [u8; 16],
@@ -159,7 +158,6 @@ impl Class {
 
 /// The next whole block to read, if there is one.
 #[inline]
-#[cfg_attr(not(any(target_arch = "x86_64", target_arch = "aarch64")), expect(dead_code))]
 pub(crate) fn block_at<const LEN: usize>(octets: &[u8], at: usize) -> Option<&[u8; LEN]> {
     octets.get(at..)?.first_chunk()
 }

@@ -19,7 +19,6 @@ const MIN_LEN: usize = 32;
 
 /// The constants of a polynomial of degree 32 or less.
 #[derive(Debug, Clone)]
-#[cfg_attr(not(any(target_arch = "x86_64", target_arch = "aarch64")), expect(dead_code))]
 pub struct Folding {
     /// By how many blocks less one: what the first eight octets of a block are multiplied by, and the last eight.
     pub(crate) by_blocks: [[u64; 2]; 16],

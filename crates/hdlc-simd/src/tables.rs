@@ -1,5 +1,4 @@
 //! Shuffles that put octets apart or together. An index with its highest bit set gives no octet but zero.
-#![cfg_attr(not(any(target_arch = "x86_64", target_arch = "aarch64")), expect(dead_code))]
 
 /// The index of no octet.
 pub(crate) const NONE: u8 = 0x80;

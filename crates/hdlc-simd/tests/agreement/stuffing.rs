@@ -54,6 +54,17 @@ fn a_class_has_flag_and_control_escape_and_what_it_is_given() {
 }
 
 #[test]
+fn thirty_two_others_need_not_be_the_control_characters() {
+    let all: Vec<u8> = (0..=u8::MAX).collect();
+    for isa in Isa::available() {
+        for missing in 0..0x20 {
+            let others = (0..0x20).chain([0xff]).filter(|&octet| octet != missing);
+            check(isa, &Class::with_isa(isa, others), &all);
+        }
+    }
+}
+
+#[test]
 fn one_or_two_escapes_anywhere_in_any_length() {
     each_class(|isa, class| {
         for len in 0..=200 {

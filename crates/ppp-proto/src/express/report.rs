@@ -15,6 +15,8 @@ use std::time::{Duration, Instant};
 /// than it tells; more lets the sender wait for news.
 const INTERVAL_MIN: Duration = Duration::from_millis(1);
 const INTERVAL_MAX: Duration = Duration::from_millis(10);
+/// How long a report waits for a packet to go with, where it need not wait for the interval.
+const COMPANY: Duration = Duration::from_millis(2);
 
 /// What a report says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,7 +62,8 @@ impl Reporter {
         if self.due.is_none() {
             let interval = rtt.map_or(INTERVAL_MAX, |rtt| (rtt / 8).clamp(INTERVAL_MIN, INTERVAL_MAX));
             let due = self.reported_at.and_then(|before| before.checked_add(interval));
-            self.due = Some(due.map_or(now, |due| due.max(now)));
+            let soon = now + COMPANY.min(interval);
+            self.due = Some(due.map_or(soon, |due| due.max(soon)));
         }
     }
 
@@ -71,9 +74,22 @@ impl Reporter {
     /// The report that is due at `now`, if one is.
     pub(crate) fn take(&mut self, now: Instant) -> Option<Report> {
         self.due.take_if(|due| *due <= now)?;
+        Some(self.report(now))
+    }
+
+    /// The report that may go along with a packet: there is something new, and the last one is not quite fresh.
+    pub(crate) fn take_along(&mut self, now: Instant) -> Option<Report> {
+        if self.reported_at.is_some_and(|at| now.saturating_duration_since(at) < INTERVAL_MIN) {
+            return None;
+        }
+        self.due.take()?;
+        Some(self.report(now))
+    }
+
+    fn report(&mut self, now: Instant) -> Report {
         self.reported_at = Some(now);
         let age = self.received_at.map_or(Duration::ZERO, |at| now.saturating_duration_since(at));
-        Some(Report { octets: self.octets, age })
+        Report { octets: self.octets, age }
     }
 }
 
@@ -93,17 +109,32 @@ mod tests {
     }
 
     #[test]
-    fn the_first_octets_are_reported_at_once_and_more_after_an_interval_with_their_age() {
+    fn the_first_octets_are_reported_soon_and_more_after_an_interval_with_their_age() {
         let now = Instant::now();
         let mut reporter = Reporter::default();
         assert_eq!((reporter.poll_timeout(), reporter.take(now)), (None, None));
         reporter.received(now, 100, Some(40 * MS));
-        assert_eq!(reporter.take(now), Some(Report { octets: 100, age: Duration::ZERO }));
+        assert_eq!(reporter.take(now + MS), None, "a packet may come to go with");
+        let now = now + 2 * MS;
+        assert_eq!(reporter.take(now), Some(Report { octets: 100, age: 2 * MS }));
         reporter.received(now + MS, 100, Some(40 * MS));
         reporter.received(now + 2 * MS, 100, Some(40 * MS));
         assert_eq!(reporter.poll_timeout(), Some(now + 5 * MS));
         assert_eq!(reporter.take(now + 4 * MS), None);
         assert_eq!(reporter.take(now + 5 * MS), Some(Report { octets: 300, age: 3 * MS }));
         assert_eq!(reporter.poll_timeout(), None, "nothing new, nothing to tell");
+    }
+
+    #[test]
+    fn a_report_goes_along_with_a_packet_unless_there_is_nothing_new_or_the_last_is_fresh() {
+        let now = Instant::now();
+        let mut reporter = Reporter::default();
+        assert_eq!(reporter.take_along(now), None);
+        reporter.received(now, 100, Some(400 * MS));
+        assert_eq!(reporter.take_along(now), Some(Report { octets: 100, age: Duration::ZERO }));
+        reporter.received(now, 100, Some(400 * MS));
+        assert_eq!(reporter.take_along(now), None);
+        assert_eq!(reporter.take_along(now + MS), Some(Report { octets: 200, age: MS }));
+        assert_eq!(reporter.poll_timeout(), None);
     }
 }

@@ -214,6 +214,14 @@ impl Link {
         reports.then_some(self.core.express.sent)
     }
 
+    /// Appends a report behind packets that are about to leave, if there is something to tell: it costs next to nothing
+    /// there, where alone it would be a message of SSH and a packet of TCP.
+    pub fn report_along(&mut self, now: Instant, out: &mut BytesMut) {
+        if let Some(report) = self.core.express.reporter.take_along(now) {
+            self.core.emit_record(RecordKind::Report, &[&report.emit()], out);
+        }
+    }
+
     /// The latest report of the peer, once.
     pub fn poll_report(&mut self) -> Option<Report> {
         self.core.express.heard.take()

@@ -166,7 +166,7 @@ fn the_receiver_reports_what_has_arrived_and_nothing_else() {
     let mut ends = Ends::up();
     assert_eq!(ends.links[A].reported_octets_sent(), Some(0));
     ends.send(A, &packet(1000));
-    ends.settle();
+    ends.pass(Duration::from_millis(2));
     let report = ends.links[A].poll_report().unwrap();
     assert_eq!((report.octets, ends.links[A].reported_octets_sent()), (1004, Some(1004)));
     assert_eq!(ends.links[A].poll_report(), None, "once");
@@ -190,7 +190,7 @@ fn a_peer_that_starts_over_is_understood_and_counted_anew() {
     assert!(ends.links.iter().all(Link::takes_offload));
     assert_eq!(ends.links[A].reported_octets_sent(), Some(0));
     ends.send(A, &packet(20));
-    ends.settle();
+    ends.pass(Duration::from_millis(10));
     assert_eq!(ends.came[B].last().unwrap().0, packet(20));
     assert_eq!(ends.links[A].poll_report().unwrap().octets, 24);
 }
@@ -216,7 +216,7 @@ fn packets_of_a_family_that_is_not_up_do_not_pass_but_are_reported() {
     ends.carry(A, &[0x10, 0, 0, 1, 0x00]);
     assert_eq!(ends.came[B], []);
     assert_eq!(ends.links[B].status().counters.rx_dropped, 1);
-    ends.settle();
+    ends.pass(Duration::from_millis(10));
     assert_eq!(ends.links[A].poll_report().unwrap().octets, 44);
     assert_eq!(ends.links[A].encode(&packet(0), &mut BytesMut::new()), Err(SendError::NotIp));
     let not_up = ends.links[A].encode(&record[4..], &mut BytesMut::new());

@@ -223,6 +223,7 @@ impl Pump {
             }
 
             if !self.outbox.is_empty() && carrier.tx.poll_ready(cx)?.is_ready() {
+                self.link.report_along(Instant::now(), &mut self.outbox);
                 self.capture.sent(&self.outbox);
                 carrier.tx.start_send(self.outbox.split().freeze())?;
                 self.outbox.reserve(2 * CHUNK);
