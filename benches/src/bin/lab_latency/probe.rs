@@ -49,9 +49,6 @@ struct Shared {
     stop: AtomicBool,
 }
 
-/// One of a probe's threads.
-type Job = Box<dyn FnOnce(&Shared) + Send>;
-
 impl Prober {
     /// Sends probes from an address of `from`'s to one of `to`'s.
     pub(crate) fn start(from: (&Host, Ipv4Addr), to: (&Host, Ipv4Addr)) -> Prober {
