@@ -28,7 +28,9 @@ fn main() {
     let isas: Vec<Isa> = Isa::available().collect();
     println!("GB/s, encoding / decoding:\n");
     print!("| ACCM | payload | octets |");
-    isas.iter().for_each(|isa| print!(" {isa} |"));
+    for isa in &isas {
+        print!(" {isa} |");
+    }
     println!("\n|---|---|---|{}", "---|".repeat(isas.len()));
     for accm in ACCMS {
         for fill in Fill::ALL {
