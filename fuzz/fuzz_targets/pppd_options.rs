@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use libfuzzer_sys::fuzz_target;
 use ppp_proto::link::Link;
-use pppssh::pppd::{MAX_WORD, Places, Reader, Words};
+use pppssh::pppd::{DefaultRoute, MAX_WORD, Places, Reader, Words};
 use pppssh::session::link_config;
 
 fuzz_target!(|text: &[u8]| {
@@ -37,8 +37,10 @@ fuzz_target!(|text: &[u8]| {
     let options = reader.options;
     if options.check().is_ok() {
         let mut config = link_config(&options.profile, "fuzz", 1);
-        options.adjust(&mut config, None);
-        options.routes(false, true);
+        options.adjust(&mut config, None, "ppp0");
+        let gateway = Ipv4Addr::LOCALHOST.into();
+        let there = DefaultRoute { interface: "eth0".to_owned(), gateway, metric: 0 };
+        options.routes(&[there], &[]);
         Link::new(config, Instant::now());
     }
 });
