@@ -29,6 +29,7 @@ fn config(policy: u8) -> IpcpConfig {
             2 => RemoteAddress::Prefer(theirs),
             _ => RemoteAddress::Ranges(vec![Ipv4Range::of_network(theirs, 24)]),
         },
+        remote_fallback: None,
         ask_dns: policy & 0x40 != 0,
         ask_nbns: policy & 0x40 != 0,
         offer_dns: if policy & 0x80 != 0 { vec![ours] } else { Vec::new() },
