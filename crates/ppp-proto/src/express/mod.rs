@@ -36,8 +36,8 @@
 mod record;
 mod report;
 
+pub(crate) use record::{HEADER_LEN, RecordKind, RecordReader, Taken, emit_header};
 pub use record::{MAX_RECORD, OFFLOAD_HEADER_LEN};
-pub(crate) use record::{RecordKind, RecordReader, Taken, emit_header};
 pub use report::Report;
 pub(crate) use report::Reporter;
 

@@ -7,7 +7,8 @@ pub const OFFLOAD_HEADER_LEN: usize = 10;
 /// The longest data of a record: a virtio header and the largest IP packet.
 pub const MAX_RECORD: usize = OFFLOAD_HEADER_LEN + 65535;
 
-const HEADER_LEN: usize = 4;
+/// Kind and Length.
+pub(crate) const HEADER_LEN: usize = 4;
 
 /// What a record is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

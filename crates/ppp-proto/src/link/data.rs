@@ -18,6 +18,15 @@ pub(super) enum Kind {
     Control,
 }
 
+/// The family of a packet and its protocol number, told by the first four bits.
+pub(super) fn family(packet: &[u8]) -> Option<(Family, u16)> {
+    match packet.first()? >> 4 {
+        4 => Some((Family::Ipv4, protocol::IPV4)),
+        6 => Some((Family::Ipv6, protocol::IPV6)),
+        _ => None,
+    }
+}
+
 impl Core {
     pub(super) fn kind(&self, number: u16) -> Kind {
         let family = match number {

@@ -4,19 +4,15 @@ use std::time::Instant;
 
 use bytes::BytesMut;
 
-use super::{Direction, Family, Link, Packet, SendError, core::Core, keepalive::Keepalive};
+use super::{Direction, Family, Link, Packet, SendError, core::Core, data::family, keepalive::Keepalive};
 use crate::{
     Express,
-    express::{MAX_RECORD, OFFLOAD_HEADER_LEN, RecordKind, Report, Reporter, Taken, emit_header},
+    express::{HEADER_LEN, MAX_RECORD, OFFLOAD_HEADER_LEN, RecordKind, Report, Reporter, Taken, emit_header},
     fsm::State,
-    protocol,
 };
 
 /// The virtio header in front of a packet.
 pub type OffloadHeader = [u8; OFFLOAD_HEADER_LEN];
-
-/// Octets of a record's header, for the books.
-const HEADER_LEN: usize = 4;
 
 /// What both ends sent and told since LCP is Opened.
 #[derive(Debug, Default)]
@@ -42,7 +38,7 @@ impl Core {
         self.lcp.protocol.ours().express.filter(|_| self.lcp.state() == State::Opened)
     }
 
-    /// The families of packets are told apart by their first four bits.
+    /// A packet record came in; its family if it may pass.
     fn received_packet(&mut self, now: Instant, data_len: usize, packet: &[u8]) -> Option<Family> {
         let (family, number) = family(packet)?;
         if let Some(tap) = &mut self.tap {
@@ -110,15 +106,6 @@ impl Core {
         self.quality.sent(octets);
         self.counters.tx_packets += 1;
         self.counters.tx_octets += packet.len() as u64;
-    }
-}
-
-/// Which packet it is.
-fn family(packet: &[u8]) -> Option<(Family, u16)> {
-    match packet.first()? >> 4 {
-        4 => Some((Family::Ipv4, protocol::IPV4)),
-        6 => Some((Family::Ipv6, protocol::IPV6)),
-        _ => None,
     }
 }
 

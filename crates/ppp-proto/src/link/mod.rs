@@ -278,11 +278,7 @@ impl Link {
 
     /// Frames one IP packet behind what `out` already holds.
     pub fn encode(&mut self, packet: &[u8], out: &mut BytesMut) -> Result<(), SendError> {
-        let (family, number) = match packet.first().map(|octet| octet >> 4) {
-            Some(4) => (Family::Ipv4, protocol::IPV4),
-            Some(6) => (Family::Ipv6, protocol::IPV6),
-            _ => return Err(SendError::NotIp),
-        };
+        let (family, number) = data::family(packet).ok_or(SendError::NotIp)?;
         if !self.core.is_up(family) {
             return Err(SendError::NotUp(family));
         }

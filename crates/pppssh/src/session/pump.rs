@@ -244,6 +244,9 @@ impl Pump {
     /// An event stops it, since the packets behind one that says "IPv4 is up" need the addresses that the caller
     /// will set first.
     fn deliver<D: Device + ?Sized>(&mut self, device: &mut D) {
+        if self.inbox.is_empty() {
+            return;
+        }
         let now = Instant::now();
         let mut rest = &self.inbox[..];
         let merges = device.wants_merged();
