@@ -17,7 +17,7 @@ mod world;
 
 pub use binary::{is_optimised, path as program};
 pub use pppssh::Session;
-pub use process::{Finished, Running, finish};
+pub use process::{Finished, NEVER, Running, finish};
 pub use procfs::{Process, processes};
 pub use sshd::Sshd;
 pub use world::{Carrier, PPPSSH, SATURN, VENUS, VPN, World};

@@ -9,7 +9,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open};
 
 /// After this long without the event that a test waits for, it never comes. Far more than anything takes here.
-pub(crate) const NEVER: Duration = Duration::from_mins(3);
+pub const NEVER: Duration = Duration::from_mins(3);
 
 /// A program that runs beside the test. It is killed when the test ends.
 #[derive(Debug)]

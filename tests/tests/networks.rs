@@ -2,7 +2,7 @@
 
 use netlab::Host;
 use pppssh_tests::traffic::{MIB, connection, exchange, ping, ping_sized};
-use pppssh_tests::{Carrier, World};
+use pppssh_tests::{Carrier, NEVER, World, finish};
 
 /// IPv4 and ICMP headers without options, in octets.
 const PING_HEADERS: u32 = 20 + 8;
@@ -47,6 +47,46 @@ fn hosts_in_the_lans_reach_each_other_over_the_native_carrier() {
 #[test]
 fn hosts_in_the_lans_reach_each_other_over_the_systems_ssh() {
     hosts_in_the_lans_reach_each_other(Carrier::Openssh);
+}
+
+/// Hosts in LANs of 1500 octets, a link of 1400 between them, and nobody who says so: connections open, and only their
+/// maximum segment size makes what is sent on them arrive.
+fn connections_of_lans_pass_a_smaller_link_though_no_icmp_does(more: &str) {
+    let sizes = format!("mtu = 1400\nmru = 1400\nforward = true\n{more}");
+    let (world, _sshd) = World::ready(
+        Carrier::Native,
+        &format!("routes = [\"192.168.2.0/24\"]\n{sizes}"),
+        &format!("routes = [\"192.168.1.0/24\"]\n{sizes}"),
+    );
+    let mars = lan(&world, &world.venus, "192.168.1");
+    let titan = lan(&world, &world.saturn, "192.168.2");
+    // What the routers themselves have to say is lost, before the table of a host's own addresses is looked at.
+    for (host, router) in [(&mars, "192.168.1.1"), (&titan, "192.168.2.1")] {
+        let lost = format!("add pref 10 from {router} ipproto icmp blackhole");
+        for words in ["add pref 20 lookup local", &lost, "del pref 0"] {
+            let mut rule = host.command("/sbin/ip");
+            rule.arg("rule").args(words.split(' '));
+            finish("ip rule", rule).well();
+        }
+    }
+    let session = world.connect(&[]);
+    session.wait("ipv4-up");
+    ping(&mars, "192.168.2.10");
+    let ends = connection(&mars, &titan, [192, 168, 2, 10].into());
+    for end in [&ends.0, &ends.1] {
+        end.set_read_timeout(Some(NEVER)).unwrap();
+    }
+    exchange(&ends, MIB);
+}
+
+#[test]
+fn connections_of_lans_pass_a_smaller_link_in_records() {
+    connections_of_lans_pass_a_smaller_link_though_no_icmp_does("");
+}
+
+#[test]
+fn connections_of_lans_pass_a_smaller_link_in_frames() {
+    connections_of_lans_pass_a_smaller_link_though_no_icmp_does("express = false");
 }
 
 fn packets_of_the_full_size_pass(mtu: u32) {

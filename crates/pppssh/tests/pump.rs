@@ -5,7 +5,7 @@ use std::time::Instant;
 use bytes::{Bytes, BytesMut};
 use futures_util::FutureExt;
 use ppp_proto::link::{CloseReason, Event, Link, LinkConfig};
-use ppp_proto::{IpcpConfig, LocalAddress, RemoteAddress};
+use ppp_proto::{IpcpConfig, LcpConfig, LocalAddress, RemoteAddress};
 use pppssh::session::{ChannelDevice, ChannelEnds, Pump, Step};
 use ssh_carrier::Carrier;
 
@@ -19,10 +19,14 @@ struct End {
 
 impl End {
     fn new(carrier: Carrier, local: [u8; 4], remote: RemoteAddress) -> End {
+        End::with(carrier, local, remote, LcpConfig::default())
+    }
+
+    fn with(carrier: Carrier, local: [u8; 4], remote: RemoteAddress, lcp: LcpConfig) -> End {
         let ipv4 =
             Some(IpcpConfig { local: LocalAddress::Fixed(local.into()), remote, ..IpcpConfig::default() });
         let seed = u64::from(local[3]);
-        let mut pump = Pump::new(LinkConfig { ipv4, ipv6: None, seed, ..LinkConfig::default() });
+        let mut pump = Pump::new(LinkConfig { lcp, ipv4, ipv6: None, seed, ..LinkConfig::default() });
         pump.lower_up();
         let (device, program) = ChannelDevice::new(1024);
         End { pump, carrier, device, program }
@@ -112,6 +116,38 @@ async fn packets_cross_both_ways_at_once_unchanged_and_in_order() {
     }
     assert_eq!(venus.pump.traffic().packets_sent, 1000);
     assert_eq!(venus.pump.traffic().packets_received, 1000);
+}
+
+/// A SYN over IPv4 whose sender counts with packets of 1500 octets.
+fn syn() -> Bytes {
+    let mut packet = vec![0; 44];
+    packet[..10].copy_from_slice(&[0x45, 0, 0, 44, 0, 1, 0x40, 0, 64, 6]);
+    packet[32..34].copy_from_slice(&[0x60, 0x02]);
+    packet[40..].copy_from_slice(&[2, 4, 5, 0xb4]);
+    packet.into()
+}
+
+#[tokio::test]
+async fn one_end_lowers_the_segment_size_of_connections_both_ways() {
+    let (to_saturn, to_venus) = Carrier::memory_pair();
+    let mut venus = End::new(to_saturn, [10, 0, 0, 1], RemoteAddress::Any);
+    let small = LcpConfig { mru: 1400, ..LcpConfig::default() };
+    let mut saturn = End::with(to_venus, [10, 0, 0, 2], RemoteAddress::Any, small);
+    venus.pump.clamp_mss(false);
+    both_up(&mut venus, &mut saturn).await;
+
+    venus.program.outgoing.try_send(syn()).unwrap();
+    saturn.program.outgoing.try_send(syn()).unwrap();
+    let (_, venus_hears) = tokio::sync::mpsc::channel(1);
+    let (_, saturn_hears) = tokio::sync::mpsc::channel(1);
+    let mut at_venus = std::mem::replace(&mut venus.program.incoming, venus_hears);
+    let mut at_saturn = std::mem::replace(&mut saturn.program.incoming, saturn_hears);
+    let arrived = async { [at_venus.recv().await, at_saturn.recv().await] };
+    tokio::select! {
+        both = arrived => both.map(|packet| assert_eq!(packet.unwrap()[40..], [2, 4, 5, 0x50], "1360")),
+        _ = venus.serve() => unreachable!("it serves for ever"),
+        _ = saturn.serve() => unreachable!("it serves for ever"),
+    };
 }
 
 #[tokio::test]

@@ -91,6 +91,13 @@ impl PacketBatch {
         self.packets.iter().map(|packet| (&packet.header, &self.storage[packet.octets.clone()]))
     }
 
+    /// Shows each packet, oldest first, to `change`, which may write into it.
+    pub fn for_each_mut(&mut self, mut change: impl FnMut(&VirtioHeader, &mut [u8])) {
+        for packet in &self.packets {
+            change(&packet.header, &mut self.storage[packet.octets.clone()]);
+        }
+    }
+
     /// Copies one packet in; false if the batch is full or the packet is longer than any can be.
     pub fn push(&mut self, packet: &[u8]) -> bool {
         self.push_with(&VirtioHeader::NONE, packet)
@@ -200,6 +207,17 @@ mod tests {
         assert!(batch.push(b"one") && batch.push(b"") && batch.push(b"three"));
         assert_eq!(packets(&batch), [b"one".to_vec(), b"".to_vec(), b"three".to_vec()]);
         assert_eq!((batch.len(), batch.bytes(), batch.iter().len()), (3, 8, 3));
+    }
+
+    #[test]
+    fn each_packet_can_be_changed_where_it_lies() {
+        let mut batch = PacketBatch::new(8, 100);
+        assert!(batch.push(b"one") && batch.push(b"two"));
+        batch.for_each_mut(|header, packet| {
+            assert_eq!(*header, VirtioHeader::NONE);
+            packet[0] = b'O';
+        });
+        assert_eq!(packets(&batch), [b"One".to_vec(), b"Owo".to_vec()]);
     }
 
     #[test]

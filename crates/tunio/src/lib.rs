@@ -4,7 +4,7 @@
 //! [`PacketBatch`], whose storage is reused, and written one at a time by [`Tun::send`]. Everything that
 //! can go wrong before the first packet is a [`TunError`], whose text says what to do about it.
 //!
-//! The crate never sets an address, a route or a link flag, and nothing but [`offload`] looks into a packet.
+//! The crate never sets an address, a route or a link flag, and nothing but [`offload`] and [`mss`] looks into a packet.
 //!
 //! # Linux, and the `tun` crate
 //!
@@ -33,6 +33,7 @@ mod batch;
 mod device;
 mod error;
 mod features;
+pub mod mss;
 pub mod offload;
 
 #[cfg(target_os = "linux")]

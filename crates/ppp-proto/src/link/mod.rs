@@ -351,6 +351,11 @@ impl Link {
         self.core.mtu()
     }
 
+    /// The largest packet that the peer may send: the MRU that it was asked to keep to.
+    pub fn mru(&self) -> u16 {
+        self.core.lcp.protocol.ours().mru
+    }
+
     /// The link's phase.
     pub fn phase(&self) -> Phase {
         self.core.phase
@@ -382,7 +387,7 @@ impl Link {
                 .filter(|_| core.is_up(Family::Ipv6))
                 .map(|ipv6cp| (ipv6cp.protocol.local(), ipv6cp.protocol.remote())),
             compression: compression::params(core.ccp.as_ref()),
-            mru: core.lcp.protocol.ours().mru,
+            mru: self.mru(),
             mtu: core.mtu(),
             tx_framing: core.tx_framing(),
             rx_framing: core.rx_framing(),

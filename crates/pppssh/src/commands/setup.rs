@@ -140,6 +140,7 @@ pub(super) async fn open_fully(
         .or_exit(ExitCode::FatalError)?;
 
     let mut pump = Pump::new(link);
+    pump.clamp_mss(profile.mss_clamp);
     pump.set_capture(Capture::open(profile, name).or_exit(ExitCode::FatalError)?);
     let mut session = Session::new(pump, device, network, control, signals);
     if profile.drop_privileges {

@@ -130,6 +130,10 @@ pub struct LinkFlags {
     #[arg(long, value_name = "OCTETS", help_heading = "Network")]
     pub mtu: Option<PacketSize>,
 
+    /// Leave the maximum segment size of TCP connections as it is.
+    #[arg(long, help_heading = "Network")]
+    pub no_mss_clamp: bool,
+
     /// Name of the TUN device; %d lets the kernel pick a number.
     #[arg(long, value_name = "NAME", help_heading = "Network")]
     pub tun: Option<String>,
@@ -224,6 +228,7 @@ impl LinkFlags {
             forward,
             no_forward,
             mtu,
+            no_mss_clamp,
             tun,
             tun_fd,
             no_configure,
@@ -255,6 +260,7 @@ impl LinkFlags {
         all.switch("--forward", "forward", *forward, true);
         all.switch("--no-forward", "forward", *no_forward, false);
         all.one("--mtu", "mtu", mtu.as_ref());
+        all.switch("--no-mss-clamp", "mss-clamp", *no_mss_clamp, false);
         all.one("--tun", "tun", tun.as_ref());
         all.one("--tun-fd", "tun-fd", tun_fd.as_ref());
         all.switch("--no-configure", "configure", *no_configure, false);

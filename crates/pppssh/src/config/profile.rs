@@ -126,6 +126,8 @@ profile! {
         configure: bool = true, OnlyOff, "true";
         /// Largest packet to send, in octets. The peer's MRU may lower it.
         mtu: PacketSize = PacketSize::DEFAULT, Lowers, "1500";
+        /// Whether to lower the maximum segment size of TCP connections that cross the link to what it carries.
+        mss_clamp: bool = true, Harmless, "true";
         /// Networks reached through the link, while it is up.
         routes: Vec<Route> = vec![], Widens, r#"["192.168.2.0/24", { to = "10.0.0.0/8", metric = 50, table = 100 }]"#;
         /// Whether to switch on packet forwarding while the link is up.

@@ -7,6 +7,7 @@
 mod device;
 mod limits;
 mod link_config;
+mod mss;
 mod network;
 mod outward;
 mod pump;

@@ -24,6 +24,7 @@ use tunio::PacketBatch;
 use tunio::offload::{Merger, VirtioHeader};
 
 use super::device::Device;
+use super::mss::{MssClamp, smaller_mtu};
 use super::outward::{Outbox, Outward};
 use super::traffic::Traffic;
 use crate::capture::Capture;
@@ -72,6 +73,7 @@ pub struct Pump {
     outbox: BytesMut,
     /// Makes one packet for the device of many from the peer.
     merger: Merger,
+    mss: MssClamp,
     batch: PacketBatch,
     timer: Pin<Box<Sleep>>,
     /// What the timer is set to, so that it is only touched when the link's deadline moved.
@@ -94,6 +96,7 @@ impl Pump {
             outward: Outward::new(),
             outbox: BytesMut::with_capacity(2 * CHUNK),
             merger: Merger::default(),
+            mss: MssClamp::default(),
             batch: PacketBatch::new(BATCH_PACKETS, CHUNK),
             timer: Box::pin(tokio::time::sleep_until(now.into())),
             deadline: None,
@@ -128,6 +131,11 @@ impl Pump {
             self.link.set_tap(tap);
         }
         self.capture = capture;
+    }
+
+    /// Whether to lower the maximum segment size of TCP connections to what the link carries, as at first.
+    pub fn clamp_mss(&mut self, wanted: bool) {
+        self.mss.set(wanted);
     }
 
     /// There is a carrier: the negotiation starts.
@@ -250,6 +258,7 @@ impl Pump {
         let now = Instant::now();
         let mut rest = &self.inbox[..];
         let merges = device.wants_merged();
+        let mtu = smaller_mtu(&self.link);
         let mut malformed = 0;
         let traffic = &mut self.traffic;
         // What the device refuses is lost, as packets may be.
@@ -273,11 +282,9 @@ impl Pump {
                     continue;
                 }
             };
-            let Ok(()) = if merges {
-                self.merger.push(&header, packet.payload, &mut send)
-            } else {
-                send(&header, packet.payload)
-            };
+            let packet = self.mss.inward(mtu, &header, packet.payload);
+            let Ok(()) =
+                if merges { self.merger.push(&header, packet, &mut send) } else { send(&header, packet) };
         }
         let Ok(()) = self.merger.flush(send);
         self.traffic.dropped_by_device += malformed;
@@ -310,6 +317,7 @@ impl Pump {
     }
 
     fn take_batch(&mut self) {
+        self.mss.outward(&self.link, &mut self.batch);
         let mut outbox = Outbox { frames: &mut self.outbox, full: CHUNK, traffic: &mut self.traffic };
         self.outward.take(Instant::now(), &self.batch, &mut self.link, &mut outbox);
     }

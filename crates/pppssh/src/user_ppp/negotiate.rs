@@ -63,6 +63,8 @@ pub struct Negotiable {
     pub ipv6cp: Stance,
     /// PAP.
     pub pap: Stance,
+    /// Lowering the maximum segment size of TCP.
+    pub tcpmssfixup: Stance,
     /// CHAP with MD5.
     pub chap: Stance,
     /// MS-CHAPv2.
@@ -127,6 +129,7 @@ impl Negotiable {
             "ipcp" => &mut self.ipcp,
             "ipv6cp" => &mut self.ipv6cp,
             "pap" => &mut self.pap,
+            "tcpmssfixup" => &mut self.tcpmssfixup,
             "chap" => &mut self.chap,
             "mschapv2" => &mut self.chap81,
             other => return if on { without(other, asks) } else { Ok(()) },
@@ -145,8 +148,9 @@ fn without(option: &str, asks: bool) -> Result<(), String> {
     let why = match option {
         // Peers do without them; routes are always put back; the rest is about logs and the terminal.
         "pred1" | "enddisc" | "shortseq" | "idcheck" | "keep-session" | "loopback" | "sroutes"
-        | "throughput" | "utmp" | "tcpmssfixup" | "nas-identifier" | "nas-ip-address" | "nas-port-id"
-        | "nas-port-type" => return Ok(()),
+        | "throughput" | "utmp" | "nas-identifier" | "nas-ip-address" | "nas-port-id" | "nas-port-type" => {
+            return Ok(());
+        }
         // We are merely ready to be asked for them, and shall not be.
         "mschap" | "lanman" | "mppe" if !asks => return Ok(()),
         "mschap" | "lanman" => "it is broken (RFC 2433's hashes can be looked up); use chap or mschapv2",

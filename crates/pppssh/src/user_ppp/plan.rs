@@ -231,6 +231,7 @@ impl Draft {
         profile.deflate_receive = if deflate.asks() || deflate24.asks() { receive } else { 0 };
         profile.deflate_send = if deflate.grants() || deflate24.grants() { send } else { 0 };
         profile.deflate = profile.deflate_receive != 0 || profile.deflate_send != 0;
+        profile.mss_clamp = negotiable.tcpmssfixup.ask != Some(false);
         profile.dns_ask = negotiable.dns.ask == Some(true);
         profile.dns_offer = if negotiable.dns.grant == Some(true) { self.dns } else { Vec::new() };
         profile.local_range = ifaddr.local_range.into_iter().collect();

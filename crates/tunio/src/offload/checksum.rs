@@ -31,7 +31,7 @@ fn sum_plain(octets: &[u8]) -> u64 {
 }
 
 /// The one's complement sum in 16 bits: 0 only for 0, 0xffff for its other multiples.
-pub(super) fn fold(mut sum: u64) -> u16 {
+pub(crate) fn fold(mut sum: u64) -> u16 {
     while sum > 0xffff {
         sum = (sum >> 16) + (sum & 0xffff);
     }

@@ -4,11 +4,11 @@ use super::Refusal;
 use super::checksum::{fold, sum};
 
 /// Protocol numbers.
-pub(super) const TCP: u8 = 6;
+pub(crate) const TCP: u8 = 6;
 pub(super) const UDP: u8 = 17;
 
 /// Fields of IPv4 (RFC 791 §3.1).
-pub(super) mod ipv4 {
+pub(crate) mod ipv4 {
     use std::ops::Range;
 
     pub(crate) const HEADER: usize = 20;
@@ -21,17 +21,23 @@ pub(super) mod ipv4 {
 }
 
 /// Fields of IPv6 (RFC 8200 §3).
-pub(super) mod ipv6 {
+pub(crate) mod ipv6 {
     use std::ops::Range;
 
     pub(crate) const HEADER: usize = 40;
     pub(crate) const LENGTH: Range<usize> = 4..6;
     pub(crate) const NEXT_HEADER: usize = 6;
     pub(crate) const ADDRESSES: Range<usize> = 8..40;
+
+    /// Numbers of extension headers (§4).
+    pub(crate) const HOP_BY_HOP: u8 = 0;
+    pub(crate) const ROUTING: u8 = 43;
+    pub(crate) const FRAGMENT: u8 = 44;
+    pub(crate) const DESTINATION: u8 = 60;
 }
 
 /// Fields of TCP (RFC 9293 §3.1), and its flags as the octet that holds them.
-pub(super) mod tcp {
+pub(crate) mod tcp {
     use std::ops::Range;
 
     pub(crate) const HEADER: usize = 20;
@@ -99,10 +105,7 @@ impl Ip {
     }
 
     fn parse_v6(packet: &[u8]) -> Option<Ip> {
-        const HOP_BY_HOP: u8 = 0;
-        const ROUTING: u8 = 43;
-        const FRAGMENT: u8 = 44;
-        const DESTINATION: u8 = 60;
+        use ipv6::{DESTINATION, FRAGMENT, HOP_BY_HOP, ROUTING};
         let header = packet.get(..ipv6::HEADER)?;
         if usize::from(be16(&header[ipv6::LENGTH])) + ipv6::HEADER != packet.len() {
             return None;
@@ -150,7 +153,7 @@ pub(super) fn set_ip_length(packet: &mut [u8], version: Version, transport: usiz
 }
 
 /// A big-endian number of two octets.
-pub(super) fn be16(octets: &[u8]) -> u16 {
+pub(crate) fn be16(octets: &[u8]) -> u16 {
     u16::from_be_bytes([octets[0], octets[1]])
 }
 
@@ -160,6 +163,6 @@ pub(super) fn be32(octets: &[u8]) -> u32 {
 }
 
 /// Writes a big-endian number of two octets.
-pub(super) fn put16(octets: &mut [u8], number: u16) {
+pub(crate) fn put16(octets: &mut [u8], number: u16) {
     octets[..2].copy_from_slice(&number.to_be_bytes());
 }

@@ -33,9 +33,9 @@
 
 #![forbid(unsafe_code)]
 
-mod checksum;
+pub(crate) mod checksum;
 mod header;
-mod ip;
+pub(crate) mod ip;
 mod merge;
 mod refusal;
 mod split;

@@ -154,6 +154,8 @@ fn enable_and_accept_switch_on_and_disable_or_deny_switches_off() {
     assert!(!vpn(" enable vjcomp\n deny vjcomp\n").profile.vj, "what is denied is off, whoever asks");
     assert!(vpn(" disable vjcomp\n enable vjcomp\n").profile.vj, "the last word counts");
     assert!(!vpn(" disable ipcp\n").profile.ipv4);
+    assert!(plan.profile.mss_clamp && vpn(" enable tcpmssfixup\n").profile.mss_clamp);
+    assert!(!vpn(" disable tcpmssfixup\n").profile.mss_clamp);
     // What is merely accepted and what is off needs no support.
     vpn(
         " accept pred1 mppe mschap\n enable sroutes idcheck throughput utmp\n disable nas-port-id proxy mppe lanman\n",
