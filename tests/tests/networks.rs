@@ -20,7 +20,7 @@ fn lan(world: &World, gateway: &Host, net: &str) -> Host {
 fn hosts_in_the_lans_reach_each_other(carrier: Carrier) {
     let (world, _sshd) = World::ready(
         carrier,
-        "routes = [\"192.168.2.0/24\"]\nforward = true",
+        "routes = [\"192.168.2.0/24\"]\nrto-min = 0.3\nforward = true",
         "routes = [\"192.168.1.0/24\"]\nforward = true",
     );
     let mars = lan(&world, &world.venus, "192.168.1");
@@ -30,6 +30,9 @@ fn hosts_in_the_lans_reach_each_other(carrier: Carrier) {
     let session = world.connect(&[]);
     let status = session.wait("ipv4-up");
     assert_eq!(status["routes"][0], "192.168.2.0/24");
+    let mut route = world.venus.command("/sbin/ip");
+    route.args(["route", "show", "192.168.2.0/24"]);
+    assert!(finish("ip route", route).said.contains("rto_min lock 300ms"));
     ping(&mars, "192.168.2.10");
     ping(&titan, "192.168.1.10");
     let ends = connection(&mars, &titan, [192, 168, 2, 10].into());

@@ -77,6 +77,9 @@ pub enum Change {
         /// The MTU this route promises, if it promises one.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         mtu: Option<u32>,
+        /// The least time that TCP waits for an acknowledgement, in milliseconds, if this route sets one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        rto_min: Option<u32>,
         /// The routing table.
         table: u32,
         /// The gateway is on the link though no other route says so.
@@ -170,7 +173,7 @@ impl Change {
                 Some(peer) => format!("ip address add {local} peer {peer}/{prefix} dev {}", device.name),
                 None => format!("ip address add {local}/{prefix} dev {}", device.name),
             },
-            Change::Route { dst, device, via, metric, src, mtu, table, onlink } => {
+            Change::Route { dst, device, via, metric, src, mtu, rto_min, table, onlink } => {
                 let mut words = vec![format!("ip route add {dst}")];
                 words.extend(via.map(|via| format!("via {via}")));
                 words.push(format!("dev {}", device.name));
@@ -178,6 +181,7 @@ impl Change {
                 words.extend((*metric != default_metric(dst)).then(|| format!("metric {metric}")));
                 words.extend(src.map(|src| format!("src {src}")));
                 words.extend(mtu.map(|mtu| format!("mtu {mtu}")));
+                words.extend(rto_min.map(|rto_min| format!("rto_min {rto_min}ms")));
                 words.extend((*table != TABLE_MAIN).then(|| format!("table {table}")));
                 words.join(" ")
             }
@@ -263,10 +267,11 @@ mod tests {
             metric: 0,
             src: Some("192.168.1.1".parse().unwrap()),
             mtu: None,
+            rto_min: Some(300),
             table: TABLE_MAIN,
             onlink: false,
         };
-        assert_eq!(route.command(), "ip route add 10.0.0.0/8 dev ppp0 src 192.168.1.1");
+        assert_eq!(route.command(), "ip route add 10.0.0.0/8 dev ppp0 src 192.168.1.1 rto_min 300ms");
         let proxy = Change::ProxyArp { device: ppp0(), address: [192, 168, 1, 9].into() };
         assert_eq!(proxy.command(), "ip neigh add proxy 192.168.1.9 dev ppp0");
     }

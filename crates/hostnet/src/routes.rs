@@ -1,6 +1,7 @@
 //! Routes: the ones to add, and what the kernel says about the way to an address.
 
 use std::net::IpAddr;
+use std::time::Duration;
 
 use ipnet::IpNet;
 use serde::Serialize;
@@ -25,6 +26,9 @@ pub struct Route {
     pub src: Option<IpAddr>,
     /// The MTU to promise.
     pub mtu: Option<u32>,
+    /// The least time that TCP of this host waits for an acknowledgement, in place of the kernel's 200 ms; counted in
+    /// milliseconds (`rto_min` of ip-route(8)).
+    pub rto_min: Option<Duration>,
     /// The table; `main` if none.
     pub table: Option<u32>,
 }
@@ -32,7 +36,16 @@ pub struct Route {
 impl Route {
     /// A route to `dst` straight out of device `oif`. Host bits in `dst` are cleared.
     pub fn new(dst: IpNet, oif: u32) -> Route {
-        Route { dst: dst.trunc(), oif, via: None, metric: None, src: None, mtu: None, table: None }
+        Route {
+            dst: dst.trunc(),
+            oif,
+            via: None,
+            metric: None,
+            src: None,
+            mtu: None,
+            rto_min: None,
+            table: None,
+        }
     }
 }
 

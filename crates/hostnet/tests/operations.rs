@@ -4,6 +4,7 @@
 mod common;
 
 use std::net::IpAddr;
+use std::time::Duration;
 
 use common::{
     assert_same, assert_same_in_any_order, get, in_namespace, ip, journals, make_uplink, ppp0, set, snapshot,
@@ -87,6 +88,9 @@ fn a_whole_session_leaves_addresses_routes_and_rules_as_they_were() {
         host.add_route(Route { via: Some(addr("10.7.7.9")), mtu: Some(1300), ..route("10.8.0.0/16", ppp0) })
             .await
             .unwrap();
+        let rto_min = Some(Duration::from_millis(300));
+        host.add_route(Route { rto_min, ..route("10.16.0.0/16", ppp0) }).await.unwrap();
+        host.add_route(Route { rto_min, mtu: Some(1300), ..route("2001:db8:9::/48", ppp0) }).await.unwrap();
         host.add_route(route("2001:db8:8::/48", ppp0)).await.unwrap();
         host.enable_forwarding(Family::Ipv4, Forwarding::Everywhere).await.unwrap();
         host.enable_forwarding(Family::Ipv6, Forwarding::Everywhere).await.unwrap();
@@ -102,6 +106,8 @@ fn a_whole_session_leaves_addresses_routes_and_rules_as_they_were() {
             "172.16.0.0/12 dev ppp0 proto 112 scope link src 192.168.1.1 metric 50",
             "default dev ppp0 table 1000 proto 112 scope link",
             "10.8.0.0/16 via 10.7.7.9 dev ppp0 proto 112 mtu 1300",
+            "10.16.0.0/16 dev ppp0 proto 112 scope link rto_min lock 300ms",
+            "2001:db8:9::/48 dev ppp0 proto 112 metric 1024 mtu 1300 rto_min lock 300ms",
             "2001:db8:8::/48 dev ppp0 proto 112 metric 1024",
             "net/ipv4/ip_forward = 1",
             "net/ipv6/conf/all/forwarding = 1",

@@ -125,6 +125,7 @@ impl HostNet {
                 metric: default_metric(&dst),
                 src: underlay.src,
                 mtu: underlay.mtu,
+                rto_min: None,
                 table: *table,
                 onlink: underlay.onlink,
             };

@@ -155,8 +155,11 @@ impl HostNet {
             routes = self.take_routes_from(&scene, index, old_local).await?;
         }
         for route in routes {
-            let Change::Route { dst, device, via, metric, mtu, table, onlink, .. } = route else { continue };
-            let change = Change::Route { dst, device, via, metric, src: Some(local), mtu, table, onlink };
+            let Change::Route { dst, device, via, metric, mtu, rto_min, table, onlink, .. } = route else {
+                continue;
+            };
+            let change =
+                Change::Route { dst, device, via, metric, src: Some(local), mtu, rto_min, table, onlink };
             self.ensure_route(&mut scene, change).await?;
         }
         if !first {
@@ -489,6 +492,7 @@ fn route_change(route: &Route, device: Device) -> Change {
         metric: route.metric.filter(|metric| *metric != 0).unwrap_or(default_metric(&dst)),
         src: route.src,
         mtu: route.mtu,
+        rto_min: route.rto_min.map(|least| u32::try_from(least.as_millis()).unwrap_or(u32::MAX)),
         table: route.table.unwrap_or(TABLE_MAIN),
         onlink: false,
     }

@@ -273,8 +273,11 @@ fn proxy_message(index: u32, address: Ipv4Addr) -> NeighbourMessage {
     message
 }
 
+/// The number of this metric, and its bit among those that are locked (linux/rtnetlink.h).
+const RTAX_RTO_MIN: u32 = 13;
+
 fn route_message(change: &Change) -> RouteMessage {
-    let Change::Route { dst, device, via, metric, src, mtu, table, onlink } = change else {
+    let Change::Route { dst, device, via, metric, src, mtu, rto_min, table, onlink } = change else {
         unreachable!("only a route is added as a route")
     };
     let mut message = RouteMessage::default();
@@ -305,8 +308,14 @@ fn route_message(change: &Change) -> RouteMessage {
     if let Some(src) = src {
         message.attributes.push(RouteAttribute::PrefSource((*src).into()));
     }
-    if let Some(mtu) = mtu {
-        message.attributes.push(RouteAttribute::Metrics(vec![RouteMetric::Mtu(*mtu)]));
+    let mut metrics = Vec::new();
+    metrics.extend(mtu.map(RouteMetric::Mtu));
+    // TCP heeds only one that is locked (`tcp_rto_min()`).
+    metrics.extend(
+        rto_min.iter().flat_map(|ms| [RouteMetric::Lock(1 << RTAX_RTO_MIN), RouteMetric::RtoMin(*ms)]),
+    );
+    if !metrics.is_empty() {
+        message.attributes.push(RouteAttribute::Metrics(metrics));
     }
     message
 }

@@ -1,5 +1,8 @@
 //! Whether the values of a profile go together.
 
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
 use ppp_proto::ccp::deflate::{MAX_WINDOW, MIN_WINDOW};
 use ppp_proto::vj::{MAX_SLOTS, MIN_SLOTS};
 
@@ -12,6 +15,8 @@ type Fault = (&'static str, String);
 const MAX_SERVERS: usize = 2;
 /// Longest interface name, without the terminating zero (Linux `IFNAMSIZ` - 1).
 const MAX_IFNAME: usize = 15;
+/// The kernel counts milliseconds, and never waits longer than TCP_RTO_MAX (net/tcp.h).
+const RTO_MIN_RANGE: RangeInclusive<Duration> = Duration::from_millis(1)..=Duration::from_secs(120);
 
 /// Checks everything that one value by itself cannot show.
 pub(super) fn check(profile: &Profile) -> Result<(), Fault> {
@@ -71,6 +76,9 @@ pub(super) fn check(profile: &Profile) -> Result<(), Fault> {
         if seconds.unless_zero().is_none() {
             return fault(key, "must be more than 0 seconds");
         }
+    }
+    if profile.rto_min.is_some_and(|least| !RTO_MIN_RANGE.contains(&least.get())) {
+        return fault("rto-min", "must be from 0.001 to 120 seconds; leave it out for the kernel's own");
     }
     for (key, count) in [
         ("lcp-echo-failure", profile.lcp_echo_failure),
@@ -173,6 +181,9 @@ mod tests {
             ("host = \"-oProxyCommand=evil\"", "host"),
             ("user = \"\"", "user"),
             ("lcp-restart = 0", "lcp-restart"),
+            ("rto-min = 0", "rto-min"),
+            ("rto-min = 0.0009", "rto-min"),
+            ("rto-min = 120.001", "rto-min"),
             ("lcp-max-configure = 0", "lcp-max-configure"),
             ("auth-name = \"\"", "auth-name"),
             ("auth-remote-name = \"*\"", "auth-remote-name"),
@@ -186,6 +197,13 @@ mod tests {
             ("listen = []", "listen"),
         ] {
             assert_eq!(fault(toml), Some(key), "{toml}");
+        }
+    }
+
+    #[test]
+    fn rto_min_is_a_time_that_tcp_could_wait() {
+        for rto_min in ["0.001", "0.3", "120"] {
+            assert_eq!(fault(&format!("rto-min = {rto_min}")), None);
         }
     }
 

@@ -118,6 +118,10 @@ pub struct LinkFlags {
     #[arg(long, value_name = "NET", help_heading = "Network")]
     pub route: Vec<Route>,
 
+    /// Seconds that TCP waits at least for an acknowledgement over these routes.
+    #[arg(long, value_name = "SECONDS", help_heading = "Network")]
+    pub rto_min: Option<Seconds>,
+
     /// Switch on packet forwarding while the link is up.
     #[arg(long, help_heading = "Network", overrides_with = "no_forward")]
     pub forward: bool,
@@ -225,6 +229,7 @@ impl LinkFlags {
             dns_offer,
             dns_ask,
             route,
+            rto_min,
             forward,
             no_forward,
             mtu,
@@ -257,6 +262,7 @@ impl LinkFlags {
         all.many("--dns-offer", "dns-offer", dns_offer);
         all.switch("--dns-ask", "dns-ask", *dns_ask, true);
         all.many("--route", "routes", route);
+        all.one("--rto-min", "rto-min", rto_min.as_ref());
         all.switch("--forward", "forward", *forward, true);
         all.switch("--no-forward", "forward", *no_forward, false);
         all.one("--mtu", "mtu", mtu.as_ref());

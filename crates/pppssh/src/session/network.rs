@@ -2,13 +2,14 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
+use std::time::Duration;
 
 use hostnet::{Error, Family, Forwarding, HostNet, InterfaceId, Outcome, Route};
 use ipnet::{IpNet, Ipv4Net};
 use ppp_proto::Ipv4Params;
 use tracing::{debug, error, info, warn};
 
-use crate::config::{self, Profile};
+use crate::config::{self, Profile, Seconds};
 use crate::hooks::{Ends, HookFacts, Hooks, PRE_UP_PATIENCE, SHUTDOWN_PATIENCE, Usage};
 
 /// The device and what the profile wants of the host's network.
@@ -35,6 +36,7 @@ pub struct Network {
 struct Wanted {
     configure: bool,
     routes: Vec<config::Route>,
+    rto_min: Option<Duration>,
     forward: bool,
     proxy_arp: bool,
     local_range: Vec<Ipv4Net>,
@@ -69,6 +71,7 @@ impl Network {
         let wanted = Wanted {
             configure: profile.configure,
             routes: profile.routes.clone(),
+            rto_min: profile.rto_min.map(Seconds::get),
             forward: profile.forward,
             proxy_arp: profile.proxy_arp,
             local_range: profile.local_range.clone(),
@@ -242,6 +245,7 @@ impl Network {
                 let mut route = Route::new(wanted.to, self.index);
                 route.metric = wanted.metric;
                 route.table = wanted.table;
+                route.rto_min = self.wanted.rto_min;
                 self.net.add_route(route).await?;
             }
         }
