@@ -22,6 +22,9 @@ pub trait Device: Send {
     fn send_offload(&mut self, header: &VirtioHeader, packet: &[u8]) -> io::Result<()> {
         let checked = validate(header, packet)
             .map_err(|refusal| io::Error::new(io::ErrorKind::InvalidInput, refusal))?;
+        if checked.is_complete() {
+            return self.send(packet);
+        }
         let (mut segments, mut segment) = (checked.split(), Vec::new());
         let mut sent = Ok(());
         while sent.is_ok() && segments.next_into(&mut segment) {

@@ -234,7 +234,10 @@ impl Pump {
                 self.link.report_along(Instant::now(), &mut self.outbox);
                 self.capture.sent(&self.outbox);
                 carrier.tx.start_send(self.outbox.split().freeze())?;
-                self.outbox.reserve(2 * CHUNK);
+                // The carrier has what was gathered; most of the buffer may be left.
+                if self.outbox.capacity() < CHUNK + CHUNK / 8 {
+                    self.outbox.reserve(2 * CHUNK);
+                }
                 progress = true;
             }
 
