@@ -4,28 +4,17 @@ use std::time::Instant;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use fairqueue::{Config, FairQueue};
-use pppssh_benches::Fill;
+use pppssh_benches::samples::udp_flows;
 
 /// Packet lengths measured: an acknowledgement's, a usual MTU.
 const PACKET_LENS: [usize; 2] = [64, 1500];
-
-/// One packet of each flow: UDP over IPv4.
-fn packets(flows: u16, len: usize) -> Vec<Vec<u8>> {
-    let packet = |flow: u16| {
-        let mut packet = Fill::Random.packet(len);
-        packet[..12].copy_from_slice(&[0x45, 0, (len >> 8) as u8, len as u8, 0, 0, 0, 0, 64, 17, 0, 0]);
-        packet[20..22].copy_from_slice(&flow.to_be_bytes());
-        packet
-    };
-    (0..flows).map(packet).collect()
-}
 
 fn in_and_out(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("in-and-out");
     let now = Instant::now();
     for len in PACKET_LENS {
         for flows in [1, 16, 1000] {
-            let packets = packets(flows, len);
+            let packets = udp_flows(flows, len);
             let mut queue = FairQueue::new(Config::default());
             for packet in &packets {
                 queue.enqueue(now, packet, ());
@@ -50,7 +39,7 @@ fn over_limit(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("over-limit");
     let now = Instant::now();
     for flows in [1, 1000] {
-        let packets = packets(flows, 1500);
+        let packets = udp_flows(flows, 1500);
         let mut queue = FairQueue::new(Config::default());
         let mut packets = packets.iter().cycle();
         let id = BenchmarkId::new(format!("{flows}-flows"), 1500);

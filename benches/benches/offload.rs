@@ -1,4 +1,5 @@
-//! Segmentation offload without any device: checksums, a packet of 64 KiB cut into segments, and these merged again.
+//! What is done to packets without any device: checksums, a packet of 64 KiB cut into segments, and these merged again;
+//! the maximum segment size of a SYN lowered, and what all other packets pay for it.
 //! Rates count octets of the whole packet.
 
 use std::convert::Infallible;
@@ -6,36 +7,12 @@ use std::hint::black_box;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use pppssh_benches::Fill;
-use tunio::offload::{GsoType, Merger, VirtioHeader, ones_complement_sum, validate};
+use pppssh_benches::samples::{syn, whole_tcp};
+use tunio::mss::{clamp, is_syn};
+use tunio::offload::{Merger, VirtioHeader, ones_complement_sum, validate};
 
-/// IPv4 and TCP without options.
-const HEADERS: usize = 40;
-/// What a segment carries at an MTU of 1500.
-const GSO_SIZE: u16 = 1460;
 /// Portions that a pacer might ask for.
 const PORTION: usize = 16 * 1024;
-
-/// The longest packet of TCP over IPv4, from 10.0.0.1 to 10.0.0.2, with nothing done.
-fn whole() -> (VirtioHeader, Vec<u8>) {
-    let mut packet = vec![0x45, 0, 0xff, 0xff, 0, 1, 0x40, 0, 64, 6, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2];
-    let checksum = !ones_complement_sum(&packet);
-    packet[10..12].copy_from_slice(&checksum.to_be_bytes());
-    packet.extend([0x9c, 0x40, 1, 0xbb, 0, 0, 0, 1, 0, 0, 0, 1, 0x50, 0x10, 2, 0, 0, 0, 0, 0]);
-    packet.extend(Fill::Random.packet(usize::from(u16::MAX) - HEADERS));
-    // The addresses, the protocol, the length of TCP's part.
-    let pseudo = ones_complement_sum(&[10, 0, 0, 1, 10, 0, 0, 2, 0, 6, 0xff, 0xff - 20]);
-    packet[36..38].copy_from_slice(&pseudo.to_be_bytes());
-    let header = VirtioHeader {
-        needs_csum: true,
-        gso_type: GsoType::TcpV4,
-        hdr_len: HEADERS as u16,
-        gso_size: GSO_SIZE,
-        csum_start: 20,
-        csum_offset: 16,
-        ..VirtioHeader::NONE
-    };
-    (header, packet)
-}
 
 fn checksum(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("checksum");
@@ -52,7 +29,7 @@ fn checksum(criterion: &mut Criterion) {
 }
 
 fn split(criterion: &mut Criterion) {
-    let (header, packet) = whole();
+    let (header, packet) = whole_tcp();
     let mut group = criterion.benchmark_group("offload");
     group.throughput(Throughput::Bytes(packet.len() as u64));
     let mut segment = Vec::new();
@@ -81,7 +58,7 @@ fn split(criterion: &mut Criterion) {
 }
 
 fn merge(criterion: &mut Criterion) {
-    let (header, packet) = whole();
+    let (header, packet) = whole_tcp();
     let mut segments = Vec::new();
     let mut split = validate(&header, &packet).expect("a true header").split();
     let mut segment = Vec::new();
@@ -112,5 +89,20 @@ fn merge(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, checksum, split, merge);
+fn mss(criterion: &mut Criterion) {
+    let (_, data) = whole_tcp();
+    let mut group = criterion.benchmark_group("mss");
+    group.bench_function("no SYN", |bencher| bencher.iter(|| is_syn(black_box(&data))));
+    let syn = syn();
+    let mut packet = syn.clone();
+    group.bench_function("SYN", |bencher| {
+        bencher.iter(|| {
+            packet.copy_from_slice(black_box(&syn));
+            clamp(&mut packet, 1400, false)
+        });
+    });
+    group.finish();
+}
+
+criterion_group!(benches, checksum, split, merge, mss);
 criterion_main!(benches);

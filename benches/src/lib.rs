@@ -1,6 +1,7 @@
 //! Shared helpers of the benchmarks.
 
 pub mod machine;
+pub mod samples;
 
 /// Octets of information in one measured chunk: about what the pump hands to a carrier at a time.
 pub const CHUNK_LEN: usize = 32 * 1024;

@@ -89,10 +89,11 @@ fn find(packet: &[u8]) -> Option<Syn> {
         6 => v6(packet)?,
         _ => return None,
     };
-    let segment = packet.get(transport..end)?;
-    if segment.get(tcp::FLAGS)? & tcp::SYN == 0 {
+    // Nearly all packets go no further than this.
+    if packet.get(transport + tcp::FLAGS)? & tcp::SYN == 0 {
         return None;
     }
+    let segment = packet.get(transport..end).filter(|segment| segment.len() >= tcp::HEADER)?;
     let len = usize::from(segment[tcp::DATA_OFFSET] >> 4) * 4;
     (tcp::HEADER..=segment.len())
         .contains(&len)
@@ -102,7 +103,7 @@ fn find(packet: &[u8]) -> Option<Syn> {
 /// Where TCP begins and the packet ends, before what may have been padded, and the octets of IP's header.
 #[inline]
 fn v4(packet: &[u8]) -> Option<(usize, usize, u16)> {
-    let header = packet.get(..ipv4::HEADER)?;
+    let header = packet.first_chunk::<{ ipv4::HEADER }>()?;
     // The offset, and "more fragments".
     if header[ipv4::PROTOCOL] != TCP || be16(&header[ipv4::FLAGS_AND_OFFSET]) & 0x3fff != 0 {
         return None;
@@ -114,7 +115,7 @@ fn v4(packet: &[u8]) -> Option<(usize, usize, u16)> {
 
 #[inline]
 fn v6(packet: &[u8]) -> Option<(usize, usize, u16)> {
-    let header = packet.get(..ipv6::HEADER)?;
+    let header = packet.first_chunk::<{ ipv6::HEADER }>()?;
     let end = ipv6::HEADER + usize::from(be16(&header[ipv6::LENGTH]));
     let (mut protocol, mut transport) = (header[ipv6::NEXT_HEADER], ipv6::HEADER);
     for _ in 0..=MAX_EXTENSIONS {
