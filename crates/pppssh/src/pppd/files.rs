@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use super::dump::Said;
 use super::options::Options;
 use super::table::{self, Kind};
+use super::values;
 use super::words::Words;
 
 /// No option file is longer, in octets.
@@ -161,13 +162,13 @@ impl Reader {
                 entry.name.clone_into(&mut text);
             }
             Kind::Int { least, most, set } => {
-                let value = table::integer(entry.name, argument, 0).map_err(bad)?.cast_signed();
-                table::within(entry.name, value, least, most).map_err(bad)?;
+                let value = values::integer(entry.name, argument, 0).map_err(bad)?.cast_signed();
+                values::within(entry.name, value, least, most).map_err(bad)?;
                 set(&mut self.options, value);
                 text = format!("{} {value}", entry.name);
             }
             Kind::Hex(set) => {
-                let value = table::integer(entry.name, argument, 16).map_err(bad)?;
+                let value = values::integer(entry.name, argument, 16).map_err(bad)?;
                 set(&mut self.options, value);
             }
             Kind::Text(set) => set(&mut self.options, argument),
@@ -177,7 +178,7 @@ impl Reader {
             }
             Kind::Parsed(parse) => parse(&mut self.options, argument).map_err(bad)?,
             Kind::Addresses => {
-                table::addresses(&mut self.options, word).map_err(bad)?;
+                values::addresses(&mut self.options, word).map_err(bad)?;
                 let side =
                     |side: Option<std::net::Ipv4Addr>| side.map_or(String::new(), |side| side.to_string());
                 let both = self.options.profile.addresses;

@@ -10,6 +10,7 @@ mod host;
 mod log;
 mod options;
 mod table;
+mod values;
 mod words;
 
 use std::ffi::OsString;
@@ -20,7 +21,7 @@ pub use files::{Ask, OptionError, Places, Reader};
 pub use host::{DefaultRoute, default_routes, default_routes6};
 pub use log::{Log, SYSTEM};
 pub use options::{LogTo, Options, is_usable};
-pub use table::resolve;
+pub use values::resolve;
 pub use words::{MAX_WORD, Words};
 
 /// The version that is imitated, as `--version` says it.
