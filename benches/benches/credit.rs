@@ -15,7 +15,7 @@ const RTT: Duration = Duration::from_millis(40);
 
 fn credit(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("credit");
-    group.bench_function("a packet sent", |bencher| {
+    group.bench_function("packets sent", |bencher| {
         let now = Instant::now();
         bencher.iter_batched_ref(
             || Credit::new(CreditConfig::default()),
