@@ -39,8 +39,6 @@ pub(crate) struct Sample {
     pub(crate) rate: Option<f64>,
     /// A bound from below only: there was no more to send.
     pub(crate) dry: bool,
-    /// Octets delivered since the sample before.
-    pub(crate) acked: u64,
     /// Octets delivered in all.
     pub(crate) delivered: u64,
     /// What had been delivered when the octet reported on was sent: one round trip lies between.
@@ -52,8 +50,6 @@ pub(crate) struct Sample {
 pub(crate) struct Delivery {
     sent: u64,
     delivered: u64,
-    /// Delivered since the last sample.
-    acked: u64,
     delivered_at: Option<Instant>,
     first_sent_at: Option<Instant>,
     /// Sends up to this octet were made with an empty queue behind them.
@@ -115,7 +111,6 @@ impl Delivery {
         if total > self.sent || total <= self.delivered {
             return None;
         }
-        self.acked += total - self.delivered;
         self.delivered = total;
         self.delivered_at = Some(now);
         let mut newest = None;
@@ -133,7 +128,6 @@ impl Delivery {
             rtt: now.saturating_duration_since(record.at).saturating_sub(age),
             rate: (!time.is_zero()).then(|| octets as f64 / time.as_secs_f64()),
             dry: record.dry,
-            acked: std::mem::take(&mut self.acked),
             delivered: total,
             delivered_before: record.delivered,
         })
@@ -152,7 +146,7 @@ mod tests {
         let mut delivery = Delivery::default();
         delivery.sent(now, 1000);
         let sample = delivery.delivered(now + 30 * MS, 1000, 5 * MS).unwrap();
-        assert_eq!((sample.rtt, sample.acked), (25 * MS, 1000));
+        assert_eq!(sample.rtt, 25 * MS);
         assert_eq!(delivery.under_way(), 0);
     }
 

@@ -6,11 +6,11 @@
 //! empty path takes, and allows as much under way as keeps the slowest piece of it busy, with a few milliseconds to spare.
 //!
 //! It follows BBR (Cardwell et al., "BBR: Congestion-Based Congestion Control", 2016) in what it measures, and TCP Vegas in
-//! what it aims at. It is no congestion control: under it a TCP does that. So it has no pacing and no loss recovery, and it
-//! may be wrong without harm to others.
+//! what it aims at. It is no congestion control: under it a TCP does that. So it has no loss recovery, and it may be wrong without
+//! harm to others.
 //!
 //! No clock, no I/O: times are arguments. One file an idea: [`Credit`] ties together `delivery` (what each report says of the
-//! path), `filter` (the best of late), and `window` (what follows from that).
+//! path), `filter` (the best of late), `window` (what follows from that), and `pacer` (when it leaves).
 //!
 //! ```
 //! use std::time::{Duration, Instant};
@@ -30,6 +30,7 @@
 
 mod delivery;
 mod filter;
+mod pacer;
 mod window;
 
 #[cfg(test)]
@@ -38,6 +39,7 @@ mod tests;
 use std::time::{Duration, Instant};
 
 use delivery::Delivery;
+use pacer::Pacer;
 use window::Window;
 
 pub use window::Mode;
@@ -63,7 +65,7 @@ impl Default for CreditConfig {
             slack_min: Duration::from_millis(5),
             slack_max: Duration::from_millis(10),
             // As TCP begins with ten segments (RFC 6928), and is under this anyway.
-            initial: 64 * 1024,
+            initial: 32 * 1024,
             floor: 6 * 1024,
             ceiling: 64 << 20,
         }
@@ -76,12 +78,13 @@ pub struct Credit {
     config: CreditConfig,
     delivery: Delivery,
     window: Window,
+    pacer: Pacer,
 }
 
 impl Credit {
     /// An account for a path of which nothing is known.
     pub fn new(config: CreditConfig) -> Credit {
-        Credit { config, delivery: Delivery::default(), window: Window::new(&config) }
+        Credit { config, delivery: Delivery::default(), window: Window::new(), pacer: Pacer::default() }
     }
 
     /// A new path, as after a redial: nothing is under way, and nothing is known.
@@ -92,6 +95,7 @@ impl Credit {
     /// So many octets were handed to the carrier.
     pub fn sent(&mut self, now: Instant, octets: usize) {
         self.delivery.sent(now, octets as u64);
+        self.pacer.sent(now, octets as u64, self.window.pace());
     }
 
     /// There is credit left and nothing to send: until what is under way now has arrived, the path's rate is the sender's.
@@ -107,7 +111,12 @@ impl Credit {
         }
     }
 
-    /// Octets that may be handed to the carrier now.
+    /// When octets that are [`available`](Self::available) may leave, so that they do not go in a bunch; `None` if at once.
+    pub fn due(&self, now: Instant) -> Option<Instant> {
+        self.pacer.due(now)
+    }
+
+    /// Octets that may be handed to the carrier, once they are [`due`](Self::due).
     pub fn available(&self) -> u64 {
         self.window.size(&self.config).saturating_sub(self.under_way())
     }

@@ -4,9 +4,9 @@
 //!            rate stopped growing,                 every ten seconds, or when the round trip
 //!            or the round trip grew                stays longer than the window explains
 //! Starting ─────────────────────────▶ Steady ────────────────────────────────▶ Draining
-//!                                       ▲                                          │
-//!                                       └──────────────────────────────────────────┘
-//!                                            the round trip of the emptied path is known
+//!    ▲                                  │ ▲                                        │
+//!    └──────────────────────────────────┘ └────────────────────────────────────────┘
+//!      more brought more, and no queue         the round trip of the emptied path is known
 //! ```
 //!
 //! The round trip in the product is one without a queue of ours, and only when we hold back for a moment can we see one: so
@@ -20,7 +20,7 @@ use crate::delivery::Sample;
 use crate::filter::Extreme;
 
 /// Round trips for which the highest rate is remembered.
-const RATE_ROUNDS: u64 = 6;
+const RATE_ROUNDS: u64 = 10;
 /// For how long a full path is left so (BBR's RTpropFilterLen).
 const DRAIN_EVERY: Duration = Duration::from_secs(10);
 /// For how long the shortest round trip is believed where nothing fills the path, and so nothing drains it.
@@ -28,12 +28,23 @@ const RTT_MEMORY: Duration = Duration::from_secs(20);
 /// Starting ends when in this many round trips the rate did not grow by a quarter (BBR's full pipe).
 const FULL_ROUNDS: u32 = 3;
 const GROWTH: f64 = 1.25;
-/// Or when so many measurements in a row are longer than the empty path and the queue aimed at (as HyStart's eight).
+/// Or when it has not yet grown by that and so many measurements in a row are longer than the empty path and the queue aimed
+/// at (as HyStart's eight): those alone may come from the TCP below, which starts too.
 const QUEUED_SAMPLES: u32 = 8;
+/// Of the path's product, while Starting: it doubles in each round trip, and no more than the product itself gets queued.
+const STARTING_GAIN: f64 = 2.0;
+/// The same when it was left before, and what is known is likely about right.
+const RESTARTING_GAIN: f64 = 1.5;
 /// Round trips too long for the window before Draining finds out why.
 const LONG_ROUNDS: u32 = 4;
-/// More than the path's product, in the round trip after one with next to no queue: there may be room.
-const PROBE: f64 = 1.25;
+/// More than the path's product, in the round trip after one with next to no queue, since there may be room: a quarter of
+/// the round trip, but no more than this, which others feel if there is none.
+const PROBE_MAX: Duration = Duration::from_millis(15);
+/// If so much of that came through as a higher rate, so many round trips in a row, there is room: back to Starting.
+const ROOM: f64 = 0.5;
+const ROOM_ROUNDS: u32 = 3;
+/// How much faster than the path the window is filled, so that it is the window that bounds what is under way.
+const PACE: f64 = 1.5;
 /// Of the path's product, while Draining.
 const DRAINED: f64 = 0.5;
 /// Round trips of Draining: in the first our queue leaves, in the second the path is measured.
@@ -54,8 +65,8 @@ pub enum Mode {
 #[derive(Debug)]
 pub(crate) struct Window {
     mode: Mode,
-    /// The window of Starting.
-    starting: u64,
+    /// Starting is not the first one: something is known.
+    is_restarted: bool,
     /// The highest rate of late, by round trips.
     rates: Extreme<u64, f64>,
     /// The shortest round trip of late.
@@ -75,6 +86,8 @@ pub(crate) struct Window {
     /// Round trips in a row that were too long.
     long_rounds: u32,
     queued_samples: u32,
+    /// Round trips in a row that found room.
+    room_rounds: u32,
     /// Whether the last round trip in Steady met next to no queue.
     unfilled: bool,
     /// The rate of the last whole round trip.
@@ -86,10 +99,10 @@ pub(crate) struct Window {
 }
 
 impl Window {
-    pub(crate) fn new(config: &CreditConfig) -> Window {
+    pub(crate) fn new() -> Window {
         Window {
             mode: Mode::Starting,
-            starting: config.initial,
+            is_restarted: false,
             rates: Extreme::new(|new, old| new >= old),
             rtts: Extreme::new(|new, old| new <= old),
             last_rtt: None,
@@ -102,6 +115,7 @@ impl Window {
             full_rounds: 0,
             long_rounds: 0,
             queued_samples: 0,
+            room_rounds: 0,
             unfilled: false,
             recent_rate: None,
             drained_at: None,
@@ -130,15 +144,25 @@ impl Window {
         let product = |time: Duration| self.rate().unwrap_or_default() * time.as_secs_f64();
         let rtt = self.min_rtt().unwrap_or_default();
         let octets = match self.mode {
-            Mode::Starting => return self.starting.clamp(config.floor, config.ceiling),
+            Mode::Starting => {
+                let (gain, least) =
+                    if self.is_restarted { (RESTARTING_GAIN, 0) } else { (STARTING_GAIN, config.initial) };
+                (product(rtt + self.interval.unwrap_or_default()) * gain).max(least as f64)
+            }
             Mode::Steady => {
-                let probe = if self.unfilled { PROBE } else { 1.0 };
-                product(rtt + slack(config, rtt) + self.interval.unwrap_or_default()) * probe
+                let probe = if self.unfilled { probe(rtt) } else { Duration::ZERO };
+                product(rtt + slack(config, rtt) + self.interval.unwrap_or_default() + probe)
             }
             Mode::Draining => product(rtt) * DRAINED,
         };
         // What is more than fits is cut by the cast, and then by the ceiling.
         (octets as u64).clamp(config.floor, config.ceiling)
+    }
+
+    /// Octets per second at which the window is filled; `None` if at once: while nothing is known, and while Starting,
+    /// since a TCP inside that doubles with each round trip too would take its turn for a queue.
+    pub(crate) fn pace(&self) -> Option<f64> {
+        self.rate().filter(|_| self.mode != Mode::Starting).map(|rate| rate * PACE)
     }
 
     pub(crate) fn learn(&mut self, config: &CreditConfig, now: Instant, sample: &Sample) {
@@ -160,12 +184,13 @@ impl Window {
         {
             self.rates.add(self.round, rate, self.round.saturating_sub(RATE_ROUNDS));
         }
+        let before = self.recent_rate;
         if ended.is_some() {
             self.recent_rate = sample.rate.or(self.recent_rate);
         }
         match self.mode {
             Mode::Starting => self.start(config, sample, ended),
-            Mode::Steady => self.keep(config, now, ended),
+            Mode::Steady => self.keep(config, now, ended, before.filter(|_| !sample.dry)),
             Mode::Draining => self.drain(now, ended),
         }
     }
@@ -179,12 +204,14 @@ impl Window {
     }
 
     fn start(&mut self, config: &CreditConfig, sample: &Sample, ended: Option<Duration>) {
-        if !sample.dry {
-            self.starting = self.starting.saturating_add(sample.acked).min(config.ceiling);
-        }
         let rtt = self.min_rtt().unwrap_or_default();
-        self.queued_samples = if sample.rtt > rtt + slack(config, rtt) { self.queued_samples + 1 } else { 0 };
-        if self.queued_samples >= QUEUED_SAMPLES {
+        // A sender with next to nothing to say has no queue of his own.
+        let is_telling =
+            !sample.dry || self.rate().unwrap_or_default() * rtt.as_secs_f64() >= config.initial as f64;
+        let queued = is_telling && sample.rtt > rtt + slack(config, rtt);
+        self.queued_samples = if queued { self.queued_samples + 1 } else { 0 };
+        let grows = self.rate().unwrap_or_default() >= self.full_rate * GROWTH;
+        if self.queued_samples >= QUEUED_SAMPLES && !grows {
             self.mode = Mode::Steady;
         }
         if ended.is_none() {
@@ -202,12 +229,22 @@ impl Window {
         }
     }
 
-    fn keep(&mut self, config: &CreditConfig, now: Instant, ended: Option<Duration>) {
+    fn keep(&mut self, config: &CreditConfig, now: Instant, ended: Option<Duration>, before: Option<f64>) {
         let Some(round_min) = ended else { return };
         let rtt = self.min_rtt().unwrap_or_default();
         let explained = rtt + (slack(config, rtt) + self.interval.unwrap_or_default()) * 2;
         self.long_rounds = if round_min > explained { self.long_rounds + 1 } else { 0 };
-        self.unfilled = round_min < rtt + slack(config, rtt) / 4;
+        let probed = self.unfilled;
+        self.unfilled = round_min < rtt + slack(config, rtt) / 2;
+        let grown = 1.0 + ROOM * probe(rtt).as_secs_f64() / rtt.as_secs_f64();
+        let grew = before.zip(self.recent_rate).is_some_and(|(before, now)| now > before * grown);
+        self.room_rounds = if probed && self.unfilled && grew { self.room_rounds + 1 } else { 0 };
+        if self.room_rounds >= ROOM_ROUNDS {
+            (self.is_restarted, self.room_rounds) = (true, 0);
+            (self.full_rate, self.full_rounds, self.queued_samples) = (0.0, 0, 0);
+            self.mode = Mode::Starting;
+            return;
+        }
         let stale = self.drained_at.is_none_or(|at| now.saturating_duration_since(at) >= DRAIN_EVERY);
         if stale || self.long_rounds >= LONG_ROUNDS {
             self.mode = Mode::Draining;
@@ -233,4 +270,9 @@ impl Window {
 /// The standing queue aimed at, in time.
 fn slack(config: &CreditConfig, rtt: Duration) -> Duration {
     (rtt / 8).clamp(config.slack_min, config.slack_max)
+}
+
+/// The queue that is risked to find out whether there is room, in time.
+fn probe(rtt: Duration) -> Duration {
+    (rtt / 4).min(PROBE_MAX)
 }

@@ -15,6 +15,10 @@ use std::time::{Duration, Instant};
 /// than it tells; more lets the sender wait for news.
 const INTERVAL_MIN: Duration = Duration::from_millis(1);
 const INTERVAL_MAX: Duration = Duration::from_millis(10);
+/// Of fewer octets than these it does not pay to tell so often: along with a packet, or alone.
+const FEW: u64 = 6000;
+const FEW_INTERVAL: Duration = Duration::from_millis(7);
+const FEW_WAIT: Duration = Duration::from_millis(10);
 /// How long a report waits for a packet to go with, where it need not wait for the interval.
 const COMPANY: Duration = Duration::from_millis(2);
 
@@ -50,7 +54,11 @@ impl Report {
 pub(crate) struct Reporter {
     octets: u64,
     received_at: Option<Instant>,
+    /// The octets of the last report, and when it was made.
+    reported: u64,
     reported_at: Option<Instant>,
+    /// When the first of what is not yet reported was received.
+    unreported_since: Option<Instant>,
     due: Option<Instant>,
 }
 
@@ -59,12 +67,11 @@ impl Reporter {
     pub(crate) fn received(&mut self, now: Instant, octets: usize, rtt: Option<Duration>) {
         self.octets += octets as u64;
         self.received_at = Some(now);
-        if self.due.is_none() {
-            let interval = rtt.map_or(INTERVAL_MAX, |rtt| (rtt / 8).clamp(INTERVAL_MIN, INTERVAL_MAX));
-            let due = self.reported_at.and_then(|before| before.checked_add(interval));
-            let soon = now + COMPANY.min(interval);
-            self.due = Some(due.map_or(soon, |due| due.max(soon)));
-        }
+        let since = *self.unreported_since.get_or_insert(now);
+        let interval = rtt.map_or(INTERVAL_MAX, |rtt| (rtt / 8).clamp(INTERVAL_MIN, INTERVAL_MAX));
+        let wait = if self.is_few() { FEW_WAIT } else { COMPANY.min(interval) };
+        let next = self.reported_at.and_then(|before| before.checked_add(interval));
+        self.due = next.max(Some(since + wait));
     }
 
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
@@ -73,21 +80,25 @@ impl Reporter {
 
     /// The report that is due at `now`, if one is.
     pub(crate) fn take(&mut self, now: Instant) -> Option<Report> {
-        self.due.take_if(|due| *due <= now)?;
+        self.due.filter(|due| *due <= now)?;
         Some(self.report(now))
     }
 
     /// The report that may go along with a packet: there is something new, and the last one is not quite fresh.
     pub(crate) fn take_along(&mut self, now: Instant) -> Option<Report> {
-        if self.reported_at.is_some_and(|at| now.saturating_duration_since(at) < INTERVAL_MIN) {
-            return None;
-        }
-        self.due.take()?;
-        Some(self.report(now))
+        self.due?;
+        let interval = if self.is_few() { FEW_INTERVAL } else { INTERVAL_MIN };
+        let is_fresh = self.reported_at.is_some_and(|at| now.saturating_duration_since(at) < interval);
+        (!is_fresh).then(|| self.report(now))
+    }
+
+    fn is_few(&self) -> bool {
+        self.octets - self.reported < FEW
     }
 
     fn report(&mut self, now: Instant) -> Report {
-        self.reported_at = Some(now);
+        (self.due, self.unreported_since) = (None, None);
+        (self.reported, self.reported_at) = (self.octets, Some(now));
         let age = self.received_at.map_or(Duration::ZERO, |at| now.saturating_duration_since(at));
         Report { octets: self.octets, age }
     }
@@ -109,20 +120,31 @@ mod tests {
     }
 
     #[test]
-    fn the_first_octets_are_reported_soon_and_more_after_an_interval_with_their_age() {
+    fn many_octets_are_reported_soon_and_more_after_an_interval_with_their_age() {
         let now = Instant::now();
         let mut reporter = Reporter::default();
         assert_eq!((reporter.poll_timeout(), reporter.take(now)), (None, None));
-        reporter.received(now, 100, Some(40 * MS));
+        reporter.received(now, 6000, Some(40 * MS));
         assert_eq!(reporter.take(now + MS), None, "a packet may come to go with");
         let now = now + 2 * MS;
-        assert_eq!(reporter.take(now), Some(Report { octets: 100, age: 2 * MS }));
-        reporter.received(now + MS, 100, Some(40 * MS));
-        reporter.received(now + 2 * MS, 100, Some(40 * MS));
+        assert_eq!(reporter.take(now), Some(Report { octets: 6000, age: 2 * MS }));
+        reporter.received(now + MS, 5000, Some(40 * MS));
+        reporter.received(now + 2 * MS, 1000, Some(40 * MS));
         assert_eq!(reporter.poll_timeout(), Some(now + 5 * MS));
         assert_eq!(reporter.take(now + 4 * MS), None);
-        assert_eq!(reporter.take(now + 5 * MS), Some(Report { octets: 300, age: 3 * MS }));
+        assert_eq!(reporter.take(now + 5 * MS), Some(Report { octets: 12000, age: 3 * MS }));
         assert_eq!(reporter.poll_timeout(), None, "nothing new, nothing to tell");
+    }
+
+    #[test]
+    fn few_octets_wait_for_more_but_not_for_long() {
+        let now = Instant::now();
+        let mut reporter = Reporter::default();
+        reporter.received(now, 100, Some(8 * MS));
+        reporter.received(now + 3 * MS, 100, Some(8 * MS));
+        assert_eq!(reporter.poll_timeout(), Some(now + 10 * MS));
+        reporter.received(now + 4 * MS, 6000, Some(8 * MS));
+        assert_eq!(reporter.take(now + 4 * MS), Some(Report { octets: 6200, age: Duration::ZERO }));
     }
 
     #[test]
@@ -133,8 +155,12 @@ mod tests {
         reporter.received(now, 100, Some(400 * MS));
         assert_eq!(reporter.take_along(now), Some(Report { octets: 100, age: Duration::ZERO }));
         reporter.received(now, 100, Some(400 * MS));
+        assert_eq!(reporter.take_along(now + 6 * MS), None);
+        assert_eq!(reporter.take_along(now + 7 * MS), Some(Report { octets: 200, age: 7 * MS }));
+        let now = now + 7 * MS;
+        reporter.received(now, 6000, Some(400 * MS));
         assert_eq!(reporter.take_along(now), None);
-        assert_eq!(reporter.take_along(now + MS), Some(Report { octets: 200, age: MS }));
+        assert_eq!(reporter.take_along(now + MS), Some(Report { octets: 6200, age: MS }));
         assert_eq!(reporter.poll_timeout(), None);
     }
 }

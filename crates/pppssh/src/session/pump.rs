@@ -296,7 +296,8 @@ impl Pump {
     }
 
     fn poll_timer(&mut self, cx: &mut Context<'_>) -> bool {
-        let deadline = self.link.poll_timeout();
+        let turn = self.outward.poll_timeout(Instant::now());
+        let deadline = self.link.poll_timeout().into_iter().chain(turn).min();
         let Some(at) = deadline else {
             self.deadline = None;
             return false;

@@ -137,12 +137,28 @@ fn what_exceeds_the_credit_waits_until_the_peer_reports_that_something_has_arriv
     let sent = ends.frames.len();
     assert!(sent <= initial && sent > initial - 3000, "{sent} octets left at once");
     assert!(!ends.release(), "there is no credit left");
-    assert!(!ends.arrive().is_empty());
     ends.now += 20 * MS;
+    assert!(!ends.arrive().is_empty());
+    ends.now += 10 * MS;
     ends.answer();
     assert!(ends.release());
     // The path took all of it, so it may take twice as much (slow start).
     assert!(ends.frames.len() > initial, "{} octets left then", ends.frames.len());
+}
+
+#[test]
+fn a_packet_larger_than_the_window_leaves_once_nothing_else_is_under_way() {
+    let mut ends = Ends::up(Some(ALL));
+    // Too long for what may be under way at first, and not to be cut.
+    let packet = tcp(40_000);
+    ends.take(&[(VirtioHeader { gso_type: GsoType::None, ..GSO }, packet.clone())]);
+    assert_eq!(ends.arrive().len(), 1);
+    ends.take(&[(VirtioHeader { gso_type: GsoType::None, ..GSO }, packet)]);
+    assert_eq!(ends.arrive().len(), 0);
+    ends.now += 20 * MS;
+    ends.answer();
+    assert!(ends.release());
+    assert_eq!(ends.arrive().len(), 1);
 }
 
 #[test]
@@ -167,8 +183,8 @@ fn what_waits_is_forgotten_with_its_path() {
 #[test]
 fn a_super_packet_is_cut_where_the_path_is_slow() {
     let mut ends = Ends::up(Some(ALL));
-    // 64 KiB in 500 ms are a megabit a second, of which a packet shall take 2 ms.
-    ends.take(&[(GSO, tcp(43 * 1460))]);
+    // 30 kB in 500 ms are half a megabit a second, of which a packet shall take 2 ms.
+    ends.take(&[(GSO, tcp(20 * 1460))]);
     ends.arrive();
     ends.now += 500 * MS;
     ends.answer();

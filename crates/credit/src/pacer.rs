@@ -1,0 +1,87 @@
+//! When the next octets may leave: the window says how much may be under way, this spreads it over the round trip.
+//!
+//! Between us and the path sits an SSH engine that seals whatever it gets at once, and the far one can open that only
+//! when all of it is there. So what leaves in one piece arrives in one piece, is reported in one piece, and makes room for
+//! one piece as large: bunches never dissolve, and everybody else waits behind them. That matters where the path takes
+//! milliseconds for a piece, and only there is it done.
+//!
+//! It is GCRA (ITU-T I.371) in its form of virtual scheduling.
+
+use std::time::{Duration, Instant};
+
+/// What leaves at once, in time on the path. Nor does less: each piece costs a message of SSH and most often a packet of TCP.
+const BURST: Duration = Duration::from_millis(5);
+
+#[derive(Debug, Default)]
+pub(crate) struct Pacer {
+    /// When all that has left will have passed at its pace.
+    through_at: Option<Instant>,
+    /// A burst has left, and nothing follows before it is through.
+    is_resting: bool,
+}
+
+impl Pacer {
+    /// So many octets have left, at so many octets per second; at once if that is not known.
+    pub(crate) fn sent(&mut self, now: Instant, octets: u64, pace: Option<f64>) {
+        let took = pace.and_then(|pace| Duration::try_from_secs_f64(octets as f64 / pace).ok());
+        let is_resting = self.due(now).is_some();
+        let through_at = self.through_at.map_or(now, |at| at.max(now)) + took.unwrap_or_default();
+        self.is_resting = is_resting || through_at > now + BURST;
+        self.through_at = Some(through_at);
+    }
+
+    /// When the next may leave; `None` if at once.
+    pub(crate) fn due(&self, now: Instant) -> Option<Instant> {
+        self.through_at.filter(|at| self.is_resting && *at > now)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_leaves_is_spread_in_bursts() {
+        let start = Instant::now();
+        let mut pacer = Pacer::default();
+        let (mut now, mut sent) = (start, Vec::new());
+        while now < start + Duration::from_secs(1) {
+            match pacer.due(now) {
+                None => {
+                    // A millisecond each.
+                    pacer.sent(now, 1000, Some(1e6));
+                    sent.push(now);
+                }
+                Some(due) => now = due,
+            }
+        }
+        assert!(sent.chunks(6).all(|six| six[0] == six[six.len() - 1]), "in less than bursts");
+        assert!(sent.windows(7).all(|seven| seven[6] - seven[0] == Duration::from_millis(6)), "more at once");
+        assert!((1000..=1006).contains(&sent.len()), "{}", sent.len());
+    }
+
+    #[test]
+    fn silence_does_not_pay_for_a_longer_burst() {
+        let start = Instant::now();
+        let mut pacer = Pacer::default();
+        pacer.sent(start, 1000, Some(1e6));
+        let now = start + Duration::from_secs(60);
+        let at_once = (0..100).take_while(|_| {
+            pacer.due(now).is_none() && {
+                pacer.sent(now, 1000, Some(1e6));
+                true
+            }
+        });
+        assert_eq!(at_once.count(), 6);
+    }
+
+    #[test]
+    fn nothing_waits_where_the_pace_is_not_known_or_cannot_be() {
+        let now = Instant::now();
+        let mut pacer = Pacer::default();
+        for pace in [None, Some(0.0), Some(f64::NAN), Some(f64::INFINITY)] {
+            pacer.sent(now, u64::MAX, pace);
+            assert_eq!(pacer.due(now), None);
+        }
+    }
+}
