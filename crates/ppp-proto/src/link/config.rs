@@ -27,6 +27,9 @@ pub struct LinkConfig {
     pub ipv6cp_timers: Option<Timers>,
     /// The keepalive, unless it is not wanted.
     pub echo: Option<EchoConfig>,
+    /// Whether to measure the path by further Echo-Requests while packets pass, towards a peer that does not report by itself
+    /// ([`Express::reports`](crate::Express::reports)); see [`Link::poll_report`](crate::Link::poll_report).
+    pub sample: bool,
     /// Where magic numbers and interface identifiers come from: random, and different at both ends. Nothing secret does.
     pub seed: u64,
 }
@@ -44,6 +47,7 @@ impl Default for LinkConfig {
             ipcp_timers: None,
             ipv6cp_timers: None,
             echo: Some(EchoConfig::default()),
+            sample: false,
             seed: 0,
         }
     }

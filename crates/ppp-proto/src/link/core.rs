@@ -11,6 +11,7 @@ use super::{
     express::Traffic,
     keepalive::{Due, Keepalive},
     networks::{failed, is_started},
+    sampler::{Number, Sampler},
 };
 use crate::{
     ccp::Ccp,
@@ -42,6 +43,9 @@ pub(super) struct Core {
     pub(super) authentication: Authentication,
     pub(super) ccp: Option<ControlMachine<Ccp>>,
     pub(super) keepalive: Option<Keepalive>,
+    pub(super) sampler: Sampler,
+    /// A request of the sampler's that waits to be sent.
+    pub(super) probe: Option<Number>,
     pub(super) quality: Monitor,
     pub(super) express: Traffic,
     pub(super) encoder: FrameEncoder,
@@ -91,6 +95,8 @@ impl Core {
             ccp: config.ccp.map(|ccp| ControlMachine::new(Ccp::new(ccp), ccp_settings)),
             authentication,
             keepalive: config.echo.filter(|echo| !echo.interval.is_zero()).map(Keepalive::new),
+            sampler: Sampler::default(),
+            probe: None,
             quality: Monitor::new(config.lcp.lqm),
             express: Traffic::default(),
             encoder: FrameEncoder::new(Framing::DEFAULT),
@@ -189,6 +195,7 @@ impl Core {
             self.ipv6cp.as_ref().and_then(ControlMachine::deadline),
             self.ccp.as_ref().and_then(ControlMachine::deadline),
             self.keepalive.as_ref().and_then(Keepalive::poll_timeout),
+            self.sampler.poll_timeout(),
             self.quality.poll_timeout(),
         ]
         .into_iter()
@@ -223,6 +230,7 @@ impl Core {
                 self.close(now, CloseReason::PeerDead, "Peer not responding");
             }
         }
+        self.probe_if_due(now);
         self.report_if_due(now);
         let verdict = self.quality.handle_timeout(now);
         self.tell_quality(verdict);
@@ -230,6 +238,9 @@ impl Core {
 
     /// A frame that is not data.
     pub(super) fn receive_control(&mut self, now: Instant, number: u16, payload: &[u8]) {
+        if number == protocol::LCP && self.answers_probe(now, payload) {
+            return;
+        }
         self.counters.rx_control += 1;
         if self.events.len() >= MAX_EVENTS {
             self.counters.rx_control_ignored += 1;
@@ -322,6 +333,7 @@ impl Core {
         if let Some(keepalive) = &mut self.keepalive {
             keepalive.start(now);
         }
+        self.start_sampler(now);
         self.send_identification();
         self.start_quality(now);
         self.begin_authentication(now);
@@ -331,6 +343,8 @@ impl Core {
         if let Some(keepalive) = &mut self.keepalive {
             keepalive.stop();
         }
+        self.sampler.stop();
+        self.probe = None;
         self.quality.stop();
         self.authentication.stop();
         if let Some(ipcp) = self.ipcp.as_mut().filter(|ipcp| is_started(ipcp)) {

@@ -1,6 +1,6 @@
 //! Records among the frames, between ends that agreed on it (`express`).
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
 
@@ -194,23 +194,26 @@ impl Link {
         Ok(())
     }
 
-    /// Octets of packets sent since LCP is Opened, as the peer's reports count them; `None` where it sends none.
+    /// Octets of packets sent so far, as [`poll_report`](Link::poll_report) counts them: since LCP is Opened, or since the
+    /// peer first answered where it [is sampled](Link::is_sampled). `None` where nobody tells what arrives.
     pub fn reported_octets_sent(&self) -> Option<u64> {
         let reports = self.core.rx_express().is_some_and(|express| express.reports)
             && self.core.tx_express().is_some_and(|express| express.reports);
-        reports.then_some(self.core.express.sent)
+        if reports { Some(self.core.express.sent) } else { self.core.sampler.counted() }
     }
 
-    /// Appends a report behind packets that are about to leave, if there is something to tell: it costs next to nothing
-    /// there, where alone it would be a message of SSH and a packet of TCP.
+    /// Appends a report, or a question in place of one, behind packets that are about to leave, if there is something to
+    /// tell or to ask: it costs next to nothing there, where alone it would be a message of SSH and a packet of TCP.
     pub fn report_along(&mut self, now: Instant, out: &mut BytesMut) {
         if let Some(report) = self.core.express.reporter.take_along(now) {
             self.core.emit_record(RecordKind::Report, &[&report.emit()], out);
         }
+        self.probe_along(now, out);
     }
 
-    /// The latest report of the peer, once.
+    /// What the peer has received, once: as it reports, or as its latest Echo-Reply tells.
     pub fn poll_report(&mut self) -> Option<Report> {
-        self.core.express.heard.take()
+        let arrived = self.core.sampler.poll_arrived().map(|octets| Report { octets, age: Duration::ZERO });
+        self.core.express.heard.take().or(arrived)
     }
 }

@@ -78,6 +78,7 @@ impl Core {
     fn stop_rejected(&mut self, rejected: &[u8]) {
         match rejected.first().copied().map(Code::from) {
             Some(Code::EchoRequest) => {
+                self.sampler.stop();
                 if let Some(keepalive) = &mut self.keepalive {
                     keepalive.stop();
                 }

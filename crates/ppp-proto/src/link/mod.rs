@@ -12,7 +12,9 @@ mod express;
 mod keepalive;
 mod lcp_codes;
 mod networks;
+mod probe;
 mod quality;
+mod sampler;
 mod status;
 mod tap;
 mod transmit;
@@ -41,6 +43,7 @@ pub use config::{EchoConfig, LinkConfig, Timers};
 pub use demand::calls_for_a_link;
 pub use event::{CloseReason, ControlProtocolName, Event, Phase};
 pub use express::OffloadHeader;
+pub use sampler::RoundTrip;
 pub use status::{DeflateCounters, LinkCounters, LinkStatus, ProtocolStatus};
 pub use tap::{Direction, Tap};
 
@@ -211,7 +214,11 @@ impl Link {
             if self.core.compression.received.is_some() {
                 self.core.received_uncompressed(now, frame.protocol, self.decoder.payload(&frame));
             }
-            match self.core.kind(frame.protocol) {
+            let kind = self.core.kind(frame.protocol);
+            if kind != Kind::Control {
+                self.core.sampler.received(frame.counted_len);
+            }
+            match kind {
                 Kind::Data(family) => {
                     let payload = self.decoder.payload(&frame);
                     self.core.counters.rx_data(payload);
@@ -315,6 +322,7 @@ impl Link {
         core.quality.sent(core.encoder.counted_len(number, packet));
         core.counters.tx_packets += 1;
         core.counters.tx_octets += len as u64;
+        core.sampler.sent(out.len() - before);
         if let Some(keepalive) = &mut core.keepalive {
             keepalive.encoded(out.len() - before);
         }

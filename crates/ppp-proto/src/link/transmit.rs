@@ -59,6 +59,7 @@ impl Core {
     pub(super) fn transmit(&mut self, out: &mut BytesMut) -> bool {
         let before = out.len();
         self.transmit_express_report(out);
+        self.transmit_probe(out);
         self.transmit_report(out);
         while let Some((number, packet)) = self.outbox.pop() {
             self.frame(number, &packet, out);

@@ -13,6 +13,7 @@ mod lqm;
 mod negotiation;
 mod pair;
 mod rules;
+mod sampling;
 mod status;
 mod transcript;
 mod vj;
