@@ -31,6 +31,7 @@ pub mod server;
 mod ssh_config;
 mod stderr;
 pub mod stdio;
+mod tcp;
 
 pub use carrier::{Carrier, CarrierInfo, CarrierKind, CarrierRx, CarrierTx};
 pub use error::{CarrierError, HostKeyError, HostKeyProblem};

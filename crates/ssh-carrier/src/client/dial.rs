@@ -19,6 +19,7 @@ use super::target::{Family, Target};
 use crate::CarrierError;
 use crate::ring::{RingConfig, RingStream, SendGate};
 use crate::stderr::Stderr;
+use crate::tcp;
 
 /// Silence after which the kernel asks whether the peer is still there, and how often until it gives up.
 const TCP_KEEPALIVE: (Duration, Duration, u32) = (Duration::from_secs(30), Duration::from_secs(15), 4);
@@ -66,7 +67,7 @@ async fn tcp(target: &Target) -> Result<Stream, CarrierError> {
     let addresses = lookup_host((target.host.as_str(), target.port)).await.map_err(resolve)?;
     let mut failure = resolve(io::Error::new(io::ErrorKind::NotFound, "no address of the wanted family"));
     for address in addresses.filter(is_wanted) {
-        match connect(address, target.bind_address.as_deref()).await {
+        match connect(address, target).await {
             Ok(stream) => {
                 tracing::debug!(%address, "connected");
                 let (read, write) = stream.into_split();
@@ -81,15 +82,20 @@ async fn tcp(target: &Target) -> Result<Stream, CarrierError> {
     Err(failure)
 }
 
-async fn connect(address: SocketAddr, bind: Option<&str>) -> io::Result<TcpStream> {
+async fn connect(address: SocketAddr, target: &Target) -> io::Result<TcpStream> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
-    if let Some(bind) = bind {
+    if let Some(bind) = &target.bind_address {
         let local: IpAddr =
             bind.parse().map_err(|_| io::Error::other(format!("BindAddress {bind} is no address")))?;
         socket.bind(SocketAddr::new(local, 0))?;
     }
     let stream = socket.connect(address).await?;
-    stream.set_nodelay(true)?;
+    tcp::keep_short(&stream)?;
+    if let Some(name) = &target.congestion_control
+        && let Err(error) = tcp::set_congestion_control(&stream, name)
+    {
+        tracing::warn!("cannot use the congestion control {name}, going on with the system's: {error}");
+    }
     let (idle, interval, count) = TCP_KEEPALIVE;
     sockopt::set_socket_keepalive(&stream, true)?;
     sockopt::set_tcp_keepidle(&stream, idle)?;

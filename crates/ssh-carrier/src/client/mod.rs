@@ -53,6 +53,9 @@ pub struct ClientConfig {
     pub ssh_program: Option<PathBuf>,
     /// The channel window: how much the server may send ahead, in bytes.
     pub window: u32,
+    /// The system's congestion control for the TCP connection, as it calls it: `bbr`. One that it does not give is warned
+    /// of. `None` for the system's own choice.
+    pub congestion_control: Option<String>,
 }
 
 /// OpenSSH's channel window (64 packets of 32 KiB).
@@ -71,6 +74,7 @@ impl ClientConfig {
             options: Vec::new(),
             ssh_program: Some("ssh".into()),
             window: WINDOW_DEFAULT,
+            congestion_control: None,
         }
     }
 }

@@ -93,7 +93,7 @@ pub(super) async fn serve(
     shared: Arc<Shared>,
     permit: OwnedSemaphorePermit,
 ) {
-    if let Err(error) = stream.set_nodelay(true) {
+    if let Err(error) = crate::tcp::keep_short(&stream) {
         tracing::debug!(%peer, %error, "cannot set TCP_NODELAY");
     }
     let (read, write) = stream.into_split();

@@ -1,0 +1,74 @@
+//! A TCP socket of ours, so that little waits in it.
+
+use std::io;
+
+#[cfg(any(target_os = "linux", target_os = "macos"))]
+use socket2::SockRef;
+use tokio::net::TcpStream;
+
+/// Octets that may wait in the socket and have not been sent once (TCP_NOTSENT_LOWAT); without a bound the system grows
+/// its buffer to megabytes, behind which every packet would wait. As much as the ring's gate lets into the ring: enough for
+/// the system to have something to send whenever it may.
+const NOTSENT: u32 = 128 * 1024;
+
+/// Sends at once what is written, and takes no more than can be sent soon.
+pub(crate) fn keep_short(stream: &TcpStream) -> io::Result<()> {
+    stream.set_nodelay(true)?;
+    #[cfg(any(target_os = "linux", target_os = "macos"))]
+    SockRef::from(stream).set_tcp_notsent_lowat(NOTSENT)?;
+    Ok(())
+}
+
+/// Has the system's congestion control of that name steer what is sent.
+#[cfg(any(target_os = "linux", target_os = "freebsd"))]
+pub(crate) fn set_congestion_control(stream: &TcpStream, name: &str) -> io::Result<()> {
+    rustix::net::sockopt::set_tcp_congestion(stream, name).map_err(|error| match error {
+        rustix::io::Errno::NOENT => io::Error::new(
+            io::ErrorKind::NotFound,
+            "the system does not have it: see net.ipv4.tcp_available_congestion_control, or load its module",
+        ),
+        rustix::io::Errno::PERM => io::Error::new(
+            io::ErrorKind::PermissionDenied,
+            "it takes CAP_NET_ADMIN, or a place in net.ipv4.tcp_allowed_congestion_control",
+        ),
+        other => other.into(),
+    })
+}
+
+/// Elsewhere a socket cannot be told.
+#[cfg(not(any(target_os = "linux", target_os = "freebsd")))]
+pub(crate) fn set_congestion_control(_: &TcpStream, _: &str) -> io::Result<()> {
+    Err(io::Error::new(io::ErrorKind::Unsupported, "this system has no choice of it for each connection"))
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    async fn connected() -> TcpStream {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        TcpStream::connect(listener.local_addr().unwrap()).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn what_is_written_leaves_at_once_and_little_of_it_waits() {
+        let stream = connected().await;
+        keep_short(&stream).unwrap();
+        assert!(stream.nodelay().unwrap());
+        #[cfg(target_os = "linux")]
+        assert_eq!(SockRef::from(&stream).tcp_notsent_lowat().unwrap(), NOTSENT);
+    }
+
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn a_congestion_control_is_set_or_it_is_said_why_not() {
+        let stream = connected().await;
+        // Every Linux has it, and allows it to everybody.
+        set_congestion_control(&stream, "reno").unwrap();
+        assert_eq!(rustix::net::sockopt::tcp_congestion(&stream).unwrap(), "reno");
+        let error = set_congestion_control(&stream, "no-such").unwrap_err();
+        assert!(error.to_string().contains("tcp_available_congestion_control"), "{error}");
+    }
+}
