@@ -39,6 +39,8 @@ pub(crate) struct Sample {
     pub(crate) rate: Option<f64>,
     /// A bound from below only: there was no more to send.
     pub(crate) dry: bool,
+    /// Octets that were under way when the octet reported on was sent, itself among them.
+    pub(crate) under_way: u64,
     /// Octets delivered in all.
     pub(crate) delivered: u64,
     /// What had been delivered when the octet reported on was sent: one round trip lies between.
@@ -128,6 +130,7 @@ impl Delivery {
             rtt: now.saturating_duration_since(record.at).saturating_sub(age),
             rate: (!time.is_zero()).then(|| octets as f64 / time.as_secs_f64()),
             dry: record.dry,
+            under_way: record.end - record.delivered,
             delivered: total,
             delivered_before: record.delivered,
         })

@@ -146,6 +146,12 @@ impl Credit {
         self.window.last_rtt()
     }
 
+    /// How much of the last round trip octets waited for others of ours that were ahead of them; nothing while there is
+    /// less to send than the path takes. What else the round trip took longer than the empty path's is not our doing.
+    pub fn own_wait(&self) -> Duration {
+        if self.under_way() == 0 { Duration::ZERO } else { self.window.own_wait() }
+    }
+
     /// What it is doing at the moment.
     pub fn mode(&self) -> Mode {
         self.window.mode()

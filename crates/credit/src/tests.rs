@@ -64,6 +64,19 @@ impl Path {
         self.arrivals.push_back((self.free_at + self.rtt / 2, self.sent));
     }
 
+    /// All that happens until then.
+    fn pass(&mut self, until: Instant) {
+        let next = |path: &Path| {
+            let arrival = path.arrivals.front().map(|(at, _)| *at);
+            let report = path.reports.front().map(|(at, ..)| *at);
+            arrival.into_iter().chain(path.next_report).chain(report).min()
+        };
+        while next(self).is_some_and(|at| at <= until) {
+            self.step();
+        }
+        self.now = until;
+    }
+
     /// The next thing that happens.
     fn step(&mut self) -> bool {
         let next = [
@@ -197,19 +210,7 @@ fn a_sender_with_little_to_say_does_not_shrink_the_window() {
         path.send(PACKET);
         path.credit.ran_dry();
         let until = path.now + 10 * MS;
-        while path
-            .arrivals
-            .front()
-            .map(|(at, _)| *at)
-            .into_iter()
-            .chain(path.next_report)
-            .chain(path.reports.front().map(|(at, ..)| *at))
-            .min()
-            .is_some_and(|at| at <= until)
-        {
-            path.step();
-        }
-        path.now = until;
+        path.pass(until);
     }
     assert!(path.credit.window() * 10 > window * 8, "{} of {window}", path.credit.window());
     let (share, wait) = path.greedy(1000 * MS);
@@ -237,4 +238,68 @@ fn a_new_path_starts_afresh() {
         (0, None, Mode::Starting)
     );
     assert_eq!(path.credit.window(), CreditConfig::default().initial);
+}
+
+#[test]
+fn who_sends_little_while_others_queue_can_start_at_full_speed_afterwards() {
+    let mut path = Path::new(20.0, 50 * MS);
+    // Acknowledgements, in a queue that is not theirs.
+    for round in 0..400 {
+        path.others = (round % 8) * 10 * MS;
+        path.send(100);
+        path.credit.ran_dry();
+        let until = path.now + 10 * MS;
+        path.pass(until);
+    }
+    assert_eq!(path.credit.mode(), Mode::Starting);
+    path.others = Duration::ZERO;
+    path.greedy(500 * MS);
+    let (share, _) = path.greedy(1000 * MS);
+    assert!(share > 0.9, "{share}");
+}
+
+#[test]
+fn what_waits_for_our_own_octets_is_told_from_what_waits_for_others() {
+    let mut path = Path::new(20.0, 50 * MS);
+    path.greedy(5000 * MS);
+    let queue = path.credit.own_wait();
+    assert!((MS..25 * MS).contains(&queue), "{queue:?}");
+    path.others = 100 * MS;
+    path.greedy(300 * MS);
+    let (rtt, own) = (path.credit.last_rtt().unwrap(), path.credit.own_wait());
+    assert!(rtt > 140 * MS && own < 40 * MS, "{rtt:?}, of which {own:?}");
+}
+
+#[test]
+fn a_transfer_that_stays_a_step_behind_the_window_does_not_fill_the_queue_unseen() {
+    let mut path = Path::new(5.0, 50 * MS);
+    let mut limit = 10 * PACKET;
+    for millis in 1..=3000_u64 {
+        while path.credit.under_way() < limit && path.credit.available() >= PACKET {
+            path.send(PACKET);
+        }
+        if path.credit.available() >= PACKET {
+            path.credit.ran_dry();
+        }
+        path.pass(path.now + MS);
+        if millis % 50 == 0 {
+            limit = (limit * 2).min(path.credit.window() * 6 / 10);
+        }
+    }
+    assert_ne!(path.credit.mode(), Mode::Starting);
+    assert!(path.credit.window() < 60_000, "{}", path.credit.window());
+}
+
+#[test]
+fn who_sends_little_while_others_queue_does_not_forget_what_the_path_can_do() {
+    let mut path = Path::new(20.0, 50 * MS);
+    path.greedy(5000 * MS);
+    let window = path.credit.window();
+    path.others = 300 * MS;
+    for _ in 0..1000 {
+        path.send(100);
+        path.credit.ran_dry();
+        path.pass(path.now + 10 * MS);
+    }
+    assert!(path.credit.window() * 10 > window * 8, "{} of {window}", path.credit.window());
 }

@@ -72,6 +72,8 @@ pub(crate) struct Window {
     /// The shortest round trip of late.
     rtts: Extreme<Instant, Duration>,
     last_rtt: Option<Duration>,
+    /// Of that, what octets of ours had to wait for others of ours.
+    own_wait: Duration,
     /// Round trips counted in octets: the present one ends when what is sent now has arrived.
     round: u64,
     round_end: u64,
@@ -106,6 +108,7 @@ impl Window {
             rates: Extreme::new(|new, old| new >= old),
             rtts: Extreme::new(|new, old| new <= old),
             last_rtt: None,
+            own_wait: Duration::ZERO,
             round: 0,
             round_end: 0,
             round_min: None,
@@ -137,6 +140,10 @@ impl Window {
 
     pub(crate) fn last_rtt(&self) -> Option<Duration> {
         self.last_rtt
+    }
+
+    pub(crate) fn own_wait(&self) -> Duration {
+        self.own_wait
     }
 
     /// Octets that may be under way.
@@ -188,9 +195,10 @@ impl Window {
         if ended.is_some() {
             self.recent_rate = sample.rate.or(self.recent_rate);
         }
+        self.own_wait = self.wait(sample);
         match self.mode {
             Mode::Starting => self.start(config, sample, ended),
-            Mode::Steady => self.keep(config, now, ended, before.filter(|_| !sample.dry)),
+            Mode::Steady => self.keep(config, now, sample, ended, before),
             Mode::Draining => self.drain(now, ended),
         }
     }
@@ -201,6 +209,15 @@ impl Window {
             let gap = now.saturating_duration_since(before).min(rtt / 2);
             self.interval = Some(self.interval.map_or(gap, |smooth| (smooth * 7 + gap) / 8));
         }
+    }
+
+    /// What is under way beyond what the path holds waits. Only a path that was full told how much that is.
+    fn wait(&self, sample: &Sample) -> Duration {
+        let (Some(rate), Some(rtt)) = (self.rate().filter(|_| !sample.dry), self.min_rtt()) else {
+            return Duration::ZERO;
+        };
+        Duration::try_from_secs_f64(sample.under_way as f64 / rate)
+            .map_or(Duration::ZERO, |time| time.saturating_sub(rtt).min(sample.rtt.saturating_sub(rtt)))
     }
 
     fn start(&mut self, config: &CreditConfig, sample: &Sample, ended: Option<Duration>) {
@@ -229,15 +246,23 @@ impl Window {
         }
     }
 
-    fn keep(&mut self, config: &CreditConfig, now: Instant, ended: Option<Duration>, before: Option<f64>) {
+    fn keep(
+        &mut self,
+        config: &CreditConfig,
+        now: Instant,
+        &Sample { dry, .. }: &Sample,
+        ended: Option<Duration>,
+        before: Option<f64>,
+    ) {
         let Some(round_min) = ended else { return };
         let rtt = self.min_rtt().unwrap_or_default();
         let explained = rtt + (slack(config, rtt) + self.interval.unwrap_or_default()) * 2;
-        self.long_rounds = if round_min > explained { self.long_rounds + 1 } else { 0 };
+        // To hold back next to nothing would not show what others do, and would forget what the path can do.
+        self.long_rounds = if round_min > explained && !dry { self.long_rounds + 1 } else { 0 };
         let probed = self.unfilled;
         self.unfilled = round_min < rtt + slack(config, rtt) / 2;
         let grown = 1.0 + ROOM * probe(rtt).as_secs_f64() / rtt.as_secs_f64();
-        let grew = before.zip(self.recent_rate).is_some_and(|(before, now)| now > before * grown);
+        let grew = !dry && before.zip(self.recent_rate).is_some_and(|(before, now)| now > before * grown);
         self.room_rounds = if probed && self.unfilled && grew { self.room_rounds + 1 } else { 0 };
         if self.room_rounds >= ROOM_ROUNDS {
             (self.is_restarted, self.room_rounds) = (true, 0);
