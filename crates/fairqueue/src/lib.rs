@@ -8,6 +8,7 @@
 //! limits. It parses IP headers just far enough to tell flows apart and to mark.
 //!
 //! The main types: [`Config`] says how much may wait and how long, [`FairQueue`] is the queue, [`Stats`] what it has done.
+//! [`Policer`] is CoDel behind a queue that is somebody else's.
 //!
 //! The loop of an owner who has a device to read, and a carrier that says how many octets it will take:
 //!
@@ -40,11 +41,13 @@ mod config;
 mod ecn;
 mod flow_key;
 mod flows;
+mod police;
 mod pool;
 mod queue;
 mod stats;
 
 pub use config::Config;
+pub use police::{Policer, Verdict, mark};
 pub use pool::MAX_PACKET_LEN;
 pub use queue::{Enqueued, FairQueue, Packet};
 pub use stats::{Count, Stats};

@@ -6,9 +6,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use fairqueue::Config;
+use fairqueue::{Config, Policer, Verdict};
 
-use crate::packets::{self, Queue};
+use crate::packets::{self, Fixed, Queue};
 
 /// What a source hears when a packet of its has arrived.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -59,6 +59,8 @@ impl Arrivals {
 
 pub(crate) struct Bottleneck {
     pub(crate) queue: Queue<()>,
+    /// Judges what comes out of the link, by how long it waited.
+    pub(crate) policer: Option<Policer<Fixed>>,
     /// Octets per second.
     rate: u64,
     now: Instant,
@@ -73,6 +75,7 @@ impl Bottleneck {
     pub(crate) fn new(bytes_per_second: u64, config: Config) -> Self {
         Self {
             queue: packets::queue(config),
+            policer: None,
             rate: bytes_per_second,
             now: Instant::now(),
             sending: false,
@@ -145,8 +148,19 @@ impl Bottleneck {
     fn send_next(&mut self) {
         let Some(packet) = self.queue.dequeue(self.now) else { return };
         let flow = usize::from(packets::flow(packet.bytes));
-        let ack = Ack { number: packets::number(packet.bytes), marked: packets::is_marked(packet.bytes) };
+        let mut ack = Ack { number: packets::number(packet.bytes), marked: packets::is_marked(packet.bytes) };
         let (len, sojourn) = (packet.bytes.len(), packet.sojourn);
+        let verdict = self.policer.as_mut().map_or(Verdict::Pass, |policer| {
+            policer.measured(sojourn);
+            policer.judge(self.now, packet.bytes)
+        });
+        ack.marked |= verdict == Verdict::Mark;
+        self.sending = true;
+        let sent = self.now + self.time_of(len);
+        self.at(sent, Event::LinkIsFree);
+        if verdict == Verdict::Drop {
+            return;
+        }
 
         let arrivals = &mut self.arrivals[flow];
         arrivals.bytes += len as u64;
@@ -154,10 +168,6 @@ impl Bottleneck {
         arrivals.marked += u64::from(ack.marked);
         arrivals.next = ack.number + 1;
         arrivals.sojourns.push(sojourn);
-
-        self.sending = true;
-        let sent = self.now + self.time_of(len);
-        self.at(sent, Event::LinkIsFree);
         self.at(sent + self.sources[flow].round_trip(), Event::Acked(flow, ack));
     }
 }

@@ -5,5 +5,6 @@ mod congestion;
 mod fairness;
 mod limits;
 mod packets;
+mod policing;
 mod properties;
 mod sources;

@@ -4,8 +4,9 @@ use std::hash::{BuildHasherDefault, DefaultHasher};
 
 use fairqueue::{Config, FairQueue};
 
-/// A queue whose hash is the same in every run.
-pub(crate) type Queue<T> = FairQueue<T, BuildHasherDefault<DefaultHasher>>;
+/// A hash that is the same in every run.
+pub(crate) type Fixed = BuildHasherDefault<DefaultHasher>;
+pub(crate) type Queue<T> = FairQueue<T, Fixed>;
 
 pub(crate) fn queue<T: Copy>(config: Config) -> Queue<T> {
     FairQueue::with_hasher(config, BuildHasherDefault::default())
