@@ -43,6 +43,7 @@ impl Dialler {
                     config_file,
                     options,
                     ssh_program: Some(profile.ssh_program.clone()),
+                    congestion_control: profile.carrier_cc.clone(),
                     ..ClientConfig::new(host)
                 })
             }

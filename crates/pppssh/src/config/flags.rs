@@ -315,6 +315,10 @@ pub struct CallFlags {
     #[arg(long, value_name = "KIND", help_heading = "SSH")]
     pub carrier: Option<CarrierChoice>,
 
+    /// Congestion control of the native carrier's TCP connection, such as `bbr`.
+    #[arg(long, value_name = "NAME", help_heading = "SSH")]
+    pub carrier_cc: Option<String>,
+
     /// The ssh program.
     #[arg(long, value_name = "PROGRAM", value_hint = clap::ValueHint::CommandName, help_heading = "SSH")]
     pub ssh_program: Option<PathBuf>,
@@ -367,6 +371,7 @@ impl CallFlags {
             identity,
             known_hosts,
             carrier,
+            carrier_cc,
             ssh_program,
             ssh_arg,
             ssh_config,
@@ -385,6 +390,7 @@ impl CallFlags {
         all.many("--identity", "identity", identity);
         all.one("--known-hosts", "known-hosts", known_hosts.as_ref());
         all.one("--carrier", "carrier", carrier.as_ref());
+        all.one("--carrier-cc", "carrier-cc", carrier_cc.as_ref());
         all.one("--ssh-program", "ssh-program", ssh_program.as_ref());
         all.many("--ssh-arg", "ssh-args", ssh_arg);
         all.one("--ssh-config", "ssh-config", ssh_config.as_ref());

@@ -84,6 +84,9 @@ profile! {
         known_hosts: Option<PathBuf> = None, Widens, r#""/etc/pppssh/known_hosts""#;
         /// Who speaks SSH: "native" (pppssh itself) or "openssh" (the system's ssh as a child process).
         carrier: CarrierChoice = CarrierChoice::Native, Widens, r#""native""#;
+        /// Congestion control of the TCP connection, for carrier = "native": "bbr", or another that the system has. Without
+        /// it, the system's own choice.
+        carrier_cc: Option<String> = None, Widens, r#""bbr""#;
         /// The ssh program: for carrier = "openssh", and for `ssh -G`, which reads ssh_config for both carriers.
         ssh_program: PathBuf = "ssh".into(), Widens, r#""ssh""#;
         /// More arguments for the ssh program.
@@ -176,6 +179,9 @@ profile! {
         lcp_echo_failure: u32 = 4, Harmless, "4";
         /// Whether to send echo requests only after an interval in which no packet came in.
         lcp_echo_adaptive: bool = false, Harmless, "true";
+        /// Whether to measure the path by further echo requests while packets pass, towards a peer that is no pppssh, so
+        /// that queues are kept short. They do not count for the keepalive; without it there are none.
+        lcp_echo_sampling: bool = true, Harmless, "true";
         /// Seconds between link quality reports to ask the peer for (RFC 1989); 0 asks for none. A peer that asks gets them.
         lqr: Seconds = Seconds::whole(0), Harmless, "30";
         /// Seconds until a request without an answer is sent again.

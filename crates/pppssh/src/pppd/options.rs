@@ -123,6 +123,7 @@ impl Default for Options {
         let profile = Profile {
             vj: true,
             express: false,
+            lcp_echo_sampling: false,
             lcp_echo_interval: Seconds::whole(0),
             lcp_max_terminate: 2,
             persist: false,

@@ -40,6 +40,7 @@ pub fn link_config(profile: &Profile, name: &str, seed: u64) -> LinkConfig {
                 adaptive: profile.lcp_echo_adaptive,
             },
         ),
+        sample: profile.lcp_echo_sampling && profile.lcp_echo_interval.unless_zero().is_some(),
         seed,
         auth: None,
     }

@@ -5,6 +5,7 @@
 //! control socket. It outlives its carrier, so that a redial finds device and addresses as they were.
 
 mod device;
+mod governor;
 mod limits;
 mod link_config;
 mod mss;

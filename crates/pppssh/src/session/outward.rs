@@ -4,8 +4,8 @@
 //! device ─▶ [ FQ-CoDel ] ─▶ credit? ─▶ split or whole ─▶ Link ─▶ outbox
 //! ```
 //!
-//! What the path takes at once goes past the queue. Where the peer reports what has arrived, [`Credit`] bounds what is
-//! under way, so that packets wait here, where flows are told apart and delays are watched, and not in the buffers of ssh.
+//! What the path takes at once goes past the queue. Where it is known what has arrived, from the peer's reports or its
+//! Echo-Replies, [`Credit`] bounds what is under way, so that packets wait here, where flows are told apart and delays are watched, and not in the buffers of ssh.
 
 use std::time::{Duration, Instant};
 
@@ -22,6 +22,16 @@ use super::traffic::Traffic;
 /// A packet that stands for several is cut so that the path is not busy with it for longer than about this.
 const TURN: Duration = Duration::from_millis(2);
 
+/// Where only Echo-Replies tell what arrives, round trips have in them what the replies wait for on the way back: in this
+/// much, by the [`Governor`](super::governor::Governor). With less to spare than that, packets that come in would slow
+/// down those that go out.
+const SAMPLED: CreditConfig = CreditConfig {
+    slack_min: Duration::from_millis(10),
+    slack_max: Duration::from_millis(20),
+    initial: 64 * 1024,
+    floor: 16 * 1024,
+    ceiling: 64 << 20,
+};
 /// Single packets of no more octets get their checksum here, which costs less than the header that would ask for it.
 const COMPLETED: usize = 2048;
 
@@ -106,6 +116,7 @@ impl Outward {
         if self.queue.is_empty() && self.may_leave(now, packet.len(), outbox) {
             frame(&mut self.segment, header, packet, link, outbox);
             book(&mut self.booked, &mut self.credit, now, link);
+            ask(now, link, outbox);
         } else {
             self.queue.enqueue(now, packet, *header);
         }
@@ -122,6 +133,7 @@ impl Outward {
             let (segment, booked, credit) = (&mut self.segment, &mut self.booked, &mut self.credit);
             frame(segment, &packet.tag, packet.bytes, link, outbox);
             book(booked, credit, now, link);
+            ask(now, link, outbox);
         }
         let stats = self.queue.stats();
         outbox.traffic.dropped_by_queue =
@@ -131,6 +143,11 @@ impl Outward {
             self.credit.ran_dry();
         }
         outbox.frames.len() > before
+    }
+
+    /// What the last round trip took for packets of our own.
+    pub(super) fn own_wait(&self) -> Duration {
+        self.booked.map_or(Duration::ZERO, |_| self.credit.own_wait())
     }
 
     fn may_leave(&self, now: Instant, len: usize, outbox: &Outbox<'_>) -> bool {
@@ -187,12 +204,19 @@ fn book(booked: &mut Option<u64>, credit: &mut Credit, now: Instant, link: &Link
         (Some(sent), Some(before)) if sent >= before => credit.sent(now, (sent - before) as usize),
         // LCP was Opened, anew or for the first time.
         (Some(sent), _) => {
-            credit.reset();
+            *credit = Credit::new(if link.is_sampled() { SAMPLED } else { CreditConfig::default() });
             credit.sent(now, sent as usize);
         }
         (None, _) => {}
     }
     *booked = sent;
+}
+
+/// A question behind a packet, and not only behind all that leave together.
+fn ask(now: Instant, link: &mut Link, outbox: &mut Outbox<'_>) {
+    if link.is_sampled() {
+        link.report_along(now, outbox.frames);
+    }
 }
 
 /// Where frames gather, and how much of them.

@@ -24,6 +24,7 @@ use tunio::PacketBatch;
 use tunio::offload::{Merger, VirtioHeader};
 
 use super::device::Device;
+use super::governor::{Governor, Judged};
 use super::mss::{MssClamp, smaller_mtu};
 use super::outward::{Outbox, Outward};
 use super::traffic::Traffic;
@@ -69,6 +70,8 @@ pub struct Pump {
     inbox: Bytes,
     /// Packets that wait for the carrier.
     outward: Outward,
+    /// Slows down who sends to us, where the peer does not.
+    governor: Governor,
     /// Frames that wait for the carrier.
     outbox: BytesMut,
     /// Makes one packet for the device of many from the peer.
@@ -94,6 +97,7 @@ impl Pump {
             link: Link::new(config, now),
             inbox: Bytes::new(),
             outward: Outward::new(),
+            governor: Governor::default(),
             outbox: BytesMut::with_capacity(2 * CHUNK),
             merger: Merger::default(),
             mss: MssClamp::default(),
@@ -152,6 +156,7 @@ impl Pump {
         self.inbox.clear();
         self.outbox.clear();
         self.outward.clear();
+        self.governor.clear();
         self.capture.ended();
         while self.link.poll_event().is_some() {}
     }
@@ -262,7 +267,7 @@ impl Pump {
         let mut rest = &self.inbox[..];
         let merges = device.wants_merged();
         let mtu = smaller_mtu(&self.link);
-        let mut malformed = 0;
+        let (mut malformed, mut governed, mut marked) = (0, 0, 0);
         let traffic = &mut self.traffic;
         // What the device refuses is lost, as packets may be.
         let mut send = |header: &VirtioHeader, packet: &[u8]| {
@@ -285,12 +290,25 @@ impl Pump {
                     continue;
                 }
             };
-            let packet = self.mss.inward(mtu, &header, packet.payload);
+            let payload = match self.governor.judge(now, packet.payload) {
+                Judged::Pass(payload) => payload,
+                Judged::Marked(payload) => {
+                    marked += 1;
+                    payload
+                }
+                Judged::Dropped => {
+                    governed += 1;
+                    continue;
+                }
+            };
+            let packet = self.mss.inward(mtu, &header, payload);
             let Ok(()) =
                 if merges { self.merger.push(&header, packet, &mut send) } else { send(&header, packet) };
         }
         let Ok(()) = self.merger.flush(send);
         self.traffic.dropped_by_device += malformed;
+        self.traffic.dropped_by_governor += governed;
+        self.traffic.marked_by_governor += marked;
         let used = self.inbox.len() - rest.len();
         self.inbox.advance(used);
     }
@@ -317,7 +335,14 @@ impl Pump {
     /// Lets go what waits and may leave now.
     fn release(&mut self) -> bool {
         let mut outbox = Outbox { frames: &mut self.outbox, full: CHUNK, traffic: &mut self.traffic };
-        self.outward.release(Instant::now(), &mut self.link, &mut outbox)
+        let now = Instant::now();
+        let released = self.outward.release(now, &mut self.link, &mut outbox);
+        if let Some(round_trip) = self.link.poll_round_trip() {
+            self.governor.measured(now, round_trip.time, self.outward.own_wait());
+        } else if !self.link.is_sampled() {
+            self.governor.clear();
+        }
+        released
     }
 
     fn take_batch(&mut self) {

@@ -21,6 +21,10 @@ pub struct Traffic {
     pub dropped_by_queue: u64,
     /// Packets that it marked instead, since their senders understand it (ECN).
     pub marked: u64,
+    /// Packets from the peer dropped to slow down their senders, where the far queue stands and nobody manages it.
+    pub dropped_by_governor: u64,
+    /// Packets from the peer that were marked instead (ECN).
+    pub marked_by_governor: u64,
     /// Packets that this host's device refused.
     pub dropped_by_device: u64,
 }
@@ -45,6 +49,8 @@ impl Traffic {
         counters.dropped_too_big = self.dropped_too_big;
         counters.dropped_by_queue = self.dropped_by_queue;
         counters.marked = self.marked;
+        counters.dropped_by_governor = self.dropped_by_governor;
+        counters.marked_by_governor = self.marked_by_governor;
         counters.dropped_by_device = self.dropped_by_device;
     }
 }

@@ -255,6 +255,10 @@ pub struct Counters {
     pub dropped_by_queue: u64,
     /// Packets to the peer that it marked instead (ECN).
     pub marked: u64,
+    /// Packets from the peer, dropped to slow down their senders where a queue at its end stands.
+    pub dropped_by_governor: u64,
+    /// Packets from the peer that were marked instead (ECN).
+    pub marked_by_governor: u64,
     /// Packets from the peer that the TUN device would not take.
     pub dropped_by_device: u64,
     /// Packets from the peer, dropped because their family was not up.

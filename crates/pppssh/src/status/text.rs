@@ -93,6 +93,7 @@ fn counters(out: &mut String, status: &SessionStatus) {
         ("to a family that is not up", c.dropped_not_up),
         ("too big for the peer", c.dropped_too_big),
         ("dropped to keep delays short", c.dropped_by_queue),
+        ("dropped to slow their senders down", c.dropped_by_governor),
         ("refused by the device", c.dropped_by_device),
         ("from a family that is not up", c.dropped_received_not_up),
         ("with a bad FCS", c.frames_bad_fcs),

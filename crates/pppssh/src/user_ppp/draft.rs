@@ -90,6 +90,7 @@ impl Draft {
                 tun: "tun%d".to_owned(),
                 hooks: "".into(),
                 express: false,
+                lcp_echo_sampling: false,
                 ..Profile::default()
             },
             ifaddr: IfAddr::default(),
