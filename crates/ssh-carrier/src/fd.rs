@@ -11,8 +11,11 @@ use rustix::fs::{FileType, OFlags};
 use tokio::net::unix::pipe;
 use tokio_util::task::AbortOnDropHandle;
 
-/// Bytes asked of one read: what a pipe holds by default.
-const READ: usize = 64 * 1024;
+/// Bytes asked of one read.
+const READ: usize = 128 * 1024;
+
+/// Bytes that a pipe shall hold: by default it is 64 KiB on Linux, two packets of SSH, and each end waits for the other.
+const PIPE: usize = 256 * 1024;
 
 /// Below this much room a fresh buffer is taken rather than reading in small pieces.
 const READ_LEAST: usize = 16 * 1024;
@@ -68,6 +71,18 @@ pub(crate) fn nonblocking_for_now(fd: &OwnedFd) -> io::Result<Option<Arc<Restore
     Ok(Some(Arc::new(RestoreFlags { fd: fd.try_clone()?, flags })))
 }
 
+/// Lets a pipe hold [`PIPE`] bytes. The system need not allow it.
+fn widen(fd: &OwnedFd) {
+    #[cfg(target_os = "linux")]
+    if FdKind::of(fd).is_ok_and(|kind| kind == FdKind::Pipe)
+        && rustix::pipe::fcntl_getpipe_size(fd).is_ok_and(|size| size < PIPE)
+    {
+        let _ = rustix::pipe::fcntl_setpipe_size(fd, PIPE);
+    }
+    #[cfg(not(target_os = "linux"))]
+    let _ = (fd, PIPE);
+}
+
 /// The writing end of a non-blocking file descriptor.
 ///
 /// Tokio's pipe end is used for sockets and terminals too: all it does is wait, and write(2).
@@ -83,6 +98,7 @@ impl FdTx {
     /// `fd` must be non-blocking.
     pub(crate) fn new(fd: OwnedFd) -> io::Result<Self> {
         let is_socket = FdKind::of(&fd)? == FdKind::Socket;
+        widen(&fd);
         let fd = Some(Arc::new(pipe::Sender::from_owned_fd_unchecked(fd)?));
         Ok(Self { fd, is_socket, rest: None, failed: None })
     }
@@ -160,6 +176,7 @@ impl FdRx {
     /// `fd` must be non-blocking.
     pub(crate) fn new(fd: OwnedFd) -> io::Result<Self> {
         let is_terminal = FdKind::of(&fd)? == FdKind::Terminal;
+        widen(&fd);
         Ok(Self { fd: pipe::Receiver::from_owned_fd_unchecked(fd)?, is_terminal, buffer: BytesMut::new() })
     }
 
