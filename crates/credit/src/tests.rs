@@ -303,3 +303,31 @@ fn who_sends_little_while_others_queue_does_not_forget_what_the_path_can_do() {
     }
     assert!(path.credit.window() * 10 > window * 8, "{} of {window}", path.credit.window());
 }
+
+#[test]
+fn few_octets_on_a_jittery_path_do_not_end_the_start() {
+    let mut path = Path::new(20.0, 50 * MS);
+    // A small packet each 20 ms, whose round trips differ by more than the queue aimed at.
+    for tick in 0..200 {
+        path.others = if tick % 20 < 15 { 15 * MS } else { Duration::ZERO };
+        path.send(100);
+        path.credit.ran_dry();
+        let until = path.now + 20 * MS;
+        path.pass(until);
+    }
+    assert_eq!(path.credit.mode(), Mode::Starting);
+    path.others = Duration::ZERO;
+    path.greedy(1000 * MS);
+    let (share, _) = path.greedy(1000 * MS);
+    assert!(share > 0.9, "{share}");
+}
+
+#[test]
+fn a_long_path_that_became_much_quicker_is_found_in_a_few_round_trips() {
+    let mut path = Path::new(5.0, 200 * MS);
+    path.greedy(5000 * MS);
+    path.rate *= 40.0;
+    path.greedy(4000 * MS);
+    let (share, _) = path.greedy(1000 * MS);
+    assert!(share > 0.9, "{share}");
+}

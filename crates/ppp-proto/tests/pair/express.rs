@@ -166,7 +166,7 @@ fn the_receiver_reports_what_has_arrived_and_nothing_else() {
     let mut ends = Ends::up();
     assert_eq!(ends.links[A].reported_octets_sent(), Some(0));
     ends.send(A, &packet(1000));
-    ends.pass(Duration::from_millis(2));
+    ends.pass(Duration::from_millis(10));
     let report = ends.links[A].poll_report().unwrap();
     assert_eq!((report.octets, ends.links[A].reported_octets_sent()), (1004, Some(1004)));
     assert_eq!(ends.links[A].poll_report(), None, "once");

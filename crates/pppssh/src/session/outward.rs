@@ -5,7 +5,8 @@
 //! ```
 //!
 //! What the path takes at once goes past the queue. Where it is known what has arrived, from the peer's reports or its
-//! Echo-Replies, [`Credit`] bounds what is under way, so that packets wait here, where flows are told apart and delays are watched, and not in the buffers of ssh.
+//! Echo-Replies, [`Credit`] bounds what is under way, so that packets wait here, where flows are told apart and delays are
+//! watched, and not in the buffers of ssh.
 
 use std::time::{Duration, Instant};
 
@@ -32,6 +33,7 @@ const SAMPLED: CreditConfig = CreditConfig {
     floor: 16 * 1024,
     ceiling: 64 << 20,
 };
+
 /// Single packets of no more octets get their checksum here, which costs less than the header that would ask for it.
 const COMPLETED: usize = 2048;
 

@@ -55,7 +55,12 @@ impl Ends {
 
     /// All that was sent reaches the far end; the packets.
     fn arrive(&mut self) -> Vec<Vec<u8>> {
-        let octets = self.frames.split();
+        self.arrive_of(usize::MAX)
+    }
+
+    /// So many octets of it do.
+    fn arrive_of(&mut self, most: usize) -> Vec<Vec<u8>> {
+        let octets = self.frames.split_to(most.min(self.frames.len()));
         let mut rest = &octets[..];
         let mut packets = Vec::new();
         while let Some(packet) = self.far.receive(self.now, &mut rest) {
@@ -193,4 +198,30 @@ fn a_super_packet_is_cut_where_the_path_is_slow() {
     let packets = ends.arrive();
     assert_eq!(packets.iter().map(|packet| packet.len() - 40).sum::<usize>(), 10 * 1460);
     assert!(packets.iter().all(|packet| packet.len() <= 1500), "{} packets", packets.len());
+}
+
+#[test]
+fn where_the_path_is_slow_what_waits_leaves_in_bursts_and_says_when_the_next_is_due() {
+    let mut ends = Ends::up(Some(ALL));
+    let packet = || (VirtioHeader::NONE, tcp(1460));
+    // A line of 5 Mb/s, until its rate is known.
+    for _ in 0..400 {
+        ends.take(&[packet(), packet(), packet(), packet(), packet()]);
+        ends.release();
+        ends.now += 10 * MS;
+        ends.arrive_of(6250);
+        ends.answer();
+    }
+    assert_eq!(ends.outward.credit.mode(), Mode::Steady);
+    ends.arrive();
+    ends.now += 10 * MS;
+    ends.answer();
+    let mut bursts = Vec::new();
+    while ends.release() {
+        bursts.push(ends.frames.split().len());
+        let Some(due) = ends.outward.poll_timeout(ends.now) else { break };
+        assert!(!ends.release(), "it was not due");
+        ends.now = due;
+    }
+    assert!(bursts.len() >= 2 && bursts.iter().all(|burst| *burst <= 4 * 1504), "{bursts:?}");
 }
