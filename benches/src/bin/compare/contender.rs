@@ -1,197 +1,168 @@
-//! The ways between the two hosts, and how each is set up.
+//! The ways from venus to saturn, and how each is set up.
 
-use std::io::{Read, Write};
-use std::net::IpAddr;
-use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::net::Ipv4Addr;
+use std::process::Stdio;
 
+use clap::ValueEnum;
 use netlab::Host;
-use pppssh_tests::{Carrier, Running, SATURN, Session, Sshd, VENUS, World, finish, processes, traffic};
+use pppssh_tests::traffic::ping;
+use pppssh_tests::{Carrier, PPPSSH, Running, SATURN, Session, VENUS, processes};
+use rustix::process::Signal;
 
-use crate::flow::{self, Flow};
-use pppssh_benches::machine;
-
-/// The cipher of every contender: pppssh's own first choice.
-const CIPHER: &str = "aes128-gcm@openssh.com";
+use crate::scene::{Scene, ip};
+use crate::wireguard;
 
 /// One way from venus to saturn.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Contender {
-    /// The wire itself.
+    /// The wire itself
     Veth,
-    /// A tunnel of OpenSSH's own.
-    SshTunnel,
-    /// No network at all: bytes through ssh, from `head` to `cat`.
-    SshPipe,
-    /// pppssh with its own SSH client.
+    /// WireGuard in user space, if it is installed
+    WireguardGo,
+    /// A tunnel of OpenSSH's own, `ssh -w`
+    SshW,
+    /// No network at all: bytes through ssh, to `cat` and from it
+    Cat,
+    /// pppssh's own SSH client, sshd, `pppssh serve`
     Native,
-    /// pppssh with the system's ssh.
+    /// pppssh with the system's ssh, sshd, `pppssh serve`
     Openssh,
+    /// pppssh's own SSH client, `pppssh listen`
+    Listen,
 }
 
 impl Contender {
-    /// In the order in which they are measured; what others are compared with comes first.
-    pub(crate) const ALL: [Self; 5] =
-        [Self::Veth, Self::SshTunnel, Self::SshPipe, Self::Native, Self::Openssh];
+    /// All, in the order in which they are measured.
+    pub(crate) const ALL: [Contender; 7] = [
+        Contender::Veth,
+        Contender::WireguardGo,
+        Contender::SshW,
+        Contender::Cat,
+        Contender::Native,
+        Contender::Openssh,
+        Contender::Listen,
+    ];
 
-    pub(crate) fn name(self) -> &'static str {
+    /// What it is, for a table.
+    pub(crate) fn title(self) -> &'static str {
         match self {
-            Self::Veth => "veth alone",
-            Self::SshTunnel => "`ssh -w`",
-            Self::SshPipe => "`cat` through ssh (no IP)",
-            Self::Native => "pppssh, native carrier to sshd",
-            Self::Openssh => "pppssh, openssh carrier to sshd",
+            Contender::Veth => "veth alone",
+            Contender::WireguardGo => "wireguard-go",
+            Contender::SshW => "`ssh -w`",
+            Contender::Cat => "`cat` through ssh (no IP)",
+            Contender::Native => "pppssh, native carrier to sshd",
+            Contender::Openssh => "pppssh, openssh carrier to sshd",
+            Contender::Listen => "pppssh, native carrier to `pppssh listen`",
         }
+    }
+
+    /// Whether it can be measured here.
+    pub(crate) fn is_installed(self) -> bool {
+        self != Contender::WireguardGo || wireguard::program().is_some()
+    }
+
+    /// Sets the way up, and sees that a packet comes back on it.
+    pub(crate) fn set_up(self, scene: &Scene) -> Way<'_> {
+        let way = match self {
+            Contender::Veth => Way { ends: Some(Ends { venus: VENUS, saturn: SATURN }), held: Held::Nothing },
+            Contender::WireguardGo => Way::tunnel(wireguard::ENDS, wireguard::start(&scene.world)),
+            Contender::SshW => Way::ssh_tunnel(scene),
+            Contender::Cat => Way { ends: None, held: Held::Nothing },
+            Contender::Native => Way::ours(scene.connect(Carrier::Native), None),
+            Contender::Openssh => Way::ours(scene.connect(Carrier::Openssh), None),
+            Contender::Listen => Way::listen(scene),
+        };
+        if let Some(ends) = way.ends {
+            // Saturn may be a moment behind.
+            ping(&scene.world.venus, &ends.saturn.to_string());
+        }
+        way
     }
 }
 
-/// What was measured of one contender.
-pub(crate) struct Row {
-    pub(crate) up: Flow,
-    pub(crate) down: Flow,
-    /// Resident memory of pppssh on the calling and on the called host after the flows, in KiB.
-    pub(crate) rss_caller: Option<u64>,
-    pub(crate) rss_called: Option<u64>,
+/// The addresses at the ends of a way.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ends {
+    pub(crate) venus: Ipv4Addr,
+    pub(crate) saturn: Ipv4Addr,
 }
 
-/// Two hosts with sshd and pppssh.
-pub(crate) struct Scene {
-    pub(crate) world: World,
-    _sshd: Sshd,
+/// A way that is up.
+pub(crate) struct Way<'s> {
+    ends: Option<Ends>,
+    held: Held<'s>,
 }
 
-/// A key of vpn's that may do anything on saturn, for those who need a shell there.
-const SHELL_KEY: &str = "id_shell";
+/// What holds a way.
+enum Held<'s> {
+    Nothing,
+    /// Killed when it is dropped.
+    Tunnel {
+        _processes: Vec<Running>,
+    },
+    Link {
+        session: Session<'s>,
+        listen: Option<Running>,
+    },
+}
 
-impl Scene {
-    pub(crate) fn new() -> Self {
-        let world = World::new();
-        world.install();
-        let sshd = Sshd::start(&world, "PermitTunnel point-to-point");
-        world.authorize(&sshd, "/usr/local/bin/pppssh --quiet serve");
-        world.make_key(SHELL_KEY);
-        let forced = world.read(&world.saturn, "/home/vpn/.ssh/authorized_keys");
-        let shell = world.read(&world.venus, &format!("/home/vpn/.ssh/{SHELL_KEY}.pub"));
-        world.write_as_vpn(&world.saturn, "/home/vpn/.ssh/authorized_keys", &format!("{forced}\n{shell}"));
-        for (host, local, peer) in
-            [(&world.venus, "192.168.11.1", "192.168.12.1"), (&world.saturn, "192.168.12.1", "192.168.11.1")]
+impl<'s> Way<'s> {
+    fn tunnel(ends: Ends, processes: Vec<Running>) -> Way<'s> {
+        Way { ends: Some(ends), held: Held::Tunnel { _processes: processes } }
+    }
+
+    fn ssh_tunnel(scene: &Scene) -> Way<'s> {
+        let (venus, saturn) = ("192.168.11.1", "192.168.12.1");
+        for (host, local, peer) in [(&scene.world.venus, venus, saturn), (&scene.world.saturn, saturn, venus)]
         {
-            for arguments in [
-                vec!["tuntap", "add", "dev", "tun5", "mode", "tun", "user", "vpn"],
-                vec!["address", "add", local, "peer", peer, "dev", "tun5"],
-                vec!["link", "set", "tun5", "up"],
-            ] {
-                let mut ip = host.command("/sbin/ip");
-                ip.args(&arguments);
-                finish("ip (package iproute2)", ip).well();
-            }
+            ip(host, &["tuntap", "add", "dev", "tun5", "mode", "tun", "user", "vpn"]);
+            ip(host, &["address", "add", local, "peer", peer, "dev", "tun5"]);
+            ip(host, &["link", "set", "tun5", "up"]);
         }
-        Self { world, _sshd: sshd }
-    }
-
-    /// `ssh saturn` by vpn on venus, with a shell's rights.
-    pub(crate) fn ssh(&self, arguments: &[&str]) -> Command {
-        let mut ssh = self.world.as_vpn(&self.world.venus, "/usr/bin/ssh");
-        ssh.args(["-c", CIPHER, "-o", "BatchMode=yes", "-o", "IdentitiesOnly=yes", "-i"]);
-        ssh.arg(format!("/home/vpn/.ssh/{SHELL_KEY}")).args(arguments);
-        ssh
-    }
-
-    /// A link that is up.
-    pub(crate) fn connect(&self, carrier: Carrier) -> Session<'_> {
-        self.profiles(carrier);
-        let session = self.world.connect(&["--quiet"]);
-        session.wait("up");
-        session
-    }
-
-    /// The profiles of a link with this carrier.
-    pub(crate) fn profiles(&self, carrier: Carrier) {
-        let (venus, saturn) =
-            ("addresses = \"192.168.1.1:192.168.2.1\"", "addresses = \"192.168.2.1:192.168.1.1\"");
-        self.world.profiles(carrier, venus, saturn);
-    }
-
-    /// Waits for the other end of a link that was taken down.
-    pub(crate) fn settle(&self) {
-        self.world.until_gone(&self.world.saturn, "pppssh");
-    }
-
-    pub(crate) fn measure(&self, contender: Contender, time: Duration) -> Row {
-        match contender {
-            Contender::Veth => self.flows(VENUS.into(), SATURN.into(), time),
-            Contender::SshTunnel => self.ssh_tunnel(time),
-            Contender::SshPipe => self.ssh_pipe(time),
-            Contender::Native => self.pppssh(Carrier::Native, time),
-            Contender::Openssh => self.pppssh(Carrier::Openssh, time),
-        }
-    }
-
-    fn flows(&self, venus: IpAddr, saturn: IpAddr, time: Duration) -> Row {
-        let World { venus: v, saturn: s, .. } = &self.world;
-        let up = flow::tcp(v, s, saturn, time);
-        let down = flow::tcp(s, v, venus, time);
-        Row { up, down, rss_caller: None, rss_called: None }
-    }
-
-    fn pppssh(&self, carrier: Carrier, time: Duration) -> Row {
-        let session = self.connect(carrier);
-        // Saturn may be a moment behind.
-        traffic::ping(&self.world.venus, "192.168.2.1");
-        let mut row = self.flows([192, 168, 1, 1].into(), [192, 168, 2, 1].into(), time);
-        row.rss_caller = resident(&self.world.venus);
-        row.rss_called = resident(&self.world.saturn);
-        session.disconnect();
-        self.settle();
-        row
-    }
-
-    fn ssh_tunnel(&self, time: Duration) -> Row {
-        let mut ssh = self.ssh(&["-N", "-v", "-w", "5:5", "saturn"]);
+        let mut ssh = scene.ssh(&["-N", "-v", "-w", "5:5", "saturn"]);
         ssh.stdin(Stdio::null());
-        let tunnel = Running::start("ssh -w", ssh);
-        tunnel.says("tunnel forward established");
-        traffic::ping(&self.world.venus, "192.168.12.1");
-        self.flows([192, 168, 11, 1].into(), [192, 168, 12, 1].into(), time)
+        let ssh = Running::start("ssh -w", ssh);
+        ssh.says("tunnel forward established");
+        let ends = Ends { venus: [192, 168, 11, 1].into(), saturn: [192, 168, 12, 1].into() };
+        Way::tunnel(ends, vec![ssh])
     }
 
-    fn ssh_pipe(&self, time: Duration) -> Row {
-        // Up: we write, `cat` throws away. Down: the far side writes, we read.
-        let mut child = self
-            .ssh(&["saturn", "cat > /dev/null"])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::null())
-            .spawn()
-            .expect("ssh starts");
-        let mut input = child.stdin.take().expect("a pipe");
-        let up = timed(time, |block| input.write(block));
-        drop(input);
-        child.wait().expect("ssh ends");
-
-        let mut child = self
-            .ssh(&["saturn", "cat /dev/zero"])
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("ssh starts");
-        let mut output = child.stdout.take().expect("a pipe");
-        let down = timed(time, |block| output.read(block));
-        child.kill().expect("ssh ends");
-        child.wait().expect("ssh ends");
-        Row { up, down, rss_caller: None, rss_called: None }
+    fn ours(session: Session<'s>, listen: Option<Running>) -> Way<'s> {
+        let ends = Ends { venus: [192, 168, 1, 1].into(), saturn: [192, 168, 2, 1].into() };
+        Way { ends: Some(ends), held: Held::Link { session, listen } }
     }
-}
 
-/// Moves blocks for `time`, from the first one that got through.
-fn timed(time: Duration, mut step: impl FnMut(&mut [u8]) -> std::io::Result<usize>) -> Flow {
-    let mut block = vec![0; 256 * 1024];
-    step(&mut block).expect("the first block gets through");
-    let (busy, start) = (machine::busy(), Instant::now());
-    let mut octets = 0;
-    while start.elapsed() < time {
-        octets += step(&mut block).expect("the pipe goes on") as u64;
+    fn listen(scene: &'s Scene) -> Way<'s> {
+        scene.listen_profile();
+        let mut listen = scene.world.as_vpn(&scene.world.saturn, PPPSSH);
+        listen.args(["-v", "listen"]);
+        let listen = Running::start("pppssh listen", listen);
+        listen.says("istening");
+        Way::ours(scene.connect_to_listen(), Some(listen))
     }
-    Flow::of(octets, start.elapsed(), machine::busy().saturating_sub(busy))
+
+    /// Where packets go, if it carries any.
+    pub(crate) fn addresses(&self) -> Option<Ends> {
+        self.ends
+    }
+
+    /// Resident memory of pppssh on the calling and on the called host, in KiB.
+    pub(crate) fn resident(&self, scene: &Scene) -> Option<[u64; 2]> {
+        let Held::Link { .. } = self.held else { return None };
+        Some([resident(&scene.world.venus)?, resident(&scene.world.saturn)?])
+    }
+
+    /// Takes it down, and waits until it is.
+    pub(crate) fn take_down(self, scene: &Scene) {
+        if let Held::Link { session, listen } = self.held {
+            session.disconnect();
+            if let Some(mut listen) = listen {
+                listen.signal(Signal::TERM);
+                listen.end();
+            }
+            scene.settle();
+        }
+    }
 }
 
 fn resident(host: &Host) -> Option<u64> {

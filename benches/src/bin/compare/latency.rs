@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use pppssh_tests::{Carrier, processes};
 
-use crate::contender::Scene;
+use crate::scene::Scene;
 use pppssh_benches::machine;
 
 /// How often each time is taken.

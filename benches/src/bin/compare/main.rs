@@ -1,77 +1,76 @@
 //! Compares pppssh with what people use today, in one run: two hosts in network namespaces, the system's OpenSSH
-//! between them, one TCP flow each way.
+//! between them, and TCP flows and small packets through each way from one to the other.
 //!
-//! Run as root: `cargo run --release -p pppssh-benches --bin compare [SECONDS]`. Prints Markdown. What counts is the
-//! ratios of one run; the machine may be busy.
+//! Run as root: `cargo run --release -p pppssh-benches --bin compare`. Prints Markdown. What counts is the ratios of one
+//! run; the machine may be busy. docs/performance.md tells the method.
 
+mod args;
 mod contender;
-mod flow;
+mod datagrams;
 mod latency;
+mod load;
+mod pipe;
+mod scene;
+mod table;
+mod tcp;
+mod traffic;
+mod wireguard;
 
-use std::time::Duration;
-
-use contender::{Contender, Scene};
+use clap::Parser as _;
 use pppssh_benches::machine;
 use pppssh_tests::Carrier;
 
-/// The flow's length unless another is asked for.
-const SECONDS: u64 = 4;
+use crate::args::Arguments;
+use crate::contender::Contender;
+use crate::scene::Scene;
+use crate::table::Cell;
 
 fn main() {
-    let seconds = match std::env::args().nth(1).map(|text| text.parse()) {
-        None => SECONDS,
-        Some(Ok(seconds @ 1..=600)) => seconds,
-        Some(_) => {
-            eprintln!("usage: compare [SECONDS], from 1 to 600");
-            std::process::exit(2);
-        }
-    };
-    let time = Duration::from_secs(seconds);
+    let arguments = Arguments::parse();
+    let machine = machine::describe();
     let scene = Scene::new();
 
-    println!("One TCP flow for {seconds} s each way; {}\n", machine::describe());
-    println!(
-        "| through | up Gb/s | down Gb/s | up × ssh -w | down × ssh -w | CPU s/GiB up | down | RSS caller MiB | called |"
-    );
-    println!("|---|---|---|---|---|---|---|---|---|");
-    let mut reference = None;
-    for contender in Contender::ALL {
-        let row = scene.measure(contender, time);
-        if contender == Contender::SshTunnel {
-            reference = Some((row.up.rate, row.down.rate));
-        }
-        let ratio = |rate: f64, reference: Option<f64>| {
-            reference.map_or_else(|| "–".to_owned(), |reference| format!("{:.1}", rate / reference))
-        };
-        println!(
-            "| {} | {:.2} | {:.2} | {} | {} | {:.2} | {:.2} | {} | {} |",
-            contender.name(),
-            row.up.rate / 1e9,
-            row.down.rate / 1e9,
-            ratio(row.up.rate, reference.map(|(up, _)| up)),
-            ratio(row.down.rate, reference.map(|(_, down)| down)),
-            row.up.cpu_per_gib,
-            row.down.cpu_per_gib,
-            mib(row.rss_caller),
-            mib(row.rss_called),
-        );
+    let (there, missing): (Vec<_>, Vec<_>) =
+        arguments.contenders.iter().copied().partition(|contender: &Contender| contender.is_installed());
+    let cells: Vec<Cell> =
+        there.into_iter().flat_map(|contender| measure(&scene, contender, &arguments)).collect();
+    println!("Each load for {} s; {machine}\n", arguments.seconds);
+    println!("{}\n{}", table::of(&cells, &arguments.loads), table::foot(&missing));
+    if arguments.times() {
+        times(&scene);
     }
+}
 
-    println!("\n| from the command to the first answer through the link, median of {} | ms |", latency::RUNS);
+/// One contender under all loads, one after the other.
+fn measure(scene: &Scene, contender: Contender, arguments: &Arguments) -> Vec<Cell> {
+    let way = contender.set_up(scene);
+    let mut cells = Vec::new();
+    for &load in &arguments.loads {
+        let Some(traffic) = load.start(scene, &way) else { continue };
+        let measured = traffic.measure(arguments.time());
+        drop(traffic);
+        let cell = Cell { contender, load, measured, resident: way.resident(scene) };
+        // A run takes minutes: whoever waits for it sees how far it is.
+        eprintln!("{:5} {:42} {}", load.name(), contender.title(), cell.arrived());
+        cells.push(cell);
+    }
+    way.take_down(scene);
+    cells
+}
+
+/// How long until the first packet, and what an idle link costs.
+fn times(scene: &Scene) {
+    println!("| from the command to the first answer through the link, median of {} | ms |", latency::RUNS);
     println!("|---|---|");
-    for (what, median) in latency::first_pings(&scene) {
+    for (what, median) in latency::first_pings(scene) {
         println!("| {what} | {:.0} |", median.as_secs_f64() * 1e3);
     }
 
     println!("\n| idle for {} s | CPU ms |", latency::IDLE.as_secs());
     println!("|---|---|");
     let session = scene.connect(Carrier::Native);
-    let used = latency::idle(&scene);
+    let used = latency::idle(scene);
     println!("| connect and serve together, echo each 15 s | {:.0} |", used.as_secs_f64() * 1e3);
     session.disconnect();
     scene.settle();
-}
-
-fn mib(kib: Option<u64>) -> String {
-    kib.map_or_else(|| "–".to_owned(), |kib| format!("{:.1}", kib as f64 / 1024.0))
 }
