@@ -12,6 +12,9 @@ use std::time::{Duration, Instant};
 /// What leaves at once, in time on the path. Nor does less: each piece costs a message of SSH and most often a packet of TCP.
 const BURST: Duration = Duration::from_millis(5);
 
+/// Nothing keeps the next waiting for longer than a second, in nanoseconds.
+const MOST: u64 = 1_000_000_000;
+
 #[derive(Debug, Default)]
 pub(crate) struct Pacer {
     /// When all that has left will have passed at its pace.
@@ -23,9 +26,11 @@ pub(crate) struct Pacer {
 impl Pacer {
     /// So many octets have left, at so many octets per second; at once if that is not known.
     pub(crate) fn sent(&mut self, now: Instant, octets: u64, pace: Option<f64>) {
-        let took = pace.and_then(|pace| Duration::try_from_secs_f64(octets as f64 / pace).ok());
+        // Less than an octet a second is no pace.
+        let took = pace.filter(|pace| *pace >= 1.0).map_or(0.0, |pace| octets as f64 * 1e9 / pace);
         let is_resting = self.due(now).is_some();
-        let through_at = self.through_at.map_or(now, |at| at.max(now)) + took.unwrap_or_default();
+        let took = Duration::from_nanos((took as u64).min(MOST));
+        let through_at = self.through_at.map_or(now, |at| at.max(now)) + took;
         self.is_resting = is_resting || through_at > now + BURST;
         self.through_at = Some(through_at);
     }
