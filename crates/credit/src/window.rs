@@ -40,6 +40,8 @@ const LONG_ROUNDS: u32 = 4;
 /// More than the path's product, in the round trip after one with next to no queue, since there may be room: a quarter of
 /// the round trip, but no more than this, which others feel if there is none.
 const PROBE_MAX: Duration = Duration::from_millis(15);
+/// Also after so many round trips, since not all that takes longer than it once did is a queue of ours.
+const PROBE_EVERY: u64 = 8;
 /// If so much of that came through as a higher rate, so many round trips in a row, there is room: back to Starting.
 const ROOM: f64 = 0.5;
 const ROOM_ROUNDS: u32 = 3;
@@ -90,7 +92,7 @@ pub(crate) struct Window {
     queued_samples: u32,
     /// Round trips in a row that found room.
     room_rounds: u32,
-    /// Whether the last round trip in Steady met next to no queue.
+    /// Whether the last round trip in Steady met next to no queue, or it is time to see whether it was one.
     unfilled: bool,
     /// The rate of the last whole round trip.
     recent_rate: Option<f64>,
@@ -260,10 +262,11 @@ impl Window {
         // To hold back next to nothing would not show what others do, and would forget what the path can do.
         self.long_rounds = if round_min > explained && !dry { self.long_rounds + 1 } else { 0 };
         let probed = self.unfilled;
-        self.unfilled = round_min < rtt + slack(config, rtt) / 2;
         let grown = 1.0 + ROOM * probe(rtt).as_secs_f64() / rtt.as_secs_f64();
         let grew = !dry && before.zip(self.recent_rate).is_some_and(|(before, now)| now > before * grown);
-        self.room_rounds = if probed && self.unfilled && grew { self.room_rounds + 1 } else { 0 };
+        self.room_rounds = if probed && grew { self.room_rounds + 1 } else { 0 };
+        let is_short = round_min < rtt + slack(config, rtt) / 2;
+        self.unfilled = is_short || self.room_rounds > 0 || self.round.is_multiple_of(PROBE_EVERY);
         if self.room_rounds >= ROOM_ROUNDS {
             (self.is_restarted, self.room_rounds) = (true, 0);
             (self.full_rate, self.full_rounds, self.queued_samples) = (0.0, 0, 0);
