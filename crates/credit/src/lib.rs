@@ -6,8 +6,8 @@
 //! empty path takes, and allows as much under way as keeps the slowest piece of it busy, with a few milliseconds to spare.
 //!
 //! It follows BBR (Cardwell et al., "BBR: Congestion-Based Congestion Control", 2016) in what it measures, and TCP Vegas in
-//! what it aims at. It is no congestion control: under it a TCP does that. So it has no loss recovery, and it may be wrong without
-//! harm to others.
+//! what it aims at. It is no congestion control: under it a TCP does that. So it has no loss recovery, and it may be wrong
+//! without harm to others.
 //!
 //! No clock, no I/O: times are arguments. One file an idea: [`Credit`] ties together `delivery` (what each report says of the
 //! path), `filter` (the best of late), `window` (what follows from that), and `pacer` (when it leaves).

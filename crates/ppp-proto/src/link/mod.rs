@@ -43,7 +43,6 @@ pub use config::{EchoConfig, LinkConfig, Timers};
 pub use demand::calls_for_a_link;
 pub use event::{CloseReason, ControlProtocolName, Event, Phase};
 pub use express::OffloadHeader;
-pub use sampler::RoundTrip;
 pub use status::{DeflateCounters, LinkCounters, LinkStatus, ProtocolStatus};
 pub use tap::{Direction, Tap};
 

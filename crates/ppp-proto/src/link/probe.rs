@@ -1,11 +1,11 @@
 //! The sampler's Echo-Requests on a link, and what their answers tell its owner.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
 use tracing::trace;
 
-use super::{Link, core::Core, sampler::Number, sampler::RoundTrip};
+use super::{Link, core::Core, sampler::Number};
 use crate::{
     packet::{Code, ControlPacket},
     protocol,
@@ -61,9 +61,9 @@ impl Link {
         self.core.sampler.counted().is_some()
     }
 
-    /// The latest round trip that an Echo-Request among packets took, once; only where the link
-    /// [is sampled](Link::is_sampled).
-    pub fn poll_round_trip(&mut self) -> Option<RoundTrip> {
+    /// The latest round trip of an Echo-Request among packets, once: from the moment it left the link to its answer, with
+    /// all that either had to wait for. Only where the link [is sampled](Link::is_sampled).
+    pub fn poll_round_trip(&mut self) -> Option<Duration> {
         self.core.sampler.poll_round_trip()
     }
 

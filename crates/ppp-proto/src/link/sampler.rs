@@ -32,13 +32,6 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// What a request bears behind the Magic-Number.
 pub(super) type Number = [u8; 4];
 
-/// One round trip, by an Echo-Request and its answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct RoundTrip {
-    /// From the moment the request left the link to its answer, with all that either had to wait for.
-    pub time: Duration,
-}
-
 #[derive(Debug, Clone, Copy)]
 struct Request {
     number: u32,
@@ -63,7 +56,7 @@ pub(super) struct Sampler {
     interval: Duration,
     /// Learnt, and not asked for yet.
     arrived: Option<u64>,
-    round_trip: Option<RoundTrip>,
+    round_trip: Option<Duration>,
 }
 
 impl Sampler {
@@ -105,7 +98,7 @@ impl Sampler {
     }
 
     /// The latest round trip, once.
-    pub(super) fn poll_round_trip(&mut self) -> Option<RoundTrip> {
+    pub(super) fn poll_round_trip(&mut self) -> Option<Duration> {
         self.round_trip.take()
     }
 
@@ -163,7 +156,7 @@ impl Sampler {
         self.outstanding.drain(..=at);
         let time = now.saturating_duration_since(request.at);
         self.interval = (time / 8).clamp(INTERVAL_MIN, INTERVAL_MAX);
-        self.round_trip = Some(RoundTrip { time });
+        self.round_trip = Some(time);
         if self.is_answered {
             self.arrived = request.ahead.or(self.arrived);
         } else {
@@ -195,7 +188,7 @@ mod tests {
         sampler.sent(12_000);
         let number = sampler.handle_timeout(ago(now, 40)).unwrap();
         assert!(sampler.answered(&number, now));
-        assert_eq!(sampler.poll_round_trip(), Some(RoundTrip { time: 40 * MS }));
+        assert_eq!(sampler.poll_round_trip(), Some(40 * MS));
         sampler
     }
 
@@ -247,7 +240,7 @@ mod tests {
         assert_eq!((sampler.counted(), sampler.poll_arrived()), (Some(0), None));
         assert!(sampler.answered(&second, now + 25 * MS));
         assert_eq!(sampler.poll_arrived(), None, "what it says was not counted");
-        assert_eq!(sampler.poll_round_trip(), Some(RoundTrip { time: 15 * MS }));
+        assert_eq!(sampler.poll_round_trip(), Some(15 * MS));
     }
 
     #[test]
@@ -261,7 +254,7 @@ mod tests {
         sampler.sent(50);
         assert!(sampler.answered(&second, now + 61 * MS));
         assert_eq!((sampler.poll_arrived(), sampler.counted()), (Some(25_600), Some(25_650)));
-        assert_eq!(sampler.poll_round_trip(), Some(RoundTrip { time: 41 * MS }));
+        assert_eq!(sampler.poll_round_trip(), Some(41 * MS));
         assert!(!sampler.answered(&first, now + 62 * MS), "it is overtaken");
         assert!(!sampler.answered(&second, now + 62 * MS), "a duplicate");
         assert_eq!((sampler.poll_arrived(), sampler.poll_round_trip()), (None, None));

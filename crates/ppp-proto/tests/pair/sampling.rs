@@ -22,7 +22,7 @@ fn busy(pair: &mut Pair, millis: u32) -> (Vec<u64>, Vec<Duration>) {
         pair.pass(MILLISECOND);
         let link = &mut pair.ends[A].link;
         arrived.extend(link.poll_report().map(|report| report.octets));
-        times.extend(link.poll_round_trip().map(|round_trip| round_trip.time));
+        times.extend(link.poll_round_trip());
     }
     (arrived, times)
 }

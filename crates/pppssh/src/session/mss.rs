@@ -29,9 +29,7 @@ impl MssClamp {
         if self.wanted {
             let mtu = smaller_mtu(link);
             batch.for_each_mut(|header, packet| {
-                if is_syn(packet) {
-                    clamp(packet, mtu, header.needs_csum);
-                }
+                clamp(packet, mtu, header.needs_csum);
             });
         }
     }

@@ -165,8 +165,9 @@ impl Outward {
     /// When what waits may leave, if it is only its turn that has not come.
     pub(super) fn poll_timeout(&mut self, now: Instant) -> Option<Instant> {
         self.booked?;
+        let due = self.credit.due(now)?;
         let len = self.queue.peek(now)?.bytes.len();
-        self.credit.due(now).filter(|_| self.affords(len))
+        self.affords(len).then_some(due)
     }
 
     /// What the link sent and heard since.

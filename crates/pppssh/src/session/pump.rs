@@ -337,8 +337,8 @@ impl Pump {
         let mut outbox = Outbox { frames: &mut self.outbox, full: CHUNK, traffic: &mut self.traffic };
         let now = Instant::now();
         let released = self.outward.release(now, &mut self.link, &mut outbox);
-        if let Some(round_trip) = self.link.poll_round_trip() {
-            self.governor.measured(now, round_trip.time, self.outward.own_wait());
+        if let Some(time) = self.link.poll_round_trip() {
+            self.governor.measured(now, time, self.outward.own_wait());
         } else if !self.link.is_sampled() {
             self.governor.clear();
         }
