@@ -1,5 +1,6 @@
 //! Shared helpers of the benchmarks.
 
+pub mod congestion;
 pub mod machine;
 pub mod samples;
 

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use clap::Parser;
+use pppssh_benches::congestion::Congestion;
 
 use crate::contender::Contender;
 use crate::load::Load;
@@ -21,6 +22,10 @@ pub(crate) struct Arguments {
     /// Under which load
     #[arg(long, value_delimiter = ',', value_enum, default_values_t = Load::ALL)]
     pub(crate) loads: Vec<Load>,
+
+    /// The congestion control of every TCP connection, of those that carry links and of those through them
+    #[arg(long, value_enum, default_value = "cubic")]
+    pub(crate) congestion: Congestion,
 
     /// Without the tables of first answers and of the idle link, which are made only where nobody was left out
     #[arg(long)]
@@ -47,12 +52,24 @@ mod tests {
     fn all_is_measured_unless_less_is_asked_for() {
         let all = Arguments::parse_from(["compare"]);
         assert_eq!((&all.contenders[..], &all.loads[..]), (&Contender::ALL[..], &Load::ALL[..]));
+        assert_eq!(all.congestion, Congestion::Cubic);
         assert!(all.times());
         assert!(!Arguments::parse_from(["compare", "--no-times"]).times());
-        let one = ["compare", "--contenders", "ssh-w,listen", "--loads", "both,small", "--seconds", "1"];
+        let one = [
+            "compare",
+            "--contenders",
+            "ssh-w,listen",
+            "--loads",
+            "both,small",
+            "--seconds",
+            "1",
+            "--congestion",
+            "bbr",
+        ];
         let one = Arguments::parse_from(one);
         assert_eq!(one.contenders, [Contender::SshW, Contender::Listen]);
         assert_eq!((&one.loads[..], one.time()), (&[Load::Both, Load::Small][..], Duration::from_secs(1)));
+        assert_eq!(one.congestion, Congestion::Bbr);
         assert!(!one.times());
     }
 }

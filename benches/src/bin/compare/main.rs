@@ -28,13 +28,13 @@ use crate::table::Cell;
 fn main() {
     let arguments = Arguments::parse();
     let machine = machine::describe();
-    let scene = Scene::new();
+    let scene = Scene::new(arguments.congestion);
 
     let (there, missing): (Vec<_>, Vec<_>) =
         arguments.contenders.iter().copied().partition(|contender: &Contender| contender.is_installed());
     let cells: Vec<Cell> =
         there.into_iter().flat_map(|contender| measure(&scene, contender, &arguments)).collect();
-    println!("Each load for {} s; {machine}\n", arguments.seconds);
+    println!("Each load for {} s, {}; {machine}\n", arguments.seconds, arguments.congestion.name());
     println!("{}\n{}", table::of(&cells, &arguments.loads), table::foot(&missing));
     if arguments.times() {
         times(&scene);

@@ -3,6 +3,7 @@
 use std::process::Command;
 
 use netlab::Host;
+use pppssh_benches::congestion::Congestion;
 use pppssh_tests::{Carrier, SATURN, Session, Sshd, World, finish};
 
 /// The cipher of every contender that can have it: pppssh's own first choice.
@@ -20,8 +21,12 @@ pub(crate) struct Scene {
 }
 
 impl Scene {
-    pub(crate) fn new() -> Scene {
+    pub(crate) fn new(congestion: Congestion) -> Scene {
         let world = World::new();
+        // Whatever this machine has set for its own connections.
+        for host in [&world.venus, &world.saturn] {
+            host.sysctl(Congestion::SYSCTL, congestion.name()).unwrap();
+        }
         world.install();
         let sshd = Sshd::start(&world, "PermitTunnel point-to-point");
         world.authorize(&sshd, "/usr/local/bin/pppssh --quiet serve");

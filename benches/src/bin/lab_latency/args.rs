@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Parser, ValueEnum};
+use clap::Parser;
+use pppssh_benches::congestion::Congestion;
 
 use crate::contender::Contender;
 use crate::line::{Line, Rate};
@@ -67,25 +68,6 @@ pub(crate) struct Arguments {
     /// Only see that all of this works: one line, one link, one load for two seconds
     #[arg(long, conflicts_with_all = ["rates", "rtts", "loss", "contenders", "scenarios", "seconds", "long", "judge"])]
     pub(crate) smoke: bool,
-}
-
-/// A congestion control that the lab kernel has.
-#[derive(ValueEnum, Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Congestion {
-    /// Linux's default
-    Cubic,
-    /// Version 1
-    Bbr,
-}
-
-impl Congestion {
-    /// As the kernel calls it.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Congestion::Cubic => "cubic",
-            Congestion::Bbr => "bbr",
-        }
-    }
 }
 
 /// The duration of `--long`.

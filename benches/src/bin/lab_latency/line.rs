@@ -13,11 +13,10 @@ use std::process::Command;
 use std::str::FromStr;
 
 use netlab::Host;
+use pppssh_benches::congestion::Congestion;
 use pppssh_tests::finish;
 use pppssh_tests::lab_kernel::hosts::Hosts;
 use serde::{Deserialize, Serialize};
-
-use crate::args::Congestion;
 
 /// Where netem holds packets that are on their way: far more than ever are.
 const ON_THE_WAY: &str = "100000";
@@ -104,7 +103,7 @@ impl Joined {
         near.route_via("10.10.10.0/24", "10.0.0.2").unwrap();
         far.route_via("10.9.9.0/24", "10.0.0.1").unwrap();
         for host in [&hosts.venus, &hosts.saturn] {
-            host.sysctl("net/ipv4/tcp_congestion_control", congestion.name()).unwrap();
+            host.sysctl(Congestion::SYSCTL, congestion.name()).unwrap();
             // What one connection learnt of the path is not told to the next one.
             host.sysctl("net/ipv4/tcp_no_metrics_save", "1").unwrap();
             // Packets of the wire's MTU, as on a real one; a super-packet would be delayed, and lost, as a whole.
