@@ -101,6 +101,7 @@ impl Credit {
     /// There is credit left and nothing to send: until what is under way now has arrived, the path's rate is the sender's.
     pub fn ran_dry(&mut self) {
         self.delivery.ran_dry();
+        self.pacer.ran_dry();
     }
 
     /// The far end has received `total` of the octets sent, the last of them `age` before it said so. What cannot be (more

@@ -12,6 +12,13 @@ use std::time::{Duration, Instant};
 /// What leaves at once, in time on the path. Nor does less: each piece costs a message of SSH and most often a packet of TCP.
 const BURST: Duration = Duration::from_millis(5);
 
+/// Who comes late though it was his turn makes up for so much of it: a processor that others use is no reason to leave the
+/// path idle.
+const CATCH_UP: Duration = Duration::from_millis(20);
+
+/// Sends within so short a time are made by one who came once.
+const AT_ONCE: Duration = Duration::from_millis(1);
+
 /// Nothing keeps the next waiting for longer than a second, in nanoseconds.
 const MOST: u64 = 1_000_000_000;
 
@@ -21,6 +28,8 @@ pub(crate) struct Pacer {
     through_at: Option<Instant>,
     /// A burst has left, and nothing follows before it is through.
     is_resting: bool,
+    /// When somebody came late for his turn, and has not made up for it.
+    late_at: Option<Instant>,
 }
 
 impl Pacer {
@@ -28,11 +37,23 @@ impl Pacer {
     pub(crate) fn sent(&mut self, now: Instant, octets: u64, pace: Option<f64>) {
         // Less than an octet a second is no pace.
         let took = pace.filter(|pace| *pace >= 1.0).map_or(0.0, |pace| octets as f64 * 1e9 / pace);
-        let is_resting = self.due(now).is_some();
         let took = Duration::from_nanos((took as u64).min(MOST));
-        let through_at = self.through_at.map_or(now, |at| at.max(now)) + took;
-        self.is_resting = is_resting || through_at > now + BURST;
+        let is_early = self.due(now).is_some();
+        if self.is_resting && !is_early {
+            self.late_at = Some(now);
+        }
+        // What follows later was kept back by something else.
+        self.late_at = self.late_at.filter(|at| now.saturating_duration_since(*at) < AT_ONCE);
+        let made_up = if self.late_at.is_some() { CATCH_UP } else { Duration::ZERO };
+        let earliest = now.checked_sub(made_up).unwrap_or(now);
+        let through_at = self.through_at.map_or(now, |at| at.max(earliest)) + took;
+        self.is_resting = is_early || through_at > now + BURST;
         self.through_at = Some(through_at);
+    }
+
+    /// Nothing waits for its turn.
+    pub(crate) fn ran_dry(&mut self) {
+        self.is_resting = false;
     }
 
     /// When the next may leave; `None` if at once.
@@ -71,6 +92,50 @@ mod tests {
         let mut pacer = Pacer::default();
         pacer.sent(start, 1000, Some(1e6));
         let now = start + Duration::from_secs(60);
+        let at_once = (0..100).take_while(|_| {
+            pacer.due(now).is_none() && {
+                pacer.sent(now, 1000, Some(1e6));
+                true
+            }
+        });
+        assert_eq!(at_once.count(), 6);
+    }
+
+    /// Octets that leave in a second, by one who comes so late for each turn, and most of them at once.
+    fn late_by(late: Duration) -> (u64, u64) {
+        let start = Instant::now();
+        let mut pacer = Pacer::default();
+        let (mut now, mut sent, mut most) = (start, 0, 0);
+        while now < start + Duration::from_secs(1) {
+            let before = sent;
+            while pacer.due(now).is_none() {
+                pacer.sent(now, 1000, Some(1e6));
+                sent += 1000;
+            }
+            most = most.max(sent - before);
+            now = pacer.due(now).expect("it stopped for that") + late;
+        }
+        (sent, most)
+    }
+
+    #[test]
+    fn who_comes_late_for_his_turn_makes_up_for_it() {
+        let (sent, _) = late_by(Duration::from_millis(15));
+        assert!((980_000..=1_020_000).contains(&sent), "{sent}");
+        // Not for all: what is far behind would leave in a bunch.
+        let (sent, most) = late_by(Duration::from_millis(100));
+        assert!(sent < 300_000 && most <= 27_000, "{sent}, {most} at once");
+    }
+
+    #[test]
+    fn a_turn_that_nobody_waited_for_is_not_made_up_for() {
+        let start = Instant::now();
+        let mut pacer = Pacer::default();
+        while pacer.due(start).is_none() {
+            pacer.sent(start, 1000, Some(1e6));
+        }
+        pacer.ran_dry();
+        let now = start + Duration::from_secs(1);
         let at_once = (0..100).take_while(|_| {
             pacer.due(now).is_none() && {
                 pacer.sent(now, 1000, Some(1e6));

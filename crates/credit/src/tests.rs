@@ -331,3 +331,27 @@ fn a_long_path_that_became_much_quicker_is_found_in_a_few_round_trips() {
     let (share, _) = path.greedy(1000 * MS);
     assert!(share > 0.9, "{share}");
 }
+
+#[test]
+fn a_long_path_is_hardly_idle_while_it_is_measured() {
+    let mut path = Path::new(20.0, 200 * MS);
+    path.greedy(5000 * MS);
+    let (share, _) = path.greedy(60_000 * MS);
+    assert!(share > 0.985, "{share}");
+}
+
+#[test]
+fn a_start_cut_short_by_something_else_in_the_queue_goes_on() {
+    let mut path = Path::new(20.0, 200 * MS);
+    while path.credit.mode() == Mode::Starting {
+        // As the TCP below, which starts too, and whose queue is gone a round trip later.
+        path.others = if path.credit.window() > 200_000 { 60 * MS } else { Duration::ZERO };
+        path.greedy(5 * MS);
+    }
+    path.others = Duration::ZERO;
+    let rate = path.credit.rate().unwrap();
+    assert!(rate < 0.7 * path.rate, "it was not cut short: {rate}");
+    path.greedy(600 * MS);
+    let (share, _) = path.greedy(400 * MS);
+    assert!(share > 0.88, "{share}");
+}

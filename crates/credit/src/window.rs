@@ -47,8 +47,11 @@ const ROOM: f64 = 0.5;
 const ROOM_ROUNDS: u32 = 3;
 /// How much faster than the path the window is filled, so that it is the window that bounds what is under way.
 const PACE: f64 = 1.5;
-/// Of the path's product, while Draining.
+/// Of the path's product, while Draining, where the path may be another one than it was.
 const DRAINED: f64 = 0.5;
+/// Else as much is held back as lets our queue leave, and no more, since what the path does not carry meanwhile is lost. It was
+/// too little if the round trip shrank by more than this part of it.
+const SHRUNK: u32 = 16;
 /// Round trips of Draining: in the first our queue leaves, in the second the path is measured.
 const DRAIN_ROUNDS: u64 = 2;
 
@@ -94,12 +97,17 @@ pub(crate) struct Window {
     room_rounds: u32,
     /// Whether the last round trip in Steady met next to no queue, or it is time to see whether it was one.
     unfilled: bool,
+    /// Starting ended because of long measurements, with the path at this rate: what the next round trip brings tells whether
+    /// that was the path.
+    left_at: Option<f64>,
     /// The rate of the last whole round trip.
     recent_rate: Option<f64>,
     /// When there was no queue of ours last.
     drained_at: Option<Instant>,
     /// The round trip with which Draining is over.
     drain_end: u64,
+    /// The shortest round trip before Draining, if the path need not have changed.
+    drained_from: Option<Duration>,
 }
 
 impl Window {
@@ -122,9 +130,11 @@ impl Window {
             queued_samples: 0,
             room_rounds: 0,
             unfilled: false,
+            left_at: None,
             recent_rate: None,
             drained_at: None,
             drain_end: 0,
+            drained_from: None,
         }
     }
 
@@ -160,12 +170,21 @@ impl Window {
             }
             Mode::Steady => {
                 let probe = if self.unfilled { probe(rtt) } else { Duration::ZERO };
-                product(rtt + slack(config, rtt) + self.interval.unwrap_or_default() + probe)
+                product(rtt + self.standing(config, rtt) + probe)
             }
-            Mode::Draining => product(rtt) * DRAINED,
+            Mode::Draining => {
+                let least = rtt.mul_f64(DRAINED);
+                let queue = self.standing(config, rtt) + probe(rtt);
+                product(self.drained_from.map_or(least, |_| rtt.saturating_sub(queue).max(least)))
+            }
         };
         // What is more than fits is cut by the cast, and then by the ceiling.
         (octets as u64).clamp(config.floor, config.ceiling)
+    }
+
+    /// The queue that Steady lets stand, and what has arrived and is not reported yet.
+    fn standing(&self, config: &CreditConfig, rtt: Duration) -> Duration {
+        slack(config, rtt) + self.interval.unwrap_or_default()
     }
 
     /// Octets per second at which the window is filled; `None` if at once: while nothing is known, and while Starting,
@@ -232,6 +251,7 @@ impl Window {
         let grows = self.rate().unwrap_or_default() >= self.full_rate * GROWTH;
         if self.queued_samples >= QUEUED_SAMPLES && !grows {
             self.mode = Mode::Steady;
+            (self.left_at, self.unfilled) = (self.rate(), true);
         }
         if ended.is_none() {
             return;
@@ -258,16 +278,18 @@ impl Window {
     ) {
         let Some(round_min) = ended else { return };
         let rtt = self.min_rtt().unwrap_or_default();
-        let explained = rtt + (slack(config, rtt) + self.interval.unwrap_or_default()) * 2;
+        let explained = rtt + self.standing(config, rtt) * 2;
         // To hold back next to nothing would not show what others do, and would forget what the path can do.
         self.long_rounds = if round_min > explained && !dry { self.long_rounds + 1 } else { 0 };
         let probed = self.unfilled;
         let grown = 1.0 + ROOM * probe(rtt).as_secs_f64() / rtt.as_secs_f64();
         let grew = !dry && before.zip(self.recent_rate).is_some_and(|(before, now)| now > before * grown);
         self.room_rounds = if probed && grew { self.room_rounds + 1 } else { 0 };
+        let is_early =
+            self.left_at.take().zip(self.recent_rate).is_some_and(|(left, now)| now > left * grown);
         let is_short = round_min < rtt + slack(config, rtt) / 2;
         self.unfilled = is_short || self.room_rounds > 0 || self.round.is_multiple_of(PROBE_EVERY);
-        if self.room_rounds >= ROOM_ROUNDS {
+        if self.room_rounds >= ROOM_ROUNDS || is_early {
             (self.is_restarted, self.room_rounds) = (true, 0);
             (self.full_rate, self.full_rounds, self.queued_samples) = (0.0, 0, 0);
             self.mode = Mode::Starting;
@@ -280,12 +302,17 @@ impl Window {
             self.rates.clear();
             self.rates.add(self.round, self.recent_rate.unwrap_or_default(), 0);
             self.drain_end = self.round + DRAIN_ROUNDS;
+            self.drained_from = (self.long_rounds < LONG_ROUNDS).then_some(rtt);
             self.long_rounds = 0;
         }
     }
 
     fn drain(&mut self, now: Instant, ended: Option<Duration>) {
         if let Some(round_min) = ended.filter(|_| self.round >= self.drain_end) {
+            if self.drained_from.take().is_some_and(|before| round_min + before / SHRUNK < before) {
+                self.drain_end = self.round + DRAIN_ROUNDS;
+                return;
+            }
             self.rtts.clear();
             self.rtts.add(now, round_min, now);
             self.drained_at = Some(now);
