@@ -28,13 +28,13 @@ const RTT_MEMORY: Duration = Duration::from_secs(20);
 /// Starting ends when in this many round trips the rate did not grow by a quarter (BBR's full pipe).
 const FULL_ROUNDS: u32 = 3;
 const GROWTH: f64 = 1.25;
-/// Or when it has not yet grown by that and so many measurements in a row are longer than the empty path and the queue aimed
-/// at (as HyStart's eight): those alone may come from the TCP below, which starts too.
+/// One is enough once so many measurements in a row were longer than the empty path and the queue aimed at (as HyStart's
+/// eight): those alone may come from the TCP below, which starts too.
 const QUEUED_SAMPLES: u32 = 8;
 /// Of the path's product, while Starting: it doubles in each round trip, and no more than the product itself gets queued.
 const STARTING_GAIN: f64 = 2.0;
-/// The same when it was left before, and what is known is likely about right.
-const RESTARTING_GAIN: f64 = 1.5;
+/// The same when it was left before, or is about to be, and what is known is likely about right.
+const WARY_GAIN: f64 = 1.5;
 /// Round trips too long for the window before Draining finds out why.
 const LONG_ROUNDS: u32 = 4;
 /// More than the path's product, in the round trip after one with next to no queue, since there may be room: a quarter of
@@ -93,13 +93,12 @@ pub(crate) struct Window {
     /// Round trips in a row that were too long.
     long_rounds: u32,
     queued_samples: u32,
+    /// Starting goes on more slowly, and ends with the first round trip without growth.
+    is_wary: bool,
     /// Round trips in a row that found room.
     room_rounds: u32,
     /// Whether the last round trip in Steady met next to no queue, or it is time to see whether it was one.
     unfilled: bool,
-    /// Starting ended because of long measurements, with the path at this rate: what the next round trip brings tells whether
-    /// that was the path.
-    left_at: Option<f64>,
     /// The rate of the last whole round trip.
     recent_rate: Option<f64>,
     /// When there was no queue of ours last.
@@ -128,9 +127,9 @@ impl Window {
             full_rounds: 0,
             long_rounds: 0,
             queued_samples: 0,
+            is_wary: false,
             room_rounds: 0,
             unfilled: false,
-            left_at: None,
             recent_rate: None,
             drained_at: None,
             drain_end: 0,
@@ -164,8 +163,8 @@ impl Window {
         let rtt = self.min_rtt().unwrap_or_default();
         let octets = match self.mode {
             Mode::Starting => {
-                let (gain, least) =
-                    if self.is_restarted { (RESTARTING_GAIN, 0) } else { (STARTING_GAIN, config.initial) };
+                let gain = if self.is_restarted || self.is_wary { WARY_GAIN } else { STARTING_GAIN };
+                let least = if self.is_restarted { 0 } else { config.initial };
                 (product(rtt + self.interval.unwrap_or_default()) * gain).max(least as f64)
             }
             Mode::Steady => {
@@ -249,10 +248,7 @@ impl Window {
         let queued = is_telling && sample.rtt > rtt + slack(config, rtt);
         self.queued_samples = if queued { self.queued_samples + 1 } else { 0 };
         let grows = self.rate().unwrap_or_default() >= self.full_rate * GROWTH;
-        if self.queued_samples >= QUEUED_SAMPLES && !grows {
-            self.mode = Mode::Steady;
-            (self.left_at, self.unfilled) = (self.rate(), true);
-        }
+        self.is_wary |= self.queued_samples >= QUEUED_SAMPLES && !grows;
         if ended.is_none() {
             return;
         }
@@ -260,10 +256,10 @@ impl Window {
         if rate >= self.full_rate * GROWTH {
             self.full_rate = rate;
             self.full_rounds = 0;
-        } else if !sample.dry {
+        } else if !sample.dry || self.is_wary {
             self.full_rounds += 1;
         }
-        if self.full_rounds >= FULL_ROUNDS {
+        if self.full_rounds >= if self.is_wary { 1 } else { FULL_ROUNDS } {
             self.mode = Mode::Steady;
         }
     }
@@ -285,13 +281,11 @@ impl Window {
         let grown = 1.0 + ROOM * probe(rtt).as_secs_f64() / rtt.as_secs_f64();
         let grew = !dry && before.zip(self.recent_rate).is_some_and(|(before, now)| now > before * grown);
         self.room_rounds = if probed && grew { self.room_rounds + 1 } else { 0 };
-        let is_early =
-            self.left_at.take().zip(self.recent_rate).is_some_and(|(left, now)| now > left * grown);
         let is_short = round_min < rtt + slack(config, rtt) / 2;
         self.unfilled = is_short || self.room_rounds > 0 || self.round.is_multiple_of(PROBE_EVERY);
-        if self.room_rounds >= ROOM_ROUNDS || is_early {
+        if self.room_rounds >= ROOM_ROUNDS {
             (self.is_restarted, self.room_rounds) = (true, 0);
-            (self.full_rate, self.full_rounds, self.queued_samples) = (0.0, 0, 0);
+            (self.full_rate, self.full_rounds, self.queued_samples, self.is_wary) = (0.0, 0, 0, false);
             self.mode = Mode::Starting;
             return;
         }
