@@ -18,6 +18,8 @@ struct Path {
     interval: Duration,
     /// Others' packets wait for so long in the queue.
     others: Duration,
+    /// Reports leave so much later than they say, since the far end's processor is busy.
+    late: Duration,
     /// When the queue will be empty.
     free_at: Instant,
     /// Arrivals at the far end: when, and octets in all.
@@ -43,6 +45,7 @@ impl Path {
             rtt,
             interval: (rtt / 8).clamp(MS, 10 * MS),
             others: Duration::ZERO,
+            late: Duration::ZERO,
             free_at: now,
             arrivals: VecDeque::new(),
             reports: VecDeque::new(),
@@ -93,7 +96,10 @@ impl Path {
         } else if self.next_report.is_some_and(|due| due <= at) {
             self.next_report = None;
             self.reported = self.arrived;
-            self.reports.push_back((at + self.rtt / 2, self.reported, at - self.arrived_at));
+            // None overtakes another.
+            let due = self.reports.back().map_or(at, |(due, ..)| *due);
+            let due = due.max(at + self.late + self.rtt / 2);
+            self.reports.push_back((due, self.reported, at - self.arrived_at));
         } else if let Some((_, total, age)) = self.reports.pop_front() {
             self.credit.delivered(at, total, age);
         }
@@ -354,4 +360,24 @@ fn a_start_cut_short_by_something_else_in_the_queue_goes_on() {
     path.greedy(600 * MS);
     let (share, _) = path.greedy(400 * MS);
     assert!(share > 0.88, "{share}");
+}
+
+#[test]
+fn a_far_end_that_is_mostly_late_to_answer_does_not_make_a_quick_path_a_slow_one() {
+    for megabits in [20.0, 100.0] {
+        let mut path = Path::new(megabits, 50 * MS);
+        path.greedy(5000 * MS);
+        let mut shares = Vec::new();
+        for _ in 0..30 {
+            // Later than the window explains, but not so late that it is drained; and then one answer in time, so that the
+            // path is not taken for a longer one.
+            path.late = 20 * MS;
+            let (share, _) = path.greedy(940 * MS);
+            path.late = Duration::ZERO;
+            path.greedy(60 * MS);
+            shares.push(share);
+        }
+        let share = shares[15..].iter().sum::<f64>() / 15.0;
+        assert!(share > 0.8, "{megabits} Mb/s: {share}");
+    }
 }

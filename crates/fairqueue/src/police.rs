@@ -205,11 +205,23 @@ mod tests {
     fn only_the_flow_that_fills_the_queue_pays() {
         let mut policer = Fixed::with_hasher(BuildHasherDefault::default());
         policer.measured(60 * MS);
-        // A fat one in two packets, a lean one of large packets, and a ping.
-        let packets = [packet(1, 1500, 0), packet(2, 700, 0), packet(3, 84, 0), packet(1, 1500, 0)];
-        let signals = run(&mut policer, Instant::now(), 2000, &packets);
+        // A lean one of large packets, a ping, and a fat one in two packets. Who comes first would pay first.
+        let packets = [packet(2, 1200, 0), packet(3, 84, 0), packet(1, 1500, 0), packet(1, 1500, 0)];
+        // It takes a moment to know them.
+        let start = Instant::now();
+        run(&mut policer, start, 10, &packets);
+        let signals = run(&mut policer, start + 10 * MS, 2000, &packets);
         assert!(signals.len() > 10, "{signals:?}");
-        assert!(signals.iter().all(|(_, place, _)| [0, 3].contains(place)), "{signals:?}");
+        assert!(signals.iter().all(|(_, place, _)| [2, 3].contains(place)), "{signals:?}");
+    }
+
+    #[test]
+    fn who_brings_half_as_much_as_the_fattest_or_more_pays_too() {
+        let mut policer = Fixed::with_hasher(BuildHasherDefault::default());
+        policer.measured(60 * MS);
+        let packets = [packet(2, 900, 0), packet(1, 1500, 0)];
+        let signals = run(&mut policer, Instant::now(), 2000, &packets);
+        assert!(signals.iter().any(|(_, place, _)| *place == 0), "{signals:?}");
     }
 
     #[test]

@@ -2,6 +2,8 @@
 
 use std::io;
 
+#[cfg(any(target_os = "linux", target_os = "freebsd"))]
+use rustix::io::Errno;
 #[cfg(any(target_os = "linux", target_os = "macos"))]
 use socket2::SockRef;
 use tokio::net::TcpStream;
@@ -22,17 +24,22 @@ pub(crate) fn keep_short(stream: &TcpStream) -> io::Result<()> {
 /// Has the system's congestion control of that name steer what is sent.
 #[cfg(any(target_os = "linux", target_os = "freebsd"))]
 pub(crate) fn set_congestion_control(stream: &TcpStream, name: &str) -> io::Result<()> {
-    rustix::net::sockopt::set_tcp_congestion(stream, name).map_err(|error| match error {
-        rustix::io::Errno::NOENT => io::Error::new(
+    rustix::net::sockopt::set_tcp_congestion(stream, name).map_err(why_not)
+}
+
+#[cfg(any(target_os = "linux", target_os = "freebsd"))]
+fn why_not(error: Errno) -> io::Error {
+    match error {
+        Errno::NOENT => io::Error::new(
             io::ErrorKind::NotFound,
             "the system does not have it: see net.ipv4.tcp_available_congestion_control, or load its module",
         ),
-        rustix::io::Errno::PERM => io::Error::new(
+        Errno::PERM => io::Error::new(
             io::ErrorKind::PermissionDenied,
             "it takes CAP_NET_ADMIN, or a place in net.ipv4.tcp_allowed_congestion_control",
         ),
         other => other.into(),
-    })
+    }
 }
 
 /// Elsewhere a socket cannot be told.
@@ -46,6 +53,8 @@ mod tests {
     use tokio::net::TcpListener;
 
     use super::*;
+    #[cfg(target_os = "linux")]
+    use crate::ring::RingConfig;
 
     async fn connected() -> TcpStream {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -58,7 +67,10 @@ mod tests {
         keep_short(&stream).unwrap();
         assert!(stream.nodelay().unwrap());
         #[cfg(target_os = "linux")]
-        assert_eq!(SockRef::from(&stream).tcp_notsent_lowat().unwrap(), NOTSENT);
+        {
+            let bound = SockRef::from(&stream).tcp_notsent_lowat().unwrap();
+            assert_eq!(bound as usize, RingConfig::default().gate);
+        }
     }
 
     #[cfg(target_os = "linux")]
@@ -70,5 +82,8 @@ mod tests {
         assert_eq!(rustix::net::sockopt::tcp_congestion(&stream).unwrap(), "reno");
         let error = set_congestion_control(&stream, "no-such").unwrap_err();
         assert!(error.to_string().contains("tcp_available_congestion_control"), "{error}");
+        // As the system says to who is not root and asks for one that is not allowed to everybody.
+        let error = why_not(Errno::PERM);
+        assert!(error.to_string().contains("tcp_allowed_congestion_control"), "{error}");
     }
 }

@@ -11,6 +11,7 @@ mod anew;
 mod authentication;
 mod dump;
 mod inside;
+mod measured;
 mod outside;
 mod place;
 mod rows;

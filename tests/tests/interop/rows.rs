@@ -3,12 +3,13 @@
 use std::fs;
 use std::process::Command;
 
+use netlab::Host;
 use pppssh_tests::{Running, finish};
 use rustix::process::Signal;
 
 use crate::dump;
 use crate::hosts::{Hosts, IPV4, IPV6};
-use crate::{anew, place, slirp};
+use crate::{anew, measured, place, slirp};
 
 /// One line of the table.
 pub(crate) struct Row {
@@ -81,6 +82,12 @@ pub(crate) fn all() -> Vec<Row> {
             pppd_calls("ssh", "echo Welcome to saturn; echo '~~~ be nice ~~~'; exec ")
         }),
     ];
+    for (name, carrier) in [
+        ("a path measured by pppd's Echo-Replies, native carrier", "native"),
+        ("a path measured by pppd's Echo-Replies, openssh carrier", "openssh"),
+    ] {
+        rows.push(Row::new(name, move || measured::by_echo_replies(carrier)));
+    }
     rows.push(Row::new("pppd begins anew on a line that is up", anew::pppd_begins));
     rows.push(Row::new("pppssh begins anew on a line that is up", anew::pppssh_begins));
     rows.push(Row::new("pppssh pppd to slirp", slirp::called));
@@ -302,23 +309,28 @@ impl Drop for ShowLog {
     }
 }
 
-/// `pppssh connect` on venus, and pppd as sshd's forced command on saturn.
 fn connect_to_pppd(carrier: &str) -> [String; 4] {
     let hosts = Hosts::new();
-    let _sshd = hosts.sshd(&format!("/usr/sbin/pppd notty {PPPD} ::2,::1 192.168.2.1:192.168.1.1"));
+    let (_sshd, mut session) = connect(&hosts, carrier);
+    let (ipv4, ipv6) = (hosts.carries(&IPV4), hosts.carries(&IPV6));
+    terminate(&mut session).with_code(5);
+    [format!("ssh, {carrier}"), ipv4, ipv6, "5".to_owned()]
+}
+
+/// `pppssh connect` on venus, and pppd as sshd's forced command on saturn; the sshd and the session, whose link is up.
+pub(crate) fn connect(hosts: &Hosts, carrier: &str) -> (Running, Running) {
+    let sshd = hosts.sshd(&format!("/usr/sbin/pppd notty {PPPD} ::2,::1 192.168.2.1:192.168.1.1"));
     let mut command = hosts.venus.command(pppssh());
     command.args(["-vv", "connect", "saturn", "--no-persist", "--ipv6-ids", "::1,::2"]);
     command.args(["--addresses", "192.168.1.1:192.168.2.1", "--carrier", carrier]);
     command.args(["-o", &format!("ssh-config={}", Hosts::ssh_config())]).args(words(OURS));
-    let mut session = Running::start("pppssh connect", command);
+    let session = Running::start("pppssh connect", command);
     for family in ["ipv4-up", "ipv6-up"] {
         let mut wait: Command = hosts.venus.command(pppssh());
         wait.args(["status", "saturn", "--wait", family, "--runtime-dir", "/run/pppssh"]);
         assert!(session_lives(&session, &finish("pppssh status", wait)), "no link");
     }
-    let (ipv4, ipv6) = (hosts.carries(&IPV4), hosts.carries(&IPV6));
-    terminate(&mut session).with_code(5);
-    [format!("ssh, {carrier}"), ipv4, ipv6, "5".to_owned()]
+    (sshd, session)
 }
 
 /// pppd on venus whose pty command is `ssh`, and `pppssh serve` as sshd's forced command on saturn.
@@ -373,14 +385,19 @@ fn carry_text(hosts: &Hosts, pppd: &Running, [by_pppd, by_us]: [bool; 2]) {
 
 /// What the only session counted.
 fn counters(hosts: &Hosts) -> serde_json::Value {
-    let mut status = hosts.saturn.command(pppssh());
+    status(&hosts.saturn)["counters"].clone()
+}
+
+/// What the only session says of itself.
+pub(crate) fn status(host: &Host) -> serde_json::Value {
+    let mut status = host.command(pppssh());
     status.args(["status", "--json", "--runtime-dir", "/run/pppssh"]);
     let status = finish("pppssh status", status);
     let sessions: serde_json::Value = serde_json::from_str(&status.well().said).expect("JSON");
-    sessions[0]["counters"].clone()
+    sessions[0].clone()
 }
 
-fn number(value: &serde_json::Value) -> u64 {
+pub(crate) fn number(value: &serde_json::Value) -> u64 {
     value.as_u64().expect("a number")
 }
 

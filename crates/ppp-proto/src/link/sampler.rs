@@ -36,7 +36,7 @@ pub(super) type Number = [u8; 4];
 struct Request {
     number: u32,
     at: Instant,
-    /// Octets of packets sent before it; `None` if they were not counted yet.
+    /// Octets of packets sent before it; `None` where that count was given up since.
     ahead: Option<u64>,
 }
 
@@ -138,8 +138,7 @@ impl Sampler {
 
     fn ask(&mut self, now: Instant) -> Number {
         self.number = self.number.wrapping_add(1);
-        let ahead = self.is_answered.then_some(self.sent);
-        self.outstanding.push_back(Request { number: self.number, at: now, ahead });
+        self.outstanding.push_back(Request { number: self.number, at: now, ahead: Some(self.sent) });
         self.asked_at = Some(now);
         self.passed = 0;
         self.number.to_be_bytes()
@@ -158,7 +157,7 @@ impl Sampler {
         self.interval = (time / 8).clamp(INTERVAL_MIN, INTERVAL_MAX);
         self.round_trip = Some(time);
         if self.is_answered {
-            self.arrived = request.ahead.or(self.arrived);
+            self.arrived = request.ahead;
         } else {
             self.is_answered = true;
             self.sent = 0;
@@ -220,8 +219,13 @@ mod tests {
     fn where_little_passes_little_is_asked() {
         let now = Instant::now();
         let mut sampler = answered(now);
-        sampler.sent(5_999);
-        assert_eq!(sampler.poll_timeout(), Some(ago(now, 40) + SELDOM + COMPANY));
+        sampler.sent(4_999);
+        sampler.received(2_000);
+        assert_eq!(
+            sampler.poll_timeout(),
+            Some(ago(now, 40) + SELDOM + COMPANY),
+            "what comes in counts half"
+        );
         sampler.received(2);
         assert_eq!(sampler.poll_timeout(), Some(ago(now, 40) + COMPANY), "few are on their way");
     }
@@ -264,6 +268,13 @@ mod tests {
     fn requests_are_an_eighth_of_the_round_trip_apart_in_bounds() {
         let now = Instant::now();
         let mut sampler = answered(now);
+        sampler.sent(12_000);
+        let number = sampler.take_along(now).unwrap();
+        assert!(sampler.answered(&number, now + 8 * MS));
+        crowd(&mut sampler, now + 8 * MS);
+        assert_eq!(sampler.poll_timeout(), Some(now + 8 * MS + INTERVAL_MIN + COMPANY));
+
+        let mut sampler = answered(now);
         crowd(&mut sampler, ago(now, 40));
         assert_eq!(sampler.take_along(ago(now, 36)), None);
         let number = sampler.take_along(ago(now, 35)).unwrap();
@@ -305,11 +316,35 @@ mod tests {
     fn one_who_answers_no_more_bounds_nothing_until_it_does_again() {
         let now = Instant::now();
         let mut sampler = answered(now);
-        sampler.sent(12_000);
-        let number = sampler.take_along(now).unwrap();
-        assert_eq!(sampler.poll_timeout(), Some(now + PATIENCE));
-        assert_eq!((sampler.handle_timeout(now + PATIENCE), sampler.counted()), (None, None));
-        assert!(sampler.answered(&number, now + 2 * PATIENCE));
+        let [first, second, third] = [0, 1, 2].map(|millis| {
+            sampler.sent(12_000);
+            sampler.take_along(now + millis * MS).unwrap()
+        });
+        assert!(sampler.answered(&first, now + 40 * MS));
+        let (given_up, again) = (now + MS + PATIENCE, now + 2 * PATIENCE);
+        assert_eq!(sampler.poll_timeout(), Some(given_up), "the oldest counts");
+        assert_eq!((sampler.handle_timeout(given_up), sampler.counted()), (None, None));
+        assert!(sampler.answered(&second, again));
         assert_eq!((sampler.counted(), sampler.poll_arrived()), (Some(0), None));
+        sampler.sent(50_000);
+        assert!(sampler.answered(&third, again + MS));
+        assert_eq!(sampler.poll_arrived(), None, "what it says was counted otherwise");
+    }
+
+    #[test]
+    fn an_answer_to_what_was_asked_before_lcp_was_opened_anew_is_not_ours() {
+        let now = Instant::now();
+        let mut sampler = Sampler::default();
+        let ask = |sampler: &mut Sampler, at| {
+            sampler.start(at);
+            sampler.sent(12_000);
+            sampler.take_along(at + 5 * MS).unwrap()
+        };
+        let first = ask(&mut sampler, now);
+        ask(&mut sampler, now + 10 * MS);
+        assert!(!sampler.answered(&first, now + 20 * MS));
+        sampler.stop();
+        ask(&mut sampler, now + 30 * MS);
+        assert!(!sampler.answered(&first, now + 40 * MS));
     }
 }

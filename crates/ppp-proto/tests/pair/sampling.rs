@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use bytes::BytesMut;
-use ppp_proto::{EchoConfig, Event, Express, Family, LcpConfig, LinkConfig, packet::Code, protocol};
+use ppp_proto::{
+    CcpConfig, EchoConfig, Event, Express, Family, LcpConfig, LinkConfig, packet::Code, protocol,
+};
 
 use crate::{
     by_hand::ByHand,
@@ -98,6 +100,16 @@ fn a_peer_that_reports_is_not_asked() {
         ..config
     };
     let mut pair = Pair::up(express(sampling(client())), express(server()));
+    assert_eq!(questions(&mut pair), 0);
+    // Nor where all packets are framed, since they are compressed.
+    let deflate = |config| LinkConfig { ccp: Some(CcpConfig::default()), ..express(config) };
+    let mut pair = Pair::up(deflate(sampling(client())), deflate(server()));
+    pair.drive(20 * SECOND, |pair| pair.ends.iter().all(|end| end.link.status().compression.is_some()));
+    assert_eq!(questions(&mut pair), 0);
+}
+
+/// Octets of questions behind packets that A sends.
+fn questions(pair: &mut Pair) -> usize {
     // Not by the wire of frames that the others are carried by.
     let mut out = BytesMut::new();
     let mut packet = vec![0; 1500];
@@ -108,32 +120,82 @@ fn a_peer_that_reports_is_not_asked() {
     let before = out.len();
     pair.now += SECOND;
     pair.ends[A].link.report_along(pair.now, &mut out);
-    assert_eq!((out.len(), pair.ends[A].link.is_sampled()), (before, false));
+    out.len() - before
+}
+
+/// A link whose LCP is up; only that.
+fn by_hand() -> ByHand {
+    let mut hand = ByHand::new(LinkConfig { echo: None, ..sampling(client()) });
+    hand.open_lcp();
+    hand.packets();
+    hand
+}
+
+/// The link is not up, so packets come in rather than go out; they count all the same.
+fn hand_packets(hand: &mut ByHand) {
+    let mut packet = vec![0; 1500];
+    packet[0] = 0x45;
+    for _ in 0..9 {
+        hand.say_raw(protocol::IPV4, &packet);
+    }
+}
+
+/// The next question, asked by itself: its identifier and data.
+fn question(hand: &mut ByHand) -> (u8, Vec<u8>) {
+    hand_packets(hand);
+    hand.pass(SECOND);
+    // As after another deadline, before the carrier takes anything.
+    hand.pass(MILLISECOND);
+    let (number, octets) = hand.packets().pop().expect("a question");
+    assert_eq!((number, octets[0]), (protocol::LCP, Code::EchoRequest.into()));
+    (octets[1], octets[4..].to_vec())
+}
+
+#[test]
+fn a_question_bears_our_magic_number_and_one_of_its_own_and_goes_once() {
+    let mut hand = ByHand::new(LinkConfig { echo: None, ..sampling(client()) });
+    let request = hand.packets().pop().unwrap().1;
+    let magic = request[4..].windows(2).position(|option| option == [5, 6]).expect("option 5, Magic-Number");
+    let magic = request[4 + magic + 2..][..4].to_vec();
+    hand.say(protocol::LCP, 2, request[1], &request[4..]);
+    hand.say(protocol::LCP, 1, 1, &[5, 6, 1, 2, 3, 4]);
+    hand.packets();
+    let (first, second) = (question(&mut hand), question(&mut hand));
+    for (id, data) in [&first, &second] {
+        assert_eq!((&data[..4], data.len(), data[7]), (&magic[..], 8, *id));
+    }
+    assert_ne!(first, second);
+    assert_eq!(hand.packets(), []);
+}
+
+#[test]
+fn only_the_peers_answer_counts() {
+    let mut hand = by_hand();
+    let (id, data) = question(&mut hand);
+    // As from a loop: the question itself, and an answer that bears our Magic-Number.
+    hand.say(protocol::LCP, Code::EchoReply.into(), id, &data);
+    let theirs = [&[0; 4], &data[4..]].concat();
+    hand.say(protocol::LCP, Code::EchoRequest.into(), id, &theirs);
+    assert!(!hand.link.is_sampled());
+    hand.say(protocol::LCP, Code::EchoReply.into(), id, &theirs);
+    assert!(hand.link.is_sampled());
 }
 
 #[test]
 fn a_peer_that_rejects_the_code_is_not_asked_again() {
-    let mut hand = ByHand::new(LinkConfig { echo: None, ..sampling(client()) });
-    hand.open_lcp();
-    hand.packets();
-    let mut packet = vec![0; 1500];
-    packet[0] = 0x45;
+    let mut hand = by_hand();
     let questions = |hand: &mut ByHand| {
         let now = hand.now;
         let mut out = BytesMut::new();
         hand.link.report_along(now, &mut out);
         !out.is_empty()
     };
-    // The link is not up, so packets come in rather than go out; they count all the same.
-    for _ in 0..9 {
-        hand.say_raw(protocol::IPV4, &packet);
-    }
-    hand.now += SECOND;
+    hand_packets(&mut hand);
+    // Behind packets, it need not wait for any.
+    hand.now += 5 * MILLISECOND;
     assert!(questions(&mut hand));
     hand.say(protocol::LCP, 7, 1, &[Code::EchoRequest.into(), 1, 0, 8, 0, 0, 0, 0]);
-    for _ in 0..9 {
-        hand.say_raw(protocol::IPV4, &packet);
-    }
+    hand_packets(&mut hand);
     hand.now += SECOND;
     assert!(!questions(&mut hand));
 }

@@ -444,13 +444,14 @@ impl<D: Device> Session<D> {
 
     fn publish(&self) {
         let link = self.pump.link().status();
-        let traffic = self.pump.traffic();
+        let (traffic, path) = (self.pump.traffic(), self.pump.path());
         self.status.update(|status| {
             status.set_link(&link);
             // Negotiated is not yet usable: the addresses must be set first.
             status.ipv4.take_if(|_| !self.up.ipv4);
             status.ipv6.take_if(|_| !self.up.ipv6);
             traffic.publish(&mut status.counters);
+            status.path = path;
             if self.up.any() && link.phase == Phase::Network {
                 status.enter(status::Phase::Running);
             }

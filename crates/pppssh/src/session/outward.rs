@@ -19,6 +19,7 @@ use tunio::PacketBatch;
 use tunio::offload::{GsoType, VirtioHeader, validate};
 
 use super::traffic::Traffic;
+use crate::status::{Path, ToldBy};
 
 /// A packet that stands for several is cut so that the path is not busy with it for longer than about this.
 const TURN: Duration = Duration::from_millis(2);
@@ -150,6 +151,19 @@ impl Outward {
     /// What the last round trip took for packets of our own.
     pub(super) fn own_wait(&self) -> Duration {
         self.booked.map_or(Duration::ZERO, |_| self.credit.own_wait())
+    }
+
+    /// What is known of the path, once something was sent of which the peer will tell whether it has arrived.
+    pub(super) fn path(&self, link: &Link) -> Option<Path> {
+        self.booked.filter(|sent| *sent > 0)?;
+        Some(Path {
+            told_by: if link.is_sampled() { ToldBy::EchoReplies } else { ToldBy::Reports },
+            rtt_ms: self.credit.min_rtt().map(|rtt| rtt.as_secs_f64() * 1e3),
+            bytes_per_second: self.credit.rate().map(|rate| rate as u64),
+            bytes_under_way: self.credit.under_way(),
+            packets_waiting: self.queue.len() as u64,
+            bytes_waiting: self.queue.bytes() as u64,
+        })
     }
 
     fn may_leave(&self, now: Instant, len: usize, outbox: &Outbox<'_>) -> bool {

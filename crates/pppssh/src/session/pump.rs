@@ -29,6 +29,7 @@ use super::mss::{MssClamp, smaller_mtu};
 use super::outward::{Outbox, Outward};
 use super::traffic::Traffic;
 use crate::capture::Capture;
+use crate::status::Path;
 
 /// Octets of frames that are gathered before the device is left to wait: one SSH packet's worth, as large as
 /// OpenSSH takes (32 KiB), so that a chunk is sealed and written once.
@@ -169,6 +170,11 @@ impl Pump {
     /// Packets and octets moved so far.
     pub fn traffic(&self) -> Traffic {
         self.traffic
+    }
+
+    /// What is known of the path to the peer; `None` while the peer does not tell what has arrived.
+    pub fn path(&self) -> Option<Path> {
+        self.outward.path(&self.link)
     }
 
     /// Asks the peer to end the link (RFC 1661 §3.7); [`Event::Closed`] follows.

@@ -2,7 +2,8 @@
 
 use super::text::{age, bytes};
 use super::{
-    OptionOutcome, OptionStatus, Phase, ProtocolStatus, Quality, Requester, Role, SessionStatus, printable,
+    OptionOutcome, OptionStatus, Path, Phase, ProtocolStatus, Quality, Requester, Role, SessionStatus,
+    ToldBy, printable,
 };
 
 /// The status as sentences, one a line; `now` in seconds since 1970.
@@ -172,6 +173,9 @@ fn traffic(said: &mut Vec<String>, status: &SessionStatus, peer: &str, now: u64)
              {packets_in_lost} of {packets_in} on the way back."
         ));
     }
+    if let Some(path) = &status.path {
+        said.push(path_sentence(path, peer));
+    }
     if let Some(heard) = status.keepalive.last_heard {
         let rtt = match status.keepalive.last_rtt_ms {
             Some(ms) => format!("; its last echo took {ms:.1} ms"),
@@ -179,6 +183,25 @@ fn traffic(said: &mut Vec<String>, status: &SessionStatus, peer: &str, now: u64)
         };
         said.push(format!("We last heard from {peer} {} ago{rtt}.", age(heard, now)));
     }
+}
+
+fn path_sentence(path: &Path, peer: &str) -> String {
+    let source = match path.told_by {
+        ToldBy::Reports => "reports",
+        ToldBy::EchoReplies => "answers to our echo requests",
+    };
+    let known = match (path.rtt_ms, path.bytes_per_second) {
+        (Some(ms), Some(rate)) => {
+            format!(", that the path takes {ms:.1} ms there and back and passes {} a second", bytes(rate))
+        }
+        _ => String::new(),
+    };
+    format!(
+        "By its {source} {peer} tells what has arrived{known}; {} are under way, and {} in {} packets wait here.",
+        bytes(path.bytes_under_way),
+        bytes(path.bytes_waiting),
+        path.packets_waiting
+    )
 }
 
 fn redial(said: &mut Vec<String>, status: &SessionStatus, now: u64) {
@@ -240,6 +263,37 @@ mod tests {
         assert!(text.contains("3 of 100 packets were lost on the way to saturn, and 0 of 80 on"), "{text}");
         let table = crate::status::render(&status, status.since);
         assert!(table.contains("to the peer 3 of 100 packets lost, from it 0 of 80 packets lost"), "{table}");
+    }
+
+    #[test]
+    fn the_path_is_told_with_what_is_on_it_and_what_waits_for_it() {
+        let mut status = SessionStatus::new("saturn", Role::Connect);
+        let mut path = Path {
+            told_by: ToldBy::EchoReplies,
+            rtt_ms: Some(20.25),
+            bytes_per_second: Some(625 << 10),
+            bytes_under_way: 24 << 10,
+            packets_waiting: 12,
+            bytes_waiting: 18 << 10,
+        };
+        status.path = Some(path);
+        let text = explain(&status, status.since);
+        assert!(
+            text.contains(
+                "By its answers to our echo requests saturn tells what has arrived, that the path takes 20.2 ms there and \
+                 back and passes 625.0 KiB a second; 24.0 KiB are under way, and 18.0 KiB in 12 packets wait here."
+            ),
+            "{text}"
+        );
+        let table = crate::status::render(&status, status.since);
+        assert!(
+            table.contains("20.2 ms, 625.0 KiB/s, 24.0 KiB under way, 18.0 KiB in 12 packets wait"),
+            "{table}"
+        );
+        (path.told_by, path.rtt_ms) = (ToldBy::Reports, None);
+        status.path = Some(path);
+        let text = explain(&status, status.since);
+        assert!(text.contains("By its reports saturn tells what has arrived; 24.0 KiB are"), "{text}");
     }
 
     #[test]

@@ -65,6 +65,9 @@ pub struct SessionStatus {
     /// What link quality reports tell, once one has passed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quality: Option<Quality>,
+    /// How long and how wide the path to the peer is, while it tells what has arrived.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path: Option<Path>,
     /// How often the link had to be made anew.
     #[serde(default)]
     pub redial: Redial,
@@ -93,6 +96,7 @@ impl SessionStatus {
             protocols: Vec::new(),
             keepalive: Keepalive::default(),
             quality: None,
+            path: None,
             redial: Redial::default(),
             last_error: None,
         }
@@ -348,6 +352,39 @@ impl From<QualityStatus> for Quality {
             good: status.good,
         }
     }
+}
+
+/// The path to the peer, as what the peer says has arrived shows it.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub struct Path {
+    /// What says so.
+    pub told_by: ToldBy,
+    /// The shortest round trip of late, in milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rtt_ms: Option<f64>,
+    /// Octets that it passes in a second, with their framing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bytes_per_second: Option<u64>,
+    /// Octets on it, with their framing: sent, and not yet said to have arrived.
+    #[serde(default)]
+    pub bytes_under_way: u64,
+    /// Packets that wait on this host until there is room for them.
+    #[serde(default)]
+    pub packets_waiting: u64,
+    /// Their octets.
+    #[serde(default)]
+    pub bytes_waiting: u64,
+}
+
+/// What tells what has arrived.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ToldBy {
+    /// Another pppssh's reports.
+    Reports,
+    /// Anybody's answers to Echo-Requests that go among the packets.
+    EchoReplies,
 }
 
 /// How often the link had to be made anew, and why.

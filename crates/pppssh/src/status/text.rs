@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::{OptionOutcome, OptionStatus, ProtocolStatus, Requester, Role, SessionStatus, printable};
+use super::{OptionOutcome, OptionStatus, Path, ProtocolStatus, Requester, Role, SessionStatus, printable};
 
 /// The status as a short table; `now` in seconds since 1970.
 pub fn render(status: &SessionStatus, now: u64) -> String {
@@ -58,6 +58,9 @@ pub fn render(status: &SessionStatus, now: u64) -> String {
             of(quality.packets_in_lost, quality.packets_in),
         );
         line(&mut out, "quality", &format!("to the peer {sent}, from it {received}"));
+    }
+    if let Some(path) = &status.path {
+        line(&mut out, "path", &path_words(path));
     }
     for protocol in &status.protocols {
         negotiation(&mut out, protocol);
@@ -123,6 +126,17 @@ fn negotiation(out: &mut String, protocol: &ProtocolStatus) {
     if let Some(failure) = &protocol.failure {
         line(out, "", &printable(failure));
     }
+}
+
+fn path_words(path: &Path) -> String {
+    let length = path.rtt_ms.map_or_else(String::new, |ms| format!("{ms:.1} ms, "));
+    let rate = path.bytes_per_second.map_or_else(String::new, |rate| format!("{}/s, ", bytes(rate)));
+    let under_way = bytes(path.bytes_under_way);
+    format!(
+        "{length}{rate}{under_way} under way, {} in {} packets wait",
+        bytes(path.bytes_waiting),
+        path.packets_waiting
+    )
 }
 
 fn option_words(option: &OptionStatus) -> String {

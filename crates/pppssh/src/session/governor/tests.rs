@@ -31,7 +31,10 @@ impl Path {
             for _ in 0..packets {
                 match self.governor.judge(self.now, &packet) {
                     Judged::Pass(_) => {}
-                    Judged::Marked(octets) => marked += u32::from(octets[1] == 3),
+                    Judged::Marked(octets) => {
+                        assert_eq!((octets[1], &octets[20..]), (3, &packet[20..]));
+                        marked += 1;
+                    }
                     Judged::Dropped => dropped += 1,
                 }
             }
@@ -51,6 +54,8 @@ fn nothing_is_judged_where_nothing_is_measured() {
     assert!(path.run(1000, 2, PLAIN, 400 * MS, Duration::ZERO).1 > 0);
     path.governor.clear();
     assert_eq!(path.governor.judge(path.now, &segment(PLAIN)), Judged::Pass(&segment(PLAIN)));
+    // Another path, and nothing is known of it.
+    assert_eq!(path.run(1000, 2, PLAIN, 400 * MS, Duration::ZERO), (0, 0));
 }
 
 #[test]
@@ -69,7 +74,7 @@ fn what_waits_for_our_own_packets_is_not_the_senders_fault() {
     let mut path = Path::new();
     path.run(1000, 2, PLAIN, 50 * MS, Duration::ZERO);
     assert_eq!(path.run(2000, 2, PLAIN, 200 * MS, 140 * MS), (0, 0));
-    assert!(path.run(2000, 2, PLAIN, 200 * MS, 40 * MS).1 > 10);
+    assert!(path.run(2000, 2, PLAIN, 200 * MS, 60 * MS).1 > 10);
 }
 
 #[test]
@@ -89,6 +94,40 @@ fn a_path_that_became_longer_is_believed_at_once_while_little_comes_in_and_soon_
     let mut path = Path::new();
     path.run(1000, 2, PLAIN, 50 * MS, Duration::ZERO);
     assert!(path.run(30_000, 2, PLAIN, 250 * MS, Duration::ZERO).1 > 100);
-    path.run(15_000, 2, PLAIN, 250 * MS, Duration::ZERO);
+    assert!(path.run(8000, 2, PLAIN, 250 * MS, Duration::ZERO).1 > 100, "four periods are remembered");
+    path.run(7000, 2, PLAIN, 250 * MS, Duration::ZERO);
     assert_eq!(path.run(5000, 2, PLAIN, 250 * MS, Duration::ZERO), (0, 0));
+}
+
+#[test]
+fn senders_have_two_round_trips_to_slow_down_but_no_more_than_half_a_second() {
+    for (empty, interval) in [(150, 300), (400, 500)] {
+        let mut path = Path::new();
+        let queued = empty * MS + TARGET + MS;
+        path.run(1000, 2, PLAIN, empty * MS, Duration::ZERO);
+        assert_eq!(path.run(interval - 20, 2, PLAIN, queued, Duration::ZERO), (0, 0), "{empty} ms");
+        assert!(path.run(60, 2, PLAIN, queued, Duration::ZERO).1 > 0, "{empty} ms");
+    }
+}
+
+#[test]
+fn a_queue_that_stood_already_at_the_first_round_trip_is_found_when_it_has_left() {
+    let mut path = Path::new();
+    path.run(500, 2, PLAIN, 250 * MS, Duration::ZERO);
+    path.run(500, 2, PLAIN, 50 * MS, Duration::ZERO);
+    assert!(path.run(1000, 2, PLAIN, 250 * MS, Duration::ZERO).1 > 0);
+}
+
+#[test]
+fn a_slow_path_that_is_full_is_not_taken_for_one_where_little_comes_in() {
+    let mut path = Path::new();
+    let mut dropped = 0;
+    // 0.6 Mb/s: many a round trip is measured between two packets.
+    for packet in 0..200 {
+        let time = if packet < 50 { 50 * MS } else { 250 * MS };
+        dropped += path.run(1, 1, PLAIN, time, Duration::ZERO).1;
+        path.run(1, 0, PLAIN, time, Duration::ZERO);
+        path.now += 18 * MS;
+    }
+    assert!(dropped > 10, "{dropped}");
 }

@@ -225,3 +225,29 @@ fn where_the_path_is_slow_what_waits_leaves_in_bursts_and_says_when_the_next_is_
     }
     assert!(bursts.len() >= 2 && bursts.iter().all(|burst| *burst <= 4 * 1504), "{bursts:?}");
 }
+
+#[test]
+fn the_path_is_known_from_the_first_packet_on_until_it_is_gone_and_to_a_stranger_never() {
+    let packets: Vec<_> = (0..40).map(|_| (VirtioHeader::NONE, tcp(1460))).collect();
+    let mut ends = Ends::up(None);
+    ends.take(&packets);
+    assert_eq!(ends.outward.path(&ends.near), None);
+
+    let mut ends = Ends::up(Some(ALL));
+    ends.take(&[]);
+    assert_eq!(ends.outward.path(&ends.near), None, "nothing was sent");
+    ends.take(&packets);
+    let path = ends.outward.path(&ends.near).unwrap();
+    assert_eq!((path.told_by, path.rtt_ms), (ToldBy::Reports, None));
+    assert_eq!(path.bytes_under_way, ends.frames.len() as u64);
+    assert_eq!((path.packets_waiting, path.bytes_waiting), (19, 19 * 1500));
+    ends.now += 20 * MS;
+    ends.arrive();
+    ends.now += 10 * MS;
+    ends.answer();
+    ends.release();
+    let path = ends.outward.path(&ends.near).unwrap();
+    assert_eq!((path.rtt_ms, path.packets_waiting), (Some(20.0), 0));
+    ends.outward.clear();
+    assert_eq!(ends.outward.path(&ends.near), None);
+}
