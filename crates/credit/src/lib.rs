@@ -95,7 +95,7 @@ impl Credit {
     /// So many octets were handed to the carrier.
     pub fn sent(&mut self, now: Instant, octets: usize) {
         self.delivery.sent(now, octets as u64);
-        self.pacer.sent(now, octets as u64, self.window.pace());
+        self.pacer.sent(now, octets as u64, self.window.pace(&self.config));
     }
 
     /// There is credit left and nothing to send: until what is under way now has arrived, the path's rate is the sender's.

@@ -47,6 +47,10 @@ const ROOM: f64 = 0.5;
 const ROOM_ROUNDS: u32 = 3;
 /// How much faster than the path the window is filled, so that it is the window that bounds what is under way.
 const PACE: f64 = 1.5;
+/// While Starting: a TCP inside doubles what it sends in each round trip, and the rate that is known is that of the one before.
+/// Faster, and what it sends at once would arrive as one long message of SSH, which to it looks like a queue: it would end its
+/// slow start.
+const STARTING_PACE: f64 = 4.0;
 /// Of the path's product, while Draining, where the path may be another one than it was.
 const DRAINED: f64 = 0.5;
 /// Else as much is held back as lets our queue leave, and no more, since what the path does not carry meanwhile is lost. It was
@@ -186,10 +190,14 @@ impl Window {
         slack(config, rtt) + self.interval.unwrap_or_default()
     }
 
-    /// Octets per second at which the window is filled; `None` if at once: while nothing is known, and while Starting,
-    /// since a TCP inside that doubles with each round trip too would take its turn for a queue.
-    pub(crate) fn pace(&self) -> Option<f64> {
-        self.rate().filter(|_| self.mode != Mode::Starting).map(|rate| rate * PACE)
+    /// Octets per second at which the window is filled; `None` if at once: while nothing is known.
+    pub(crate) fn pace(&self, config: &CreditConfig) -> Option<f64> {
+        let rate = self.rate()?;
+        Some(match self.mode {
+            // What little was said before says nothing of the path.
+            Mode::Starting => rate.max(config.initial as f64 / self.min_rtt()?.as_secs_f64()) * STARTING_PACE,
+            Mode::Steady | Mode::Draining => rate * PACE,
+        })
     }
 
     pub(crate) fn learn(&mut self, config: &CreditConfig, now: Instant, sample: &Sample) {
