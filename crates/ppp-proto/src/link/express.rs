@@ -17,7 +17,8 @@ pub type OffloadHeader = [u8; OFFLOAD_HEADER_LEN];
 /// What both ends sent and told since LCP is Opened.
 #[derive(Debug, Default)]
 pub(super) struct Traffic {
-    /// Octets of packet records sent.
+    /// Octets of packets sent: whole records, and what a Link-Quality-Report would count of frames (RFC 1989 §2.3), since the
+    /// receiver does not know how many were escaped.
     sent: u64,
     reporter: Reporter,
     /// Waits to be sent.
@@ -48,11 +49,7 @@ impl Core {
             keepalive.heard(now, number);
         }
         let octets = HEADER_LEN + data_len;
-        if self.tx_express().is_some_and(|express| express.reports) {
-            let rtt = self.keepalive.as_ref().and_then(Keepalive::last_rtt);
-            self.express.reporter.received(now, octets, rtt);
-            self.report_if_due(now);
-        }
+        self.note_arrival(now, octets);
         if !self.is_up(family) {
             self.counters.rx_dropped += 1;
             self.quality.discarded();
@@ -61,6 +58,20 @@ impl Core {
         self.quality.received(octets);
         self.counters.rx_data(packet);
         Some(family)
+    }
+
+    /// So many octets of a packet came in, in a record or, as compressed ones do, in a frame.
+    pub(super) fn note_arrival(&mut self, now: Instant, octets: usize) {
+        if self.tx_express().is_some_and(|express| express.reports) {
+            let rtt = self.keepalive.as_ref().and_then(Keepalive::last_rtt);
+            self.express.reporter.received(now, octets, rtt);
+            self.report_if_due(now);
+        }
+    }
+
+    /// So many octets of a packet left in a frame.
+    pub(super) fn note_framed(&mut self, octets: usize) {
+        self.express.sent += octets as u64;
     }
 
     pub(super) fn report_if_due(&mut self, now: Instant) {

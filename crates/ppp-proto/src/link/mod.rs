@@ -216,6 +216,7 @@ impl Link {
             let kind = self.core.kind(frame.protocol);
             if kind != Kind::Control {
                 self.core.sampler.received(frame.counted_len);
+                self.core.note_arrival(now, frame.counted_len);
             }
             match kind {
                 Kind::Data(family) => {
@@ -318,7 +319,9 @@ impl Link {
             tap.packet(Direction::Sent, number, packet);
         }
         core.encoder.encode_into(number, packet, out);
-        core.quality.sent(core.encoder.counted_len(number, packet));
+        let counted = core.encoder.counted_len(number, packet);
+        core.quality.sent(counted);
+        core.note_framed(counted);
         core.counters.tx_packets += 1;
         core.counters.tx_octets += len as u64;
         core.sampler.sent(out.len() - before);

@@ -151,10 +151,15 @@ fn a_stranger_rejects_the_option_and_is_not_asked_again() {
     assert_eq!(hand.said(), ["[LCP ConfRej id=0x9 < 00 07 00 00 5e 01 07>]"]);
 }
 
+/// Ends that agreed on all of it, and compress besides.
+fn deflating() -> Ends {
+    let deflating = |config| LinkConfig { ccp: Some(CcpConfig::default()), ..express(config, Some(ALL)) };
+    Ends::new(deflating(client()), deflating(server()))
+}
+
 #[test]
 fn what_is_compressed_is_framed() {
-    let deflating = |config| LinkConfig { ccp: Some(CcpConfig::default()), ..express(config, Some(ALL)) };
-    let mut ends = Ends::new(deflating(client()), deflating(server()));
+    let mut ends = deflating();
     assert!(!ends.links[A].takes_offload());
     ends.send(A, &packet(1000));
     assert_eq!(ends.came[B], [(packet(1000), None)]);
@@ -178,6 +183,18 @@ fn the_receiver_reports_what_has_arrived_and_nothing_else() {
     // Neither echoes nor reports are reported: else two idle ends would never be silent.
     ends.pass(40 * SECOND);
     assert_eq!((ends.links[A].poll_report(), ends.links[B].poll_report()), (None, None));
+}
+
+#[test]
+fn what_is_compressed_is_reported_too_and_as_both_ends_count_it() {
+    let mut ends = deflating();
+    for packet in [packet(1000), [&packet(40)[..], &[0; 1000]].concat()] {
+        ends.send(A, &packet);
+        ends.pass(Duration::from_millis(10));
+        assert_eq!(Some(ends.links[A].poll_report().unwrap().octets), ends.links[A].reported_octets_sent());
+    }
+    assert_eq!(ends.links[A].status().counters.tx_deflate.packets, 2);
+    assert!(ends.links[A].reported_octets_sent().unwrap() < 1000, "as they are on the way");
 }
 
 #[test]
