@@ -15,6 +15,11 @@ pub(crate) struct Arguments {
     #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u64).range(1..=600))]
     pub(crate) seconds: u64,
 
+    /// How often all of it is measured. With more than one, contenders take turns: the table has the medians, and of ratios
+    /// within a round the least and the most beside them
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=99))]
+    pub(crate) rounds: u32,
+
     /// Who is measured; × compares only with who is
     #[arg(long, value_delimiter = ',', value_enum, default_values_t = Contender::ALL)]
     pub(crate) contenders: Vec<Contender>,
@@ -52,7 +57,7 @@ mod tests {
     fn all_is_measured_unless_less_is_asked_for() {
         let all = Arguments::parse_from(["compare"]);
         assert_eq!((&all.contenders[..], &all.loads[..]), (&Contender::ALL[..], &Load::ALL[..]));
-        assert_eq!(all.congestion, Congestion::Cubic);
+        assert_eq!((all.congestion, all.rounds), (Congestion::Cubic, 1));
         assert!(all.times());
         assert!(!Arguments::parse_from(["compare", "--no-times"]).times());
         let one = [

@@ -65,7 +65,7 @@ impl Contender {
     pub(crate) fn set_up(self, scene: &Scene) -> Way<'_> {
         let way = match self {
             Contender::Veth => Way { ends: Some(Ends { venus: VENUS, saturn: SATURN }), held: Held::Nothing },
-            Contender::WireguardGo => Way::tunnel(wireguard::ENDS, wireguard::start(&scene.world)),
+            Contender::WireguardGo => Way::tunnel(wireguard::ENDS, wireguard::start(&scene.world), None),
             Contender::SshW => Way::ssh_tunnel(scene),
             Contender::Cat => Way { ends: None, held: Held::Nothing },
             Contender::Native => Way::ours(scene.connect(Carrier::Native), None),
@@ -98,7 +98,9 @@ enum Held<'s> {
     Nothing,
     /// Killed when it is dropped.
     Tunnel {
-        _processes: Vec<Running>,
+        processes: Vec<Running>,
+        /// What stays on both hosts without them.
+        device: Option<&'static str>,
     },
     Link {
         session: Session<'s>,
@@ -107,8 +109,8 @@ enum Held<'s> {
 }
 
 impl<'s> Way<'s> {
-    fn tunnel(ends: Ends, processes: Vec<Running>) -> Way<'s> {
-        Way { ends: Some(ends), held: Held::Tunnel { _processes: processes } }
+    fn tunnel(ends: Ends, processes: Vec<Running>, device: Option<&'static str>) -> Way<'s> {
+        Way { ends: Some(ends), held: Held::Tunnel { processes, device } }
     }
 
     fn ssh_tunnel(scene: &Scene) -> Way<'s> {
@@ -124,7 +126,7 @@ impl<'s> Way<'s> {
         let ssh = Running::start("ssh -w", ssh);
         ssh.says("tunnel forward established");
         let ends = Ends { venus: [192, 168, 11, 1].into(), saturn: [192, 168, 12, 1].into() };
-        Way::tunnel(ends, vec![ssh])
+        Way::tunnel(ends, vec![ssh], Some("tun5"))
     }
 
     fn ours(session: Session<'s>, listen: Option<Running>) -> Way<'s> {
@@ -154,13 +156,24 @@ impl<'s> Way<'s> {
 
     /// Takes it down, and waits until it is.
     pub(crate) fn take_down(self, scene: &Scene) {
-        if let Held::Link { session, listen } = self.held {
-            session.disconnect();
-            if let Some(mut listen) = listen {
-                listen.signal(Signal::TERM);
-                listen.end();
+        match self.held {
+            Held::Nothing => {}
+            Held::Tunnel { processes, device } => {
+                drop(processes);
+                for host in [&scene.world.venus, &scene.world.saturn] {
+                    if let Some(device) = device {
+                        ip(host, &["link", "delete", device]);
+                    }
+                }
             }
-            scene.settle();
+            Held::Link { session, listen } => {
+                session.disconnect();
+                if let Some(mut listen) = listen {
+                    listen.signal(Signal::TERM);
+                    listen.end();
+                }
+                scene.settle();
+            }
         }
     }
 }

@@ -32,9 +32,16 @@ fn main() {
 
     let (there, missing): (Vec<_>, Vec<_>) =
         arguments.contenders.iter().copied().partition(|contender: &Contender| contender.is_installed());
-    let cells: Vec<Cell> =
-        there.into_iter().flat_map(|contender| measure(&scene, contender, &arguments)).collect();
-    println!("Each load for {} s, {}; {machine}\n", arguments.seconds, arguments.congestion.name());
+    let mut cells = Vec::new();
+    for round in 0..arguments.rounds {
+        cells.extend(there.iter().flat_map(|contender| measure(&scene, *contender, round, &arguments)));
+    }
+    println!(
+        "Each load {} × {} s, {}; {machine}\n",
+        arguments.rounds,
+        arguments.seconds,
+        arguments.congestion.name()
+    );
     println!("{}\n{}", table::of(&cells, &arguments.loads), table::foot(&missing));
     if arguments.times() {
         times(&scene);
@@ -42,14 +49,14 @@ fn main() {
 }
 
 /// One contender under all loads, one after the other.
-fn measure(scene: &Scene, contender: Contender, arguments: &Arguments) -> Vec<Cell> {
+fn measure(scene: &Scene, contender: Contender, round: u32, arguments: &Arguments) -> Vec<Cell> {
     let way = contender.set_up(scene);
     let mut cells = Vec::new();
     for &load in &arguments.loads {
         let Some(traffic) = load.start(scene, &way) else { continue };
         let measured = traffic.measure(arguments.time());
         drop(traffic);
-        let cell = Cell { contender, load, measured, resident: way.resident(scene) };
+        let cell = Cell { contender, load, round, measured, resident: way.resident(scene) };
         // A run takes minutes: whoever waits for it sees how far it is.
         eprintln!("{:5} {:42} {}", load.name(), contender.title(), cell.arrived());
         cells.push(cell);

@@ -12,11 +12,12 @@ const GIB: f64 = (1_u64 << 30) as f64;
 const HEAD: &str = "| load | through | arrived | × `ssh -w` | × `cat` | CPU | RSS MiB caller, called |\n\
                     |---|---|---|---|---|---|---|\n";
 
-/// What was measured of one contender under one load.
+/// What was measured of one contender under one load, once.
 #[derive(Debug, Clone)]
 pub(crate) struct Cell {
     pub(crate) contender: Contender,
     pub(crate) load: Load,
+    pub(crate) round: u32,
     pub(crate) measured: Measured,
     /// Resident memory of pppssh on the calling and on the called host behind it, in KiB.
     pub(crate) resident: Option<[u64; 2]>,
@@ -59,36 +60,63 @@ impl Cell {
     }
 }
 
-/// One table, by load and contender, in the order in which they were asked for.
+/// One table, by load and contender, in the order in which they were asked for. Of several rounds it has the one with the
+/// median rate, and the median of the ratios.
 pub(crate) fn of(cells: &[Cell], loads: &[Load]) -> String {
     let mut text = HEAD.to_owned();
-    for load in loads {
-        let of_load: Vec<&Cell> = cells.iter().filter(|cell| cell.load == *load).collect();
-        for cell in &of_load {
-            let over = |reference, digits| {
-                let reference = of_load.iter().find(|cell| cell.contender == reference);
-                reference.map_or_else(
-                    || "–".to_owned(),
-                    |other| format!("{:.digits$}", cell.rate() / other.rate()),
-                )
-            };
-            let resident = cell.resident.map_or_else(
-                || "–".to_owned(),
-                |kib| kib.map(|kib| format!("{:.1}", kib as f64 / 1024.0)).join(", "),
-            );
-            let _ = writeln!(
-                text,
-                "| {} | {} | {} | {} | {} | {} | {resident} |",
-                load.name(),
-                cell.contender.title(),
-                cell.arrived(),
-                over(Contender::SshW, 1),
-                over(Contender::Cat, 2),
-                cell.cpu(),
-            );
+    let mut contenders: Vec<Contender> = Vec::new();
+    for cell in cells.iter().filter(|cell| cell.round == 0) {
+        if !contenders.contains(&cell.contender) {
+            contenders.push(cell.contender);
         }
     }
+    for (load, contender) in loads.iter().flat_map(|load| contenders.iter().map(move |of| (*load, *of))) {
+        let Some(cell) = median(of_contender(cells, load, contender)) else { continue };
+        let resident = cell.resident.map_or_else(
+            || "–".to_owned(),
+            |kib| kib.map(|kib| format!("{:.1}", kib as f64 / 1024.0)).join(", "),
+        );
+        let _ = writeln!(
+            text,
+            "| {} | {} | {} | {} | {} | {} | {resident} |",
+            load.name(),
+            contender.title(),
+            cell.arrived(),
+            over(cells, load, contender, Contender::SshW, 1),
+            over(cells, load, contender, Contender::Cat, 2),
+            cell.cpu(),
+        );
+    }
     text
+}
+
+/// By rate, the lower of two in the middle.
+fn median(mut cells: Vec<&Cell>) -> Option<&Cell> {
+    cells.sort_by(|a, b| a.rate().total_cmp(&b.rate()));
+    cells.get(cells.len().saturating_sub(1) / 2).copied()
+}
+
+fn of_contender(cells: &[Cell], load: Load, contender: Contender) -> Vec<&Cell> {
+    cells.iter().filter(|cell| cell.load == load && cell.contender == contender).collect()
+}
+
+/// How many times the other's rate, round by round: the median, and the least and the most if there are several.
+fn over(cells: &[Cell], load: Load, contender: Contender, other: Contender, digits: usize) -> String {
+    let others = of_contender(cells, load, other);
+    let rate_of_round = |round| others.iter().find(|cell| cell.round == round).map(|cell| cell.rate());
+    let mut ratios: Vec<f64> = of_contender(cells, load, contender)
+        .into_iter()
+        .filter_map(|cell| Some(cell.rate() / rate_of_round(cell.round)?))
+        .collect();
+    ratios.sort_by(f64::total_cmp);
+    match ratios[..] {
+        [] => "–".to_owned(),
+        [only] => format!("{only:.digits$}"),
+        [least, .., most] => {
+            let middle = ratios[(ratios.len() - 1) / 2];
+            format!("{middle:.digits$} ({least:.digits$}–{most:.digits$})")
+        }
+    }
 }
 
 /// What the table means, and who is not in it.
@@ -115,7 +143,7 @@ mod tests {
     fn cell(contender: Contender, load: Load, arrived: &[u64], sent: u64) -> Cell {
         let (time, busy) = (Duration::from_secs(2), Duration::from_secs(3));
         let measured = Measured { arrived: arrived.to_vec(), sent, time, busy };
-        Cell { contender, load, measured, resident: None }
+        Cell { contender, load, round: 0, measured, resident: None }
     }
 
     #[test]
@@ -138,6 +166,26 @@ mod tests {
             "| both | `ssh -w` | 2.15 + 4.29 = 6.44 Gb/s | 1.0 | 0.38 | 2.00 s/GiB | – |",
             "| both | `cat` through ssh (no IP) | 8.59 + 8.59 = 17.18 Gb/s | 2.7 | 1.00 | 0.75 s/GiB | – |",
             "| both | pppssh, native carrier to sshd | 4.29 + 8.59 = 12.88 Gb/s | 2.0 | 0.75 | 1.00 s/GiB | 1.0, 2.5 |",
+        ];
+        assert_eq!(rows, expected);
+    }
+
+    #[test]
+    fn of_several_rounds_the_ratios_are_taken_within_each() {
+        // The machine slows down: 1.0, 0.5 and 2.0 of a cat that is half as fast from round to round.
+        let cells: Vec<Cell> = [(8, 8), (2, 4), (4, 2)]
+            .into_iter()
+            .zip(0..)
+            .flat_map(|((native, cat), round)| {
+                let of = |contender, gib: u64| Cell { round, ..cell(contender, Load::Up, &[gib << 30], 0) };
+                [of(Contender::Cat, cat), of(Contender::Native, native)]
+            })
+            .collect();
+        let text = of(&cells, &[Load::Up]);
+        let rows: Vec<&str> = text.lines().skip(2).collect();
+        let expected = [
+            "| up | `cat` through ssh (no IP) | 17.18 Gb/s | – | 1.00 (1.00–1.00) | 0.75 s/GiB | – |",
+            "| up | pppssh, native carrier to sshd | 17.18 Gb/s | – | 1.00 (0.50–2.00) | 0.75 s/GiB | – |",
         ];
         assert_eq!(rows, expected);
     }
