@@ -3,6 +3,12 @@
 
 use std::time::{Duration, Instant};
 
+/// The standing delay that is acceptable where nothing else is known (RFC 8289 §4.3).
+pub const TARGET: Duration = Duration::from_millis(5);
+
+/// How long it must stand, and the time that senders need to react, where nothing else is known (RFC 8289 §4.4).
+pub const INTERVAL: Duration = Duration::from_millis(100);
+
 /// A drop state that ended less than this many intervals ago is taken up where it was (RFC 8289 §5.5).
 const RESUME_INTERVALS: u32 = 16;
 
@@ -123,8 +129,7 @@ impl Codel {
 mod tests {
     use super::*;
 
-    const TERMS: Terms =
-        Terms { target: Duration::from_millis(5), interval: Duration::from_millis(100), mtu: 1500 };
+    const TERMS: Terms = Terms { target: TARGET, interval: INTERVAL, mtu: 1500 };
 
     /// Packets that have all waited equally long, and what became of them.
     #[derive(Default)]

@@ -1,6 +1,9 @@
 use std::time::Duration;
 
-use crate::{codel::Terms, pool::MAX_PACKET_LEN};
+use crate::{
+    codel::{INTERVAL, TARGET, Terms},
+    pool::MAX_PACKET_LEN,
+};
 
 /// What a [`FairQueue`](crate::FairQueue) is like: the parameters of RFC 8290 §5.2. The defaults suit links of 4 Mbit/s
 /// and more; see [`set_rate_hint`](crate::FairQueue::set_rate_hint) for slower ones.
@@ -35,8 +38,8 @@ pub struct Config {
 impl Default for Config {
     fn default() -> Self {
         Self {
-            target: Duration::from_millis(5),
-            interval: Duration::from_millis(100),
+            target: TARGET,
+            interval: INTERVAL,
             mtu: 1500,
             quantum: 1500,
             flows: 1024,

@@ -46,6 +46,7 @@ mod pool;
 mod queue;
 mod stats;
 
+pub use codel::{INTERVAL, TARGET};
 pub use config::Config;
 pub use police::{Policer, Verdict, mark};
 pub use pool::MAX_PACKET_LEN;

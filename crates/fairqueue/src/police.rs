@@ -11,7 +11,7 @@ use std::{
 };
 
 use crate::{
-    codel::{Codel, Head, Queue, Terms},
+    codel::{Codel, Head, INTERVAL, Queue, TARGET, Terms},
     ecn::{self, Codepoint},
     flow_key::FlowKey,
 };
@@ -67,9 +67,8 @@ impl Default for Policer {
 impl<S: BuildHasher> Policer<S> {
     /// The same, with a hash of one's own.
     pub fn with_hasher(hash: S) -> Policer<S> {
-        let (target, interval) = (Duration::from_millis(5), Duration::from_millis(100));
         Policer {
-            terms: Terms { target, interval, mtu: 0 },
+            terms: Terms { target: TARGET, interval: INTERVAL, mtu: 0 },
             codel: Codel::default(),
             standing: Duration::ZERO,
             hash,

@@ -7,13 +7,13 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use fairqueue::{Policer, Verdict};
+use fairqueue::{INTERVAL, Policer, Verdict};
 
 /// The delay that is acceptable. With 25 ms the throughput was 0.90 of plain TCP's, with this it is 0.93 (docs/latency.md): most
 /// likely since the far ssh seals and sends each packet by itself where nothing waits for it.
 const TARGET: Duration = Duration::from_millis(70);
 /// How long a delay must stand: two of the empty path's round trips, in these bounds.
-const INTERVAL_MIN: Duration = Duration::from_millis(100);
+const INTERVAL_MIN: Duration = INTERVAL;
 const INTERVAL_MAX: Duration = Duration::from_millis(500);
 /// The shortest round trip is that of so many times so long. After that a longer path is taken for what it is.
 const MEMORY: usize = 4;

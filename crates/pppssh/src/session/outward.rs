@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
 use credit::{Credit, CreditConfig, Mode};
-use fairqueue::FairQueue;
+use fairqueue::{FairQueue, INTERVAL, TARGET};
 use ppp_proto::link::{Link, SendError};
 use tracing::trace;
 use tunio::PacketBatch;
@@ -45,10 +45,6 @@ const SMALL: usize = 256;
 /// round trips to do so: with less, one that gives up 30 % for each loss, as Cubic does, leaves the path idle. Other flows
 /// do not wait behind it.
 const SHORTEST: usize = 8;
-
-/// CoDel's own terms (RFC 8289 §4.3, §4.4), the least here.
-const TARGET: Duration = Duration::from_millis(5);
-const INTERVAL: Duration = Duration::from_millis(100);
 
 /// The queue, the account, and room to cut packets in.
 #[derive(Debug)]

@@ -94,7 +94,7 @@ pub(super) async fn serve(
     permit: OwnedSemaphorePermit,
 ) {
     if let Err(error) = crate::tcp::keep_short(&stream) {
-        tracing::debug!(%peer, %error, "cannot set TCP_NODELAY");
+        tracing::debug!(%peer, %error, "cannot keep what waits in the socket short");
     }
     let (read, write) = stream.into_split();
     let ring = RingStream::from_halves(read, write, RingConfig::default());
