@@ -101,7 +101,6 @@ impl Credit {
     /// There is credit left and nothing to send: until what is under way now has arrived, the path's rate is the sender's.
     pub fn ran_dry(&mut self) {
         self.delivery.ran_dry();
-        self.pacer.ran_dry();
     }
 
     /// The far end has received `total` of the octets sent, the last of them `age` before it said so. What cannot be (more
@@ -115,6 +114,12 @@ impl Credit {
     /// When octets that are [`available`](Self::available) may leave, so that they do not go in a bunch; `None` if at once.
     pub fn due(&self, now: Instant) -> Option<Instant> {
         self.pacer.due(now)
+    }
+
+    /// Whether something waits that is [`available`](Self::available), so that only its turn keeps it back: if it then leaves
+    /// later than [`due`](Self::due), what follows may make up for that.
+    pub fn awaits_turn(&mut self, awaits: bool) {
+        self.pacer.awaited(awaits);
     }
 
     /// Octets that may be handed to the carrier, once they are [`due`](Self::due).

@@ -28,6 +28,8 @@ pub(crate) struct Pacer {
     through_at: Option<Instant>,
     /// A burst has left, and nothing follows before it is through.
     is_resting: bool,
+    /// Somebody waits for that, and for nothing else.
+    is_awaited: bool,
     /// When somebody came late for his turn, and has not made up for it.
     late_at: Option<Instant>,
 }
@@ -39,7 +41,7 @@ impl Pacer {
         let took = pace.filter(|pace| *pace >= 1.0).map_or(0.0, |pace| octets as f64 * 1e9 / pace);
         let took = Duration::from_nanos((took as u64).min(MOST));
         let is_early = self.due(now).is_some();
-        if self.is_resting && !is_early {
+        if !is_early && std::mem::take(&mut self.is_awaited) {
             self.late_at = Some(now);
         }
         // What follows later was kept back by something else.
@@ -51,9 +53,9 @@ impl Pacer {
         self.through_at = Some(through_at);
     }
 
-    /// Nothing waits for its turn.
-    pub(crate) fn ran_dry(&mut self) {
-        self.is_resting = false;
+    /// Whether somebody waits for his turn, and for nothing else. Who waits for the window too has not come late when that opens.
+    pub(crate) fn awaited(&mut self, is_awaited: bool) {
+        self.is_awaited = is_awaited;
     }
 
     /// When the next may leave; `None` if at once.
@@ -113,6 +115,7 @@ mod tests {
                 sent += 1000;
             }
             most = most.max(sent - before);
+            pacer.awaited(true);
             now = pacer.due(now).expect("it stopped for that") + late;
         }
         (sent, most)
@@ -134,7 +137,8 @@ mod tests {
         while pacer.due(start).is_none() {
             pacer.sent(start, 1000, Some(1e6));
         }
-        pacer.ran_dry();
+        pacer.awaited(true);
+        pacer.awaited(false);
         let now = start + Duration::from_secs(1);
         let at_once = (0..100).take_while(|_| {
             pacer.due(now).is_none() && {

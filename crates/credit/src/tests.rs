@@ -381,3 +381,27 @@ fn a_far_end_that_is_mostly_late_to_answer_does_not_make_a_quick_path_a_slow_one
         assert!(share > 0.8, "{megabits} Mb/s: {share}");
     }
 }
+
+#[test]
+fn what_a_start_sends_at_once_is_spread_over_a_quarter_of_the_round_trip() {
+    let mut path = Path::new(20.0, 200 * MS);
+    // What little is said before says nothing of the path.
+    for _ in 0..20 {
+        path.send(100);
+        path.credit.ran_dry();
+        path.pass(path.now + 20 * MS);
+    }
+    path.pass(path.now + 300 * MS);
+    assert_eq!((path.credit.mode(), path.credit.under_way()), (Mode::Starting, 0));
+    let (start, mut first) = (path.now, 0);
+    while path.credit.available() >= PACKET {
+        match path.credit.due(path.now) {
+            None => path.send(PACKET),
+            Some(due) => path.pass(due),
+        }
+        first += if path.now == start { PACKET } else { 0 };
+    }
+    // 32 KiB, of which 5 ms leave at once.
+    assert!(first <= 4 * PACKET, "{first} at once");
+    assert!((40 * MS..60 * MS).contains(&(path.now - start)), "{:?}", path.now - start);
+}

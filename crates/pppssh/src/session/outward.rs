@@ -176,8 +176,10 @@ impl Outward {
     pub(super) fn poll_timeout(&mut self, now: Instant) -> Option<Instant> {
         self.booked?;
         let due = self.credit.due(now)?;
-        let len = self.queue.peek(now)?.bytes.len();
-        self.affords(len).then_some(due)
+        let len = self.queue.peek(now).map(|packet| packet.bytes.len());
+        let awaits = len.is_some_and(|len| self.affords(len));
+        self.credit.awaits_turn(awaits);
+        awaits.then_some(due)
     }
 
     /// What the link sent and heard since.

@@ -200,11 +200,10 @@ fn a_super_packet_is_cut_where_the_path_is_slow() {
     assert!(packets.iter().all(|packet| packet.len() <= 1500), "{} packets", packets.len());
 }
 
-#[test]
-fn where_the_path_is_slow_what_waits_leaves_in_bursts_and_says_when_the_next_is_due() {
+/// A line of 5 Mb/s whose rate is known, with packets that wait and nothing under way.
+fn on_a_slow_line() -> Ends {
     let mut ends = Ends::up(Some(ALL));
     let packet = || (VirtioHeader::NONE, tcp(1460));
-    // A line of 5 Mb/s, until its rate is known.
     for _ in 0..400 {
         ends.take(&[packet(), packet(), packet(), packet(), packet()]);
         ends.release();
@@ -216,6 +215,12 @@ fn where_the_path_is_slow_what_waits_leaves_in_bursts_and_says_when_the_next_is_
     ends.arrive();
     ends.now += 10 * MS;
     ends.answer();
+    ends
+}
+
+#[test]
+fn where_the_path_is_slow_what_waits_leaves_in_bursts_and_says_when_the_next_is_due() {
+    let mut ends = on_a_slow_line();
     let mut bursts = Vec::new();
     while ends.release() {
         bursts.push(ends.frames.split().len());
@@ -224,6 +229,20 @@ fn where_the_path_is_slow_what_waits_leaves_in_bursts_and_says_when_the_next_is_
         ends.now = due;
     }
     assert!(bursts.len() >= 2 && bursts.iter().all(|burst| *burst <= 4 * 1504), "{bursts:?}");
+}
+
+#[test]
+fn a_pump_that_comes_late_for_a_turn_makes_up_for_it() {
+    let burst = |late| {
+        let mut ends = on_a_slow_line();
+        assert!(ends.release());
+        ends.frames.clear();
+        ends.now = ends.outward.poll_timeout(ends.now).unwrap() + late;
+        assert!(ends.release());
+        ends.frames.len()
+    };
+    let [in_time, late] = [Duration::ZERO, 6 * MS].map(burst);
+    assert!(late > in_time, "{late} and {in_time}");
 }
 
 #[test]
