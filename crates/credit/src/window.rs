@@ -1,8 +1,8 @@
 //! What may be under way: the rate of the path times its round trip when empty, and a little more.
 //!
 //! ```text
-//!            rate stopped growing,                 every ten seconds, or when the round trip
-//!            or the round trip grew                stays longer than the window explains
+//!            rate stopped growing                  every ten seconds, or when the round trip
+//!                                                  stays longer than the window explains
 //! Starting ─────────────────────────▶ Steady ────────────────────────────────▶ Draining
 //!    ▲                                  │ ▲                                        │
 //!    └──────────────────────────────────┘ └────────────────────────────────────────┘
