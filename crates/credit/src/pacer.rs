@@ -68,6 +68,16 @@ impl Pacer {
 mod tests {
     use super::*;
 
+    /// How many packets of a millisecond each may leave now; they do.
+    fn at_once(pacer: &mut Pacer, now: Instant) -> u64 {
+        let mut packets = 0;
+        while pacer.due(now).is_none() {
+            pacer.sent(now, 1000, Some(1e6));
+            packets += 1;
+        }
+        packets
+    }
+
     #[test]
     fn what_leaves_is_spread_in_bursts() {
         let start = Instant::now();
@@ -94,13 +104,7 @@ mod tests {
         let mut pacer = Pacer::default();
         pacer.sent(start, 1000, Some(1e6));
         let now = start + Duration::from_secs(60);
-        let at_once = (0..100).take_while(|_| {
-            pacer.due(now).is_none() && {
-                pacer.sent(now, 1000, Some(1e6));
-                true
-            }
-        });
-        assert_eq!(at_once.count(), 6);
+        assert_eq!(at_once(&mut pacer, now), 6);
     }
 
     /// Octets that leave in a second, by one who comes so late for each turn, and most of them at once.
@@ -109,12 +113,9 @@ mod tests {
         let mut pacer = Pacer::default();
         let (mut now, mut sent, mut most) = (start, 0, 0);
         while now < start + Duration::from_secs(1) {
-            let before = sent;
-            while pacer.due(now).is_none() {
-                pacer.sent(now, 1000, Some(1e6));
-                sent += 1000;
-            }
-            most = most.max(sent - before);
+            let octets = 1000 * at_once(&mut pacer, now);
+            sent += octets;
+            most = most.max(octets);
             pacer.awaited(true);
             now = pacer.due(now).expect("it stopped for that") + late;
         }
@@ -134,19 +135,11 @@ mod tests {
     fn a_turn_that_nobody_waited_for_is_not_made_up_for() {
         let start = Instant::now();
         let mut pacer = Pacer::default();
-        while pacer.due(start).is_none() {
-            pacer.sent(start, 1000, Some(1e6));
-        }
+        at_once(&mut pacer, start);
         pacer.awaited(true);
         pacer.awaited(false);
         let now = start + Duration::from_secs(1);
-        let at_once = (0..100).take_while(|_| {
-            pacer.due(now).is_none() && {
-                pacer.sent(now, 1000, Some(1e6));
-                true
-            }
-        });
-        assert_eq!(at_once.count(), 6);
+        assert_eq!(at_once(&mut pacer, now), 6);
     }
 
     #[test]

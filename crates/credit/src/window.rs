@@ -249,19 +249,17 @@ impl Window {
     }
 
     fn start(&mut self, config: &CreditConfig, sample: &Sample, ended: Option<Duration>) {
-        let rtt = self.min_rtt().unwrap_or_default();
+        let (rate, rtt) = (self.rate().unwrap_or_default(), self.min_rtt().unwrap_or_default());
         // A sender with next to nothing to say has no queue of his own.
-        let is_telling =
-            !sample.dry || self.rate().unwrap_or_default() * rtt.as_secs_f64() >= config.initial as f64;
+        let is_telling = !sample.dry || rate * rtt.as_secs_f64() >= config.initial as f64;
         let queued = is_telling && sample.rtt > rtt + slack(config, rtt);
         self.queued_samples = if queued { self.queued_samples + 1 } else { 0 };
-        let grows = self.rate().unwrap_or_default() >= self.full_rate * GROWTH;
+        let grows = rate >= self.full_rate * GROWTH;
         self.is_wary |= self.queued_samples >= QUEUED_SAMPLES && !grows;
         if ended.is_none() {
             return;
         }
-        let rate = self.rate().unwrap_or_default();
-        if rate >= self.full_rate * GROWTH {
+        if grows {
             self.full_rate = rate;
             self.full_rounds = 0;
         } else if !sample.dry || self.is_wary {
