@@ -31,6 +31,7 @@
 mod delivery;
 mod filter;
 mod pacer;
+mod rounds;
 mod window;
 
 #[cfg(test)]

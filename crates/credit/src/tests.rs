@@ -405,3 +405,96 @@ fn what_a_start_sends_at_once_is_spread_over_a_quarter_of_the_round_trip() {
     assert!(first <= 4 * PACKET, "{first} at once");
     assert!((40 * MS..60 * MS).contains(&(path.now - start)), "{:?}", path.now - start);
 }
+
+impl Path {
+    /// Answers are late for `spell`, and in time for `rest`, over and over; the share of the capacity of the last ten seconds of
+    /// twenty, and the mean wait.
+    fn late_in_spells(&mut self, late: Duration, spell: Duration, rest: Duration) -> (f64, Duration) {
+        let (mut ten, mut all) = ((0, self.now), (0, self.now));
+        for half in [&mut ten, &mut all] {
+            *half = (self.arrived, self.now);
+            self.waits.clear();
+            while self.now < half.1 + 10_000 * MS {
+                self.late = late;
+                self.greedy(spell);
+                self.late = Duration::ZERO;
+                self.greedy(rest);
+            }
+        }
+        let (before, start) = all;
+        let waited: Duration = self.waits.iter().map(|(_, wait)| *wait).sum();
+        let share = (self.arrived - before) as f64 / (self.rate * (self.now - start).as_secs_f64());
+        (share, waited / self.waits.len() as u32)
+    }
+}
+
+#[test]
+fn a_path_that_answers_late_in_spells_is_not_taken_for_a_slow_one() {
+    for (megabits, rtt, late) in
+        [(5.0, 50, 30), (20.0, 50, 20), (20.0, 50, 30), (100.0, 50, 40), (20.0, 10, 20), (100.0, 10, 20)]
+    {
+        for (spell, rest) in [(240, 60), (100, 100), (500, 30), (940, 60)] {
+            let mut path = Path::new(megabits, rtt * MS);
+            path.greedy(5000 * MS);
+            let (share, wait) = path.late_in_spells(late * MS, spell * MS, rest * MS);
+            let case = format!("{megabits} Mb/s, {rtt} ms, {late} ms late for {spell} and not for {rest}");
+            assert!(share > 0.75, "{case}: {share:.3} used");
+            assert!(wait < 50 * MS, "{case}: {wait:?} in the queue");
+        }
+    }
+}
+
+#[test]
+fn answers_at_random_times_do_not_starve_a_path() {
+    for (megabits, rtt, late) in [(20.0, 10, 20), (100.0, 10, 20), (20.0, 50, 40), (100.0, 50, 40)] {
+        for hold in [10, 50] {
+            let mut path = Path::new(megabits, rtt * MS);
+            path.greedy(3000 * MS);
+            let mut seed = 1_u64;
+            let (mut before, mut start) = (0, path.now);
+            for turn in 0..15_000 / hold {
+                // As the constants of Knuth's MMIX.
+                seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                path.late = late * MS * ((seed >> 33) % 1000) as u32 / 1000;
+                path.greedy(hold * MS);
+                if turn == 5000 / hold {
+                    (before, start) = (path.arrived, path.now);
+                }
+            }
+            let share = (path.arrived - before) as f64 / (path.rate * (path.now - start).as_secs_f64());
+            assert!(
+                share > 0.85,
+                "{megabits} Mb/s, {rtt} ms, up to {late} ms late, each {hold} ms: {share:.3}"
+            );
+        }
+    }
+}
+
+#[test]
+fn what_a_slower_path_leaves_in_the_queue_is_gone_in_a_few_round_trips() {
+    for rtt in [10, 50, 200] {
+        for part in [0.85, 0.7, 0.5] {
+            let mut path = Path::new(20.0, rtt * MS);
+            path.greedy(5000 * MS);
+            path.rate *= part;
+            path.greedy(14 * rtt * MS);
+            let (_, wait) = path.greedy(10 * rtt * MS);
+            assert!(wait < 40 * MS, "{part} of the rate, {rtt} ms: {wait:?}");
+            path.greedy(14 * rtt * MS);
+            let (share, wait) = path.greedy(20 * rtt * MS);
+            assert!(share > 0.95 && wait < 40 * MS, "{part} of the rate, {rtt} ms: {share:.3}, {wait:?}");
+        }
+    }
+}
+
+#[test]
+fn a_longer_path_is_full_again_after_a_few_round_trips() {
+    for rtt in [100, 150] {
+        let mut path = Path::new(20.0, 50 * MS);
+        path.greedy(5000 * MS);
+        path.rtt = rtt * MS;
+        path.greedy(14 * path.rtt);
+        let (share, wait) = path.greedy(1000 * MS);
+        assert!(share > 0.98 && wait < 60 * MS, "{rtt} ms: {share:.3}, {wait:?}");
+    }
+}

@@ -11,13 +11,19 @@
 //!
 //! The round trip in the product is one without a queue of ours, and only when we hold back for a moment can we see one: so
 //! Draining. If it stays long although we held back, then the path has changed, or others fill its queue, and that is what
-//! to reckon with from now on; else a longer path would be taken for a queue and starved.
+//! to reckon with from now on; else a longer path would be taken for a queue and starved. If it shrinks, the path is slower
+//! than was thought.
+//!
+//! Radio links answer late in spells and in time in between. With a full window that lets less arrive, which looks like a
+//! slower path, and a window made from that would let still less arrive: so such round trips say nothing of the rate, and the
+//! window gets a little of the time that they took.
 
 use std::time::{Duration, Instant};
 
 use crate::CreditConfig;
 use crate::delivery::Sample;
 use crate::filter::Extreme;
+use crate::rounds::{Round, Rounds};
 
 /// Round trips for which the highest rate is remembered.
 const RATE_ROUNDS: u64 = 10;
@@ -35,6 +41,12 @@ const QUEUED_SAMPLES: u32 = 8;
 const STARTING_GAIN: f64 = 2.0;
 /// The same when it was left before, or is about to be, and what is known is likely about right.
 const WARY_GAIN: f64 = 1.5;
+/// The window was full, and less than this part of the rate arrived: so it took longer than the window holds (Little's law).
+const FULL: f64 = 0.8;
+/// What the window gets of the time that spells take longer, at most: in between it stands in the queue.
+const SPELL: Duration = Duration::from_millis(20);
+/// For how long a spell is remembered: they come again.
+const SPELL_MEMORY: Duration = Duration::from_secs(2);
 /// Round trips too long for the window before Draining finds out why.
 const LONG_ROUNDS: u32 = 4;
 /// More than the path's product, in the round trip after one with next to no queue, since there may be room: a quarter of
@@ -76,18 +88,18 @@ pub(crate) struct Window {
     mode: Mode,
     /// Starting is not the first one: something is known.
     is_restarted: bool,
-    /// The highest rate of late, by round trips.
+    rounds: Rounds,
+    /// The highest rate of late, by round trips that say something of it.
     rates: Extreme<u64, f64>,
+    rate_rounds: u64,
+    /// How much longer the path takes in spells, those that are over, and the one that may have begun.
+    spells: Extreme<Instant, Duration>,
+    spell: Duration,
     /// The shortest round trip of late.
     rtts: Extreme<Instant, Duration>,
     last_rtt: Option<Duration>,
     /// Of that, what octets of ours had to wait for others of ours.
     own_wait: Duration,
-    /// Round trips counted in octets: the present one ends when what is sent now has arrived.
-    round: u64,
-    round_end: u64,
-    /// The shortest of the present round trip.
-    round_min: Option<Duration>,
     /// Smoothed time between two reports.
     interval: Option<Duration>,
     reported_at: Option<Instant>,
@@ -107,10 +119,19 @@ pub(crate) struct Window {
     recent_rate: Option<f64>,
     /// When there was no queue of ours last.
     drained_at: Option<Instant>,
-    /// The round trip with which Draining is over.
-    drain_end: u64,
-    /// The shortest round trip before Draining, if the path need not have changed.
-    drained_from: Option<Duration>,
+    drain: Drain,
+}
+
+/// What was known when Draining began.
+#[derive(Debug, Default)]
+struct Drain {
+    /// The round trip with which it is over.
+    end: u64,
+    /// The shortest round trip, if the path need not have changed.
+    from: Option<Duration>,
+    /// The last round trip on the whole, and its rate.
+    mean: Duration,
+    rate: f64,
 }
 
 impl Window {
@@ -118,13 +139,14 @@ impl Window {
         Window {
             mode: Mode::Starting,
             is_restarted: false,
+            rounds: Rounds::default(),
             rates: Extreme::new(|new, old| new >= old),
+            rate_rounds: 0,
+            spells: Extreme::new(|new, old| new >= old),
+            spell: Duration::ZERO,
             rtts: Extreme::new(|new, old| new <= old),
             last_rtt: None,
             own_wait: Duration::ZERO,
-            round: 0,
-            round_end: 0,
-            round_min: None,
             interval: None,
             reported_at: None,
             full_rate: 0.0,
@@ -136,8 +158,7 @@ impl Window {
             unfilled: false,
             recent_rate: None,
             drained_at: None,
-            drain_end: 0,
-            drained_from: None,
+            drain: Drain::default(),
         }
     }
 
@@ -173,12 +194,14 @@ impl Window {
             }
             Mode::Steady => {
                 let probe = if self.unfilled { probe(rtt) } else { Duration::ZERO };
-                product(rtt + self.standing(config, rtt) + probe)
+                product(rtt + self.standing(config, rtt) + probe + self.allowance())
             }
             Mode::Draining => {
                 let least = rtt.mul_f64(DRAINED);
                 let queue = self.standing(config, rtt) + probe(rtt);
-                product(self.drained_from.map_or(least, |_| rtt.saturating_sub(queue).max(least)))
+                let time = self.drain.from.map_or(least, |_| rtt.saturating_sub(queue).max(least));
+                // A path that became slower is not drained by what it once took.
+                self.drain.rate * time.as_secs_f64()
             }
         };
         // What is more than fits is cut by the cast, and then by the ceiling.
@@ -188,6 +211,17 @@ impl Window {
     /// The queue that Steady lets stand, and what has arrived and is not reported yet.
     fn standing(&self, config: &CreditConfig, rtt: Duration) -> Duration {
         slack(config, rtt) + self.interval.unwrap_or_default()
+    }
+
+    /// What the window has more for the sake of spells.
+    fn allowance(&self) -> Duration {
+        self.spells.best().map_or(Duration::ZERO, |(_, spell)| spell)
+    }
+
+    /// The longest round trip that the window may have made.
+    fn explained(&self, config: &CreditConfig) -> Duration {
+        let rtt = self.min_rtt().unwrap_or_default();
+        rtt + self.standing(config, rtt) * 2 + self.allowance()
     }
 
     /// Octets per second at which the window is filled; `None` if at once: while nothing is known.
@@ -207,27 +241,37 @@ impl Window {
             self.drained_at = Some(now);
         }
         self.rtts.add(now, sample.rtt, now.checked_sub(RTT_MEMORY).unwrap_or(now));
-        self.round_min = Some(self.round_min.map_or(sample.rtt, |min| min.min(sample.rtt)));
-
-        let ended = (sample.delivered_before >= self.round_end).then(|| {
-            self.round += 1;
-            self.round_end = sample.delivered;
-            self.round_min.take().unwrap_or(sample.rtt)
-        });
+        let ended = self.rounds.add(sample);
         if let Some(rate) = sample.rate
             && (!sample.dry || self.rate().is_none_or(|best| rate > best))
         {
-            self.rates.add(self.round, rate, self.round.saturating_sub(RATE_ROUNDS));
+            self.rates.add(self.rate_rounds, rate, self.rate_rounds.saturating_sub(RATE_ROUNDS));
         }
         let before = self.recent_rate;
-        if ended.is_some() {
+        if let Some(round) = ended {
             self.recent_rate = sample.rate.or(self.recent_rate);
+            self.note_spell(config, now, sample.dry, round.shortest);
         }
         self.own_wait = self.wait(sample);
         match self.mode {
             Mode::Starting => self.start(config, sample, ended),
             Mode::Steady => self.keep(config, now, sample, ended, before),
             Mode::Draining => self.drain(now, ended),
+        }
+    }
+
+    /// Whether the round trip says something of the rate, and whether it is longer than the window explains: a spell, if it does
+    /// not stay so.
+    fn note_spell(&mut self, config: &CreditConfig, now: Instant, dry: bool, shortest: Duration) {
+        let rates = self.recent_rate.zip(self.rate());
+        let is_full = dry || self.mode != Mode::Steady || rates.is_none_or(|(now, best)| now >= best * FULL);
+        self.rate_rounds += u64::from(is_full);
+        if shortest <= self.explained(config) {
+            let over = std::mem::take(&mut self.spell);
+            self.spells.add(now, over, now.checked_sub(SPELL_MEMORY).unwrap_or(now));
+        } else {
+            let rtt = self.min_rtt().unwrap_or_default();
+            self.spell = self.spell.max((shortest - rtt - self.standing(config, rtt)).min(SPELL));
         }
     }
 
@@ -248,7 +292,7 @@ impl Window {
             .map_or(Duration::ZERO, |time| time.saturating_sub(rtt).min(sample.rtt.saturating_sub(rtt)))
     }
 
-    fn start(&mut self, config: &CreditConfig, sample: &Sample, ended: Option<Duration>) {
+    fn start(&mut self, config: &CreditConfig, sample: &Sample, ended: Option<Round>) {
         let (rate, rtt) = (self.rate().unwrap_or_default(), self.min_rtt().unwrap_or_default());
         // A sender with next to nothing to say has no queue of his own.
         let is_telling = !sample.dry || rate * rtt.as_secs_f64() >= config.initial as f64;
@@ -275,20 +319,20 @@ impl Window {
         config: &CreditConfig,
         now: Instant,
         &Sample { dry, .. }: &Sample,
-        ended: Option<Duration>,
+        ended: Option<Round>,
         before: Option<f64>,
     ) {
-        let Some(round_min) = ended else { return };
+        let Some(Round { shortest, mean }) = ended else { return };
         let rtt = self.min_rtt().unwrap_or_default();
-        let explained = rtt + self.standing(config, rtt) * 2;
-        // To hold back next to nothing would not show what others do, and would forget what the path can do.
-        self.long_rounds = if round_min > explained && !dry { self.long_rounds + 1 } else { 0 };
+        // To hold back next to nothing would not show what others do.
+        let is_long = !dry && shortest > self.explained(config);
+        self.long_rounds = if is_long { self.long_rounds + 1 } else { 0 };
         let probed = self.unfilled;
         let grown = 1.0 + ROOM * probe(rtt).as_secs_f64() / rtt.as_secs_f64();
         let grew = !dry && before.zip(self.recent_rate).is_some_and(|(before, now)| now > before * grown);
         self.room_rounds = if probed && grew { self.room_rounds + 1 } else { 0 };
-        let is_short = round_min < rtt + slack(config, rtt) / 2;
-        self.unfilled = is_short || self.room_rounds > 0 || self.round.is_multiple_of(PROBE_EVERY);
+        let is_short = shortest < rtt + slack(config, rtt) / 2;
+        self.unfilled = is_short || self.room_rounds > 0 || self.rounds.ended().is_multiple_of(PROBE_EVERY);
         if self.room_rounds >= ROOM_ROUNDS {
             (self.is_restarted, self.room_rounds) = (true, 0);
             (self.full_rate, self.full_rounds, self.queued_samples, self.is_wary) = (0.0, 0, 0, false);
@@ -298,27 +342,37 @@ impl Window {
         let stale = self.drained_at.is_none_or(|at| now.saturating_duration_since(at) >= DRAIN_EVERY);
         if stale || self.long_rounds >= LONG_ROUNDS {
             self.mode = Mode::Draining;
-            // A path that became slower is not drained by what it once took.
-            self.rates.clear();
-            self.rates.add(self.round, self.recent_rate.unwrap_or_default(), 0);
-            self.drain_end = self.round + DRAIN_ROUNDS;
-            self.drained_from = (self.long_rounds < LONG_ROUNDS).then_some(rtt);
+            self.drain = Drain {
+                end: self.rounds.ended() + DRAIN_ROUNDS,
+                from: (self.long_rounds < LONG_ROUNDS).then_some(rtt),
+                mean,
+                rate: self.recent_rate.unwrap_or_default(),
+            };
             self.long_rounds = 0;
         }
     }
 
-    fn drain(&mut self, now: Instant, ended: Option<Duration>) {
-        if let Some(round_min) = ended.filter(|_| self.round >= self.drain_end) {
-            if self.drained_from.take().is_some_and(|before| round_min + before / SHRUNK < before) {
-                self.drain_end = self.round + DRAIN_ROUNDS;
-                return;
-            }
-            self.rtts.clear();
-            self.rtts.add(now, round_min, now);
-            self.drained_at = Some(now);
-            self.unfilled = true;
-            self.mode = Mode::Steady;
+    fn drain(&mut self, now: Instant, ended: Option<Round>) {
+        let Some(Round { shortest, mean }) = ended.filter(|_| self.rounds.ended() >= self.drain.end) else {
+            return;
+        };
+        if self.drain.from.take().is_some_and(|before| shortest + before / SHRUNK < before) {
+            self.drain.end = self.rounds.ended() + DRAIN_ROUNDS;
+            return;
         }
+        let rtt = self.min_rtt().unwrap_or_default();
+        if self.drain.mean.saturating_sub(mean) > self.drain.mean.saturating_sub(rtt) / 2 {
+            // It was a queue of ours, so no more than that can pass.
+            self.rates.clear();
+            self.rates.add(self.rate_rounds, self.drain.rate, 0);
+            self.spells.clear();
+            self.spell = Duration::ZERO;
+        }
+        self.rtts.clear();
+        self.rtts.add(now, shortest, now);
+        self.drained_at = Some(now);
+        self.unfilled = true;
+        self.mode = Mode::Steady;
     }
 }
 
