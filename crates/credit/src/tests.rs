@@ -20,6 +20,11 @@ struct Path {
     others: Duration,
     /// Reports leave so much later than they say, since the far end's processor is busy.
     late: Duration,
+    /// What arrives at either end does so in bunches, at random times up to so long apart, as from a radio that is not always on.
+    slots: Duration,
+    /// The next such time, there and here.
+    slot: [Instant; 2],
+    seed: u64,
     /// When the queue will be empty.
     free_at: Instant,
     /// Arrivals at the far end: when, and octets in all.
@@ -46,6 +51,9 @@ impl Path {
             interval: (rtt / 8).clamp(MS, 10 * MS),
             others: Duration::ZERO,
             late: Duration::ZERO,
+            slots: Duration::ZERO,
+            slot: [now; 2],
+            seed: 1,
             free_at: now,
             arrivals: VecDeque::new(),
             reports: VecDeque::new(),
@@ -58,13 +66,33 @@ impl Path {
         }
     }
 
+    /// From zero to `most`.
+    fn random(&mut self, most: Duration) -> Duration {
+        // With the constants of Knuth's MMIX.
+        self.seed = self.seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        most * ((self.seed >> 33) % 1000) as u32 / 1000
+    }
+
+    /// When that arrives at this end of the path.
+    fn slot(&mut self, end: usize, at: Instant) -> Instant {
+        if self.slots.is_zero() {
+            return at;
+        }
+        while self.slot[end] < at {
+            let gap = MS + self.random(self.slots);
+            self.slot[end] += gap;
+        }
+        self.slot[end]
+    }
+
     fn send(&mut self, octets: u64) {
         let start = self.free_at.max(self.now + self.others);
         self.waits.push((self.now, start - self.now));
         self.free_at = start + Duration::from_secs_f64(octets as f64 / self.rate);
         self.sent += octets;
         self.credit.sent(self.now, octets as usize);
-        self.arrivals.push_back((self.free_at + self.rtt / 2, self.sent));
+        let at = self.slot(0, self.free_at + self.rtt / 2);
+        self.arrivals.push_back((at, self.sent));
     }
 
     /// All that happens until then.
@@ -98,7 +126,7 @@ impl Path {
             self.reported = self.arrived;
             // None overtakes another.
             let due = self.reports.back().map_or(at, |(due, ..)| *due);
-            let due = due.max(at + self.late + self.rtt / 2);
+            let due = self.slot(1, due.max(at + self.late + self.rtt / 2));
             self.reports.push_back((due, self.reported, at - self.arrived_at));
         } else if let Some((_, total, age)) = self.reports.pop_front() {
             self.credit.delivered(at, total, age);
@@ -496,5 +524,20 @@ fn a_longer_path_is_full_again_after_a_few_round_trips() {
         path.greedy(14 * path.rtt);
         let (share, wait) = path.greedy(1000 * MS);
         assert!(share > 0.98 && wait < 60 * MS, "{rtt} ms: {share:.3}, {wait:?}");
+    }
+}
+
+#[test]
+fn zz_slots() {
+    for (megabits, rtt) in [(10.0, 10), (10.0, 50), (20.0, 20), (20.0, 50), (100.0, 10), (100.0, 50), (5.0, 50), (20.0, 200)] {
+        let mut line = format!("{megabits:5} {rtt:3} slots:");
+        for slots in [0, 5, 10, 20, 40, 80] {
+            let mut path = Path::new(megabits, rtt * MS);
+            path.slots = slots * MS;
+            path.greedy(3000 * MS);
+            let (share, w) = path.greedy(20_000 * MS);
+            line += &format!(" {slots}:{share:.2}/{:.0}", w.as_secs_f64() * 1e3);
+        }
+        println!("{line}");
     }
 }

@@ -25,6 +25,10 @@ pub(crate) struct Arguments {
     #[arg(long, value_delimiter = ',', default_value = "0,0.1,1")]
     pub(crate) loss: Vec<f64>,
 
+    /// On a line whose packets arrive in bunches, each way, at random times of up to so many ms apart, as through a radio
+    #[arg(long, default_value_t = 0, value_name = "MS")]
+    pub(crate) slots: u32,
+
     /// Who is measured, besides plain TCP on the line, which always is
     #[arg(long, value_delimiter = ',', value_enum, default_values_t = Contender::LINKS)]
     pub(crate) contenders: Vec<Contender>,
@@ -74,7 +78,7 @@ pub(crate) struct Arguments {
 const LONG_SECONDS: u64 = 600;
 
 /// The line of `--long`, and the one whose round trips are drawn if it is measured.
-pub(crate) const USUAL: Line = Line { rate: Rate(Some(20.0)), rtt_ms: 50, loss_percent: 0.0 };
+pub(crate) const USUAL: Line = Line { rate: Rate(Some(20.0)), rtt_ms: 50, loss_percent: 0.0, slots_ms: 0 };
 
 impl Arguments {
     /// With what `--long` and `--smoke` stand for.
@@ -102,7 +106,8 @@ impl Arguments {
         let mut lines = Vec::new();
         for &rate in &self.rates {
             for &rtt_ms in &self.rtts {
-                lines.extend(self.loss.iter().map(|&loss_percent| Line { rate, rtt_ms, loss_percent }));
+                let line = |&loss_percent| Line { rate, rtt_ms, loss_percent, slots_ms: self.slots };
+                lines.extend(self.loss.iter().map(line));
             }
         }
         lines
@@ -120,6 +125,7 @@ impl Arguments {
             ("--rates", line.rate.to_string()),
             ("--rtts", line.rtt_ms.to_string()),
             ("--loss", line.loss_percent.to_string()),
+            ("--slots", line.slots_ms.to_string()),
             ("--contenders", names(self.contenders.iter().map(Contender::to_string).collect())),
             ("--scenarios", names(self.scenarios.iter().map(Scenario::to_string).collect())),
             ("--seconds", self.seconds.to_string()),
@@ -139,7 +145,7 @@ mod tests {
 
     #[test]
     fn the_first_process_measures_what_was_asked_for_outside() {
-        let said = "lab-latency --rates 20,max --rtts 50 --loss 0,0.1 --contenders openssh --seconds 3 --congestion bbr";
+        let said = "lab-latency --rates 20,max --rtts 50 --loss 0,0.1 --slots 9 --contenders openssh --congestion bbr";
         let outside = Arguments::parse_from(said.split(' ')).resolved();
         let lines = outside.lines();
         assert_eq!(lines.len(), 4);

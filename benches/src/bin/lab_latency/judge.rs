@@ -69,7 +69,7 @@ pub(crate) fn all(cells: &[Cell]) -> Verdict {
 fn judge(verdict: &mut Verdict, cell: &Cell) {
     let (idle, loaded) = (cell.idle, cell.loaded);
     let above_idle = |value: Option<f64>| Some(value? - idle.average?);
-    if cell.line.loss_percent == 0.0 {
+    if cell.line.loss_percent == 0.0 && cell.line.slots_ms == 0 {
         verdict.goal(cell, "share of plain TCP's goodput", cell.share_of_plain, |share| share >= SHARE);
     }
     let average = if cell.contender.is_ours() { AVERAGE_ABOVE_IDLE } else { AVERAGE_ABOVE_IDLE_TO_PPPD };
@@ -89,6 +89,7 @@ fn judge(verdict: &mut Verdict, cell: &Cell) {
 pub(crate) mod tests {
     use super::*;
     use crate::args::USUAL;
+    use crate::line::Line;
     use crate::statistics::{Fairness, Ping};
 
     /// A cell that meets every goal, just.
@@ -153,12 +154,14 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn on_a_line_with_loss_goodput_is_no_goal() {
-        let lossy = |cell: &mut Cell| {
-            cell.line.loss_percent = 1.0;
-            cell.share_of_plain = Some(0.5);
-        };
-        assert_eq!(missed(Contender::Native, lossy), 0);
+    fn on_a_line_with_loss_or_slots_goodput_is_no_goal() {
+        for (loss_percent, slots_ms) in [(1.0, 0), (0.0, 20)] {
+            let other = |cell: &mut Cell| {
+                cell.line = Line { loss_percent, slots_ms, ..USUAL };
+                cell.share_of_plain = Some(0.5);
+            };
+            assert_eq!(missed(Contender::Native, other), 0);
+        }
     }
 
     #[test]

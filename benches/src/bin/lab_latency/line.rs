@@ -5,8 +5,9 @@
 //! ```
 //!
 //! near and far are the routers at its ends. Each has towards the line one FIFO of [`Line::queue`] packets that empties
-//! at the line's rate, and towards its host the delay, half the round trip, and the loss. So the queue is not in the
-//! sending host, whose TCP would take note of it (TCP small queues), and is filled by the packets of everybody alike.
+//! at the line's rate, and towards its host the delay, half the round trip, the loss, and the slots: packets arrive in
+//! bunches, as from a radio that is not always on. So the queue is not in the sending host, whose TCP would take note of it
+//! (TCP small queues), and is filled by the packets of everybody alike.
 
 use std::fmt;
 use std::process::Command;
@@ -33,6 +34,8 @@ pub(crate) struct Line {
     pub(crate) rate: Rate,
     pub(crate) rtt_ms: u32,
     pub(crate) loss_percent: f64,
+    /// The longest time between two bunches of packets; there are none if it is 0.
+    pub(crate) slots_ms: u32,
 }
 
 /// In Mb/s, of frames; none is as fast as the kernel goes.
@@ -62,7 +65,8 @@ impl fmt::Display for Rate {
 
 impl fmt::Display for Line {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} Mb/s, {} ms, loss {} %", self.rate, self.rtt_ms, self.loss_percent)
+        write!(f, "{} Mb/s, {} ms, loss {} %", self.rate, self.rtt_ms, self.loss_percent)?;
+        if self.slots_ms > 0 { write!(f, ", slots up to {} ms apart", self.slots_ms) } else { Ok(()) }
     }
 }
 
@@ -126,6 +130,10 @@ impl Joined {
             if line.loss_percent > 0.0 {
                 words.extend(["loss", &loss]);
             }
+            let slots = format!("{}ms", line.slots_ms);
+            if line.slots_ms > 0 {
+                words.extend(["slot", "1ms", &slots]);
+            }
             netem(router, "eth0", &words);
         }
     }
@@ -162,10 +170,11 @@ pub(crate) fn queue_drops(host: &Host, device: &str) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::args::USUAL;
 
     #[test]
     fn a_queue_holds_what_is_on_its_way_but_not_less_than_fifty_packets() {
-        let queue = |rate, rtt_ms| Line { rate: Rate(Some(rate)), rtt_ms, loss_percent: 0.0 }.queue();
+        let queue = |rate, rtt_ms| Line { rate: Rate(Some(rate)), rtt_ms, ..USUAL }.queue();
         assert_eq!(queue(20.0, 50), 83); // 125,000 octets
         assert_eq!(queue(100.0, 200), 1651);
         assert_eq!(queue(5.0, 10), 50);
