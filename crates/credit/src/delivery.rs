@@ -54,8 +54,9 @@ pub(crate) struct Delivery {
     delivered: u64,
     delivered_at: Option<Instant>,
     first_sent_at: Option<Instant>,
-    /// Sends up to this octet were made with an empty queue behind them.
-    dry_until: u64,
+    /// Until more than so many octets are delivered, what is sent had an empty queue behind it, or comes after what had: the
+    /// sender's pauses are in what it tells, not only the path.
+    dry_until: Option<u64>,
     records: VecDeque<Record>,
 }
 
@@ -83,6 +84,7 @@ impl Delivery {
             && last.octets + octets <= SMALL
         {
             last.octets += octets;
+            last.dry |= self.dry_until.is_some();
             last.end = self.sent;
             return;
         }
@@ -100,13 +102,12 @@ impl Delivery {
             delivered: self.delivered,
             delivered_at,
             first_sent_at,
-            dry: self.sent <= self.dry_until,
+            dry: self.dry_until.is_some(),
         });
     }
 
     pub(crate) fn ran_dry(&mut self) {
-        // What is under way, and what is sent before it has arrived.
-        self.dry_until = self.sent + self.under_way().max(1);
+        self.dry_until = Some(self.sent);
     }
 
     pub(crate) fn delivered(&mut self, now: Instant, total: u64, age: Duration) -> Option<Sample> {
@@ -114,6 +115,7 @@ impl Delivery {
             return None;
         }
         self.delivered = total;
+        self.dry_until = self.dry_until.filter(|sent| total <= *sent);
         self.delivered_at = Some(now);
         let mut newest = None;
         while let Some(record) = self.records.front().filter(|record| record.end <= total) {
@@ -190,9 +192,23 @@ mod tests {
         delivery.sent(now, 1000);
         delivery.ran_dry();
         delivery.sent(now + MS, 1000);
-        delivery.sent(now + 2 * MS, 1000);
+        assert!(!delivery.delivered(now + 8 * MS, 1000, MS).unwrap().dry);
+        delivery.sent(now + 8 * MS, 1000);
         assert!(delivery.delivered(now + 9 * MS, 2000, MS).unwrap().dry);
-        assert!(!delivery.delivered(now + 10 * MS, 3000, MS).unwrap().dry);
+        delivery.sent(now + 9 * MS, 1000);
+        assert!(delivery.delivered(now + 16 * MS, 3000, MS).unwrap().dry);
+        assert!(!delivery.delivered(now + 17 * MS, 4000, MS).unwrap().dry);
+    }
+
+    #[test]
+    fn what_is_sent_after_a_pause_is_marked_though_nothing_is_under_way() {
+        let now = Instant::now();
+        let mut delivery = Delivery::default();
+        delivery.ran_dry();
+        delivery.sent(now, 1000);
+        delivery.sent(now + MS, 1000);
+        assert!(delivery.delivered(now + 9 * MS, 1000, MS).unwrap().dry);
+        assert!(delivery.delivered(now + 10 * MS, 2000, MS).unwrap().dry);
     }
 
     #[test]

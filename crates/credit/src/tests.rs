@@ -541,3 +541,23 @@ fn zz_slots() {
         println!("{line}");
     }
 }
+
+#[test]
+fn packets_that_are_through_before_the_next_one_say_nothing_of_the_path() {
+    let mut path = Path::new(20.0, 10 * MS);
+    let ping = |path: &mut Path| {
+        for _ in 0..1000 {
+            path.send(100);
+            path.credit.ran_dry();
+            path.pass(path.now + 40 * MS);
+            path.credit.ran_dry();
+            assert_eq!(path.credit.under_way(), 0);
+        }
+    };
+    ping(&mut path);
+    assert_eq!(path.credit.mode(), Mode::Starting);
+    path.greedy(5000 * MS);
+    let window = path.credit.window();
+    ping(&mut path);
+    assert!(path.credit.window() * 10 > window * 8, "{} of {window}", path.credit.window());
+}
