@@ -528,21 +528,6 @@ fn a_longer_path_is_full_again_after_a_few_round_trips() {
 }
 
 #[test]
-fn zz_slots() {
-    for (megabits, rtt) in [(10.0, 10), (10.0, 50), (20.0, 20), (20.0, 50), (100.0, 10), (100.0, 50), (5.0, 50), (20.0, 200)] {
-        let mut line = format!("{megabits:5} {rtt:3} slots:");
-        for slots in [0, 5, 10, 20, 40, 80] {
-            let mut path = Path::new(megabits, rtt * MS);
-            path.slots = slots * MS;
-            path.greedy(3000 * MS);
-            let (share, w) = path.greedy(20_000 * MS);
-            line += &format!(" {slots}:{share:.2}/{:.0}", w.as_secs_f64() * 1e3);
-        }
-        println!("{line}");
-    }
-}
-
-#[test]
 fn packets_that_are_through_before_the_next_one_say_nothing_of_the_path() {
     let mut path = Path::new(20.0, 10 * MS);
     let ping = |path: &mut Path| {
