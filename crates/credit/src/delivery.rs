@@ -54,9 +54,8 @@ pub(crate) struct Delivery {
     delivered: u64,
     delivered_at: Option<Instant>,
     first_sent_at: Option<Instant>,
-    /// Until more than so many octets are delivered, what is sent had an empty queue behind it, or comes after what had: the
-    /// sender's pauses are in what it tells, not only the path.
-    dry_until: Option<u64>,
+    /// What begins before this octet was sent with an empty queue behind it.
+    dry_until: u64,
     records: VecDeque<Record>,
 }
 
@@ -74,6 +73,7 @@ impl Delivery {
             self.first_sent_at = Some(now);
             self.delivered_at = Some(now);
         }
+        let dry = self.sent < self.dry_until;
         self.sent += octets;
         let (Some(delivered_at), Some(first_sent_at)) = (self.delivered_at, self.first_sent_at) else {
             return;
@@ -84,7 +84,7 @@ impl Delivery {
             && last.octets + octets <= SMALL
         {
             last.octets += octets;
-            last.dry |= self.dry_until.is_some();
+            last.dry |= dry;
             last.end = self.sent;
             return;
         }
@@ -102,12 +102,13 @@ impl Delivery {
             delivered: self.delivered,
             delivered_at,
             first_sent_at,
-            dry: self.dry_until.is_some(),
+            dry,
         });
     }
 
     pub(crate) fn ran_dry(&mut self) {
-        self.dry_until = Some(self.sent);
+        // What is under way, and what is sent before it has arrived; the next at least.
+        self.dry_until = self.sent + self.under_way().max(1);
     }
 
     pub(crate) fn delivered(&mut self, now: Instant, total: u64, age: Duration) -> Option<Sample> {
@@ -115,7 +116,6 @@ impl Delivery {
             return None;
         }
         self.delivered = total;
-        self.dry_until = self.dry_until.filter(|sent| total <= *sent);
         self.delivered_at = Some(now);
         let mut newest = None;
         while let Some(record) = self.records.front().filter(|record| record.end <= total) {
@@ -192,12 +192,9 @@ mod tests {
         delivery.sent(now, 1000);
         delivery.ran_dry();
         delivery.sent(now + MS, 1000);
-        assert!(!delivery.delivered(now + 8 * MS, 1000, MS).unwrap().dry);
-        delivery.sent(now + 8 * MS, 1000);
+        delivery.sent(now + 2 * MS, 1000);
         assert!(delivery.delivered(now + 9 * MS, 2000, MS).unwrap().dry);
-        delivery.sent(now + 9 * MS, 1000);
-        assert!(delivery.delivered(now + 16 * MS, 3000, MS).unwrap().dry);
-        assert!(!delivery.delivered(now + 17 * MS, 4000, MS).unwrap().dry);
+        assert!(!delivery.delivered(now + 10 * MS, 3000, MS).unwrap().dry);
     }
 
     #[test]
@@ -208,7 +205,7 @@ mod tests {
         delivery.sent(now, 1000);
         delivery.sent(now + MS, 1000);
         assert!(delivery.delivered(now + 9 * MS, 1000, MS).unwrap().dry);
-        assert!(delivery.delivered(now + 10 * MS, 2000, MS).unwrap().dry);
+        assert!(!delivery.delivered(now + 10 * MS, 2000, MS).unwrap().dry);
     }
 
     #[test]

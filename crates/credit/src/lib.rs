@@ -148,6 +148,12 @@ impl Credit {
         self.window.min_rtt()
     }
 
+    /// The round trip of late on the whole, without the queue that is let stand: longer than [`min_rtt`](Self::min_rtt) where the
+    /// path takes now so long and now so long.
+    pub fn usual_rtt(&self) -> Option<Duration> {
+        self.window.usual_rtt()
+    }
+
     /// The last round trip that was measured.
     pub fn last_rtt(&self) -> Option<Duration> {
         self.window.last_rtt()

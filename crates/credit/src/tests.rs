@@ -544,5 +544,54 @@ fn packets_that_are_through_before_the_next_one_say_nothing_of_the_path() {
     path.greedy(5000 * MS);
     let window = path.credit.window();
     ping(&mut path);
-    assert!(path.credit.window() * 10 > window * 8, "{} of {window}", path.credit.window());
+    let ratio = path.credit.window() as f64 / window as f64;
+    assert!((0.8..1.2).contains(&ratio), "{} of {window}", path.credit.window());
+}
+
+#[test]
+fn a_path_that_delivers_in_bunches_is_filled() {
+    for (megabits, rtt) in [(10.0, 10), (100.0, 10), (20.0, 20), (5.0, 50), (20.0, 50), (20.0, 200)] {
+        for slots in [10, 20, 40] {
+            let mut path = Path::new(megabits, rtt * MS);
+            path.slots = slots * MS;
+            path.greedy(3000 * MS);
+            let (share, wait) = path.greedy(20_000 * MS);
+            let case = format!("{megabits} Mb/s, {rtt} ms, {slots} ms");
+            assert!(share > 0.95, "{case}: {share:.3} used");
+            assert!(wait < (slots / 2 * 3 + 25) * MS, "{case}: {wait:?} in the queue");
+        }
+    }
+    let mut path = Path::new(20.0, 10 * MS);
+    path.slots = 100 * MS;
+    path.greedy(3000 * MS);
+    let (_, wait) = path.greedy(20_000 * MS);
+    assert!(wait < 130 * MS, "{wait:?} in the queue");
+}
+
+#[test]
+fn a_single_pause_leaves_no_longer_queue() {
+    let mut path = Path::new(20.0, 50 * MS);
+    path.greedy(5000 * MS);
+    let (_, before) = path.greedy(1000 * MS);
+    let mut waits = Vec::new();
+    for _ in 0..5 {
+        // As long as the TCP below takes to send something again.
+        path.free_at = path.free_at.max(path.now) + 80 * MS;
+        path.greedy(500 * MS);
+        waits.push(path.greedy(1000 * MS).1);
+    }
+    assert!(waits.iter().all(|wait| *wait < before + 8 * MS), "{waits:?} after {before:?}");
+}
+
+#[test]
+fn the_usual_round_trip_has_in_it_what_the_path_takes_and_not_our_queue() {
+    let mut path = Path::new(20.0, 50 * MS);
+    path.greedy(3000 * MS);
+    let usual = path.credit.usual_rtt().unwrap();
+    assert!((50 * MS..60 * MS).contains(&usual), "{usual:?}");
+    path.slots = 40 * MS;
+    path.greedy(3000 * MS);
+    let usual = path.credit.usual_rtt().unwrap();
+    // A bunch is waited for twice, a third of the longest time between two on average.
+    assert!((62 * MS..110 * MS).contains(&usual), "{usual:?}");
 }

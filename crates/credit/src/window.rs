@@ -14,9 +14,9 @@
 //! to reckon with from now on; else a longer path would be taken for a queue and starved. If it shrinks, the path is slower
 //! than was thought.
 //!
-//! Radio links answer late in spells and in time in between. With a full window that lets less arrive, which looks like a
-//! slower path, and a window made from that would let still less arrive: so such round trips say nothing of the rate, and the
-//! window gets a little of the time that they took.
+//! Radio links answer late in spells, and in time in between; or nothing for a while, and then much at once. With a full window
+//! that lets less arrive, which looks like a slower path, and a window made from that would let still less arrive: so such round
+//! trips say nothing of the rate, and the window gets a little of the time that they took.
 
 use std::time::{Duration, Instant};
 
@@ -95,10 +95,15 @@ pub(crate) struct Window {
     /// How much longer the path takes in spells, those that are over, and the one that may have begun.
     spells: Extreme<Instant, Duration>,
     spell: Duration,
+    /// For how much longer than usual nothing was reported, in this round trip and in the one before.
+    pause: Duration,
+    pause_before: Duration,
     /// The shortest round trip of late.
     rtts: Extreme<Instant, Duration>,
     last_rtt: Option<Duration>,
-    /// Of that, what octets of ours had to wait for others of ours.
+    /// The round trip on the whole, without the queue that stands.
+    usual_rtt: Option<Duration>,
+    /// Of the last one, what octets of ours had to wait for others of ours.
     own_wait: Duration,
     /// Smoothed time between two reports.
     interval: Option<Duration>,
@@ -144,8 +149,11 @@ impl Window {
             rate_rounds: 0,
             spells: Extreme::new(|new, old| new >= old),
             spell: Duration::ZERO,
+            pause: Duration::ZERO,
+            pause_before: Duration::ZERO,
             rtts: Extreme::new(|new, old| new <= old),
             last_rtt: None,
+            usual_rtt: None,
             own_wait: Duration::ZERO,
             interval: None,
             reported_at: None,
@@ -172,6 +180,10 @@ impl Window {
 
     pub(crate) fn min_rtt(&self) -> Option<Duration> {
         self.rtts.best().map(|(_, rtt)| rtt)
+    }
+
+    pub(crate) fn usual_rtt(&self) -> Option<Duration> {
+        self.usual_rtt
     }
 
     pub(crate) fn last_rtt(&self) -> Option<Duration> {
@@ -235,7 +247,8 @@ impl Window {
     }
 
     pub(crate) fn learn(&mut self, config: &CreditConfig, now: Instant, sample: &Sample) {
-        self.note_interval(now);
+        let gap = self.note_interval(now);
+        self.note_pause(config, sample, gap);
         self.last_rtt = Some(sample.rtt);
         if sample.dry || self.drained_at.is_none() {
             self.drained_at = Some(now);
@@ -251,6 +264,7 @@ impl Window {
         if let Some(round) = ended {
             self.recent_rate = sample.rate.or(self.recent_rate);
             self.note_spell(config, now, sample.dry, round.shortest);
+            self.note_usual(config, round.mean);
         }
         self.own_wait = self.wait(sample);
         match self.mode {
@@ -266,21 +280,42 @@ impl Window {
         let rates = self.recent_rate.zip(self.rate());
         let is_full = dry || self.mode != Mode::Steady || rates.is_none_or(|(now, best)| now >= best * FULL);
         self.rate_rounds += u64::from(is_full);
+        // A single one is a loss, what was held back while Draining, or a processor that others used.
+        let pause = std::mem::take(&mut self.pause);
+        let pauses = pause.min(std::mem::replace(&mut self.pause_before, pause));
         if shortest <= self.explained(config) {
-            let over = std::mem::take(&mut self.spell);
-            self.spells.add(now, over, now.checked_sub(SPELL_MEMORY).unwrap_or(now));
+            let spell = std::mem::take(&mut self.spell);
+            self.spells.add(now, spell.max(pauses), now.checked_sub(SPELL_MEMORY).unwrap_or(now));
         } else {
             let rtt = self.min_rtt().unwrap_or_default();
-            self.spell = self.spell.max((shortest - rtt - self.standing(config, rtt)).min(SPELL));
+            let longer = shortest.saturating_sub(rtt + self.standing(config, rtt));
+            self.spell = self.spell.max(longer.min(SPELL));
         }
     }
 
-    /// Reports come while octets arrive; a pause between bursts is no interval.
-    fn note_interval(&mut self, now: Instant) {
-        if let (Some(before), Some(rtt)) = (self.reported_at.replace(now), self.last_rtt) {
-            let gap = now.saturating_duration_since(before).min(rtt / 2);
+    fn note_usual(&mut self, config: &CreditConfig, mean: Duration) {
+        let rtt = self.min_rtt().unwrap_or_default();
+        let usual = mean.saturating_sub(self.standing(config, rtt)).max(rtt);
+        self.usual_rtt = Some(self.usual_rtt.map_or(usual, |smooth| (smooth * 7 + usual) / 8));
+    }
+
+    /// Where more would have been sent, the path makes the pauses.
+    fn note_pause(&mut self, config: &CreditConfig, sample: &Sample, gap: Duration) {
+        if self.mode == Mode::Steady && !sample.dry {
+            let usual = self.standing(config, self.min_rtt().unwrap_or_default());
+            self.pause = self.pause.max(gap.saturating_sub(usual).min(SPELL));
+        }
+    }
+
+    /// The time since the last report. Reports come while octets arrive; a pause between bursts is no interval.
+    fn note_interval(&mut self, now: Instant) -> Duration {
+        let gap =
+            self.reported_at.replace(now).map_or(Duration::ZERO, |at| now.saturating_duration_since(at));
+        if let Some(rtt) = self.last_rtt {
+            let gap = gap.min(rtt / 2);
             self.interval = Some(self.interval.map_or(gap, |smooth| (smooth * 7 + gap) / 8));
         }
+        gap
     }
 
     /// What is under way beyond what the path holds waits. Only a path that was full told how much that is.

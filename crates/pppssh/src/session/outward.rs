@@ -192,7 +192,7 @@ impl Outward {
 
     /// CoDel's terms for the path as it is known by now.
     fn fit_codel(&mut self, mtu: usize) {
-        let (Some(rate), Some(rtt)) = (self.credit.rate(), self.credit.min_rtt()) else { return };
+        let (Some(rate), Some(rtt)) = (self.credit.rate(), self.credit.usual_rtt()) else { return };
         let packets = Duration::try_from_secs_f64((SHORTEST * mtu) as f64 / rate).unwrap_or_default();
         let target = match self.credit.mode() {
             // The queue says nothing of the path yet.
