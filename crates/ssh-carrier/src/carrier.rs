@@ -5,7 +5,7 @@ use std::future::poll_fn;
 use std::net::IpAddr;
 use std::task::{Context, Poll};
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 
 use crate::CarrierError;
 
@@ -36,6 +36,17 @@ pub trait CarrierTx: Send {
 
     /// Takes one chunk; never blocks. Call only after [`poll_ready`](Self::poll_ready) said ready.
     fn start_send(&mut self, chunk: Bytes) -> Result<(), CarrierError>;
+
+    /// Takes one chunk that lies in two pieces, like [`start_send`](Self::start_send); `head` is empty afterwards.
+    fn start_send_parts(&mut self, head: &mut BytesMut, tail: &[u8]) -> Result<(), CarrierError> {
+        head.extend_from_slice(tail);
+        self.start_send(head.split().freeze())
+    }
+
+    /// Whether [`start_send_parts`](Self::start_send_parts) writes the pieces from where they lie.
+    fn writes_parts(&self) -> bool {
+        false
+    }
 
     /// Writes out what is held and tells the far side that no more will come.
     fn poll_finish(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), CarrierError>>;

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::io::AsyncReadExt;
 use tokio::process::{Child, ChildStderr, Command};
@@ -187,6 +187,15 @@ impl CarrierTx for ChildTx {
     fn start_send(&mut self, chunk: Bytes) -> Result<(), CarrierError> {
         self.fd.start_send(chunk);
         Ok(())
+    }
+
+    fn start_send_parts(&mut self, head: &mut BytesMut, tail: &[u8]) -> Result<(), CarrierError> {
+        self.fd.start_send_parts(head, tail);
+        Ok(())
+    }
+
+    fn writes_parts(&self) -> bool {
+        true
     }
 
     fn poll_finish(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), CarrierError>> {

@@ -1,6 +1,6 @@
 //! Carrier halves on file descriptors: pipes, sockets and raw terminals.
 
-use std::io;
+use std::io::{self, IoSlice};
 use std::os::fd::{AsFd, OwnedFd};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -131,6 +131,24 @@ impl FdTx {
         }
     }
 
+    /// The same for a chunk in two pieces, of which only what cannot be written at once is copied; `head` is empty afterwards.
+    pub(crate) fn start_send_parts(&mut self, head: &mut BytesMut, tail: &[u8]) {
+        let parts = [IoSlice::new(head), IoSlice::new(tail)];
+        let written = match &self.fd {
+            // What else is wrong comes up again when the rest is written.
+            Some(fd) => fd.try_write_vectored(&parts).unwrap_or(0),
+            None => 0,
+        };
+        let of_head = written.min(head.len());
+        let of_tail = written - of_head;
+        if of_tail == tail.len() && of_head == head.len() {
+            return head.clear();
+        }
+        head.advance(of_head);
+        head.extend_from_slice(&tail[of_tail..]);
+        self.start_send(head.split().freeze());
+    }
+
     /// Writes what is held and ends the direction.
     pub(crate) fn poll_finish(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         ready!(self.poll_flush(cx))?;
@@ -235,6 +253,36 @@ mod tests {
         assert!(all == chunk);
         poll_fn(|cx| tx.poll_finish(cx)).await.unwrap();
         assert_eq!(reader.read(&mut [0]).unwrap(), 0);
+    }
+
+    #[tokio::test]
+    async fn two_pieces_of_any_length_come_out_behind_each_other() {
+        let (mut reader, writer) = io::pipe().unwrap();
+        let writer = OwnedFd::from(writer);
+        rustix::io::ioctl_fionbio(&writer, true).unwrap();
+        let mut tx = FdTx::new(writer).unwrap();
+        let octets = |len: usize, first: u8| (0..len).map(|i| first.wrapping_add((i % 251) as u8)).collect();
+        // The pipe holds some of them whole, and is full within the tail of one and within the head of another.
+        for (head, tail) in [(4, 60_000), (0, 10), (10, 0), (14, 1_000_000), (1_000_000, 10)] {
+            let (head, tail): (Vec<u8>, Vec<u8>) = (octets(head, 1), octets(tail, 77));
+            let mut given = BytesMut::from(&head[..]);
+            poll_fn(|cx| tx.poll_flush(cx)).await.unwrap();
+            tx.start_send_parts(&mut given, &tail);
+            assert!(given.is_empty());
+            let expected = head.len() + tail.len();
+            let read = tokio::task::spawn_blocking(move || {
+                let mut all = vec![0; expected];
+                reader.read_exact(&mut all).unwrap();
+                (all, reader)
+            });
+            let (all, same) = read.await.unwrap();
+            reader = same;
+            assert!(all == [head, tail].concat());
+        }
+        poll_fn(|cx| tx.poll_flush(cx)).await.unwrap();
+        drop(reader);
+        tx.start_send_parts(&mut BytesMut::from("x"), b"y");
+        assert_eq!(poll_fn(|cx| tx.poll_flush(cx)).await.unwrap_err().kind(), io::ErrorKind::BrokenPipe);
     }
 
     #[tokio::test]

@@ -87,13 +87,15 @@ impl Core {
     /// The report that waits, in front of all else: the sooner it arrives, the more it says.
     pub(super) fn transmit_express_report(&mut self, out: &mut BytesMut) {
         if let Some(report) = self.express.report.take() {
-            self.emit_record(RecordKind::Report, &[&report.emit()], out);
+            self.emit_record(RecordKind::Report, &[&report.emit()], 0, out);
         }
     }
 
-    fn emit_record(&mut self, kind: RecordKind, data: &[&[u8]], out: &mut BytesMut) -> usize {
-        let len = data.iter().map(|part| part.len()).sum();
-        out.reserve(HEADER_LEN + len);
+    /// Appends a record, but for the last `behind` octets of its data; its length.
+    fn emit_record(&mut self, kind: RecordKind, data: &[&[u8]], behind: usize, out: &mut BytesMut) -> usize {
+        let here: usize = data.iter().map(|part| part.len()).sum();
+        let len = here + behind;
+        out.reserve(HEADER_LEN + here);
         emit_header(kind, len, out);
         for part in data {
             out.extend_from_slice(part);
@@ -104,14 +106,21 @@ impl Core {
         HEADER_LEN + len
     }
 
-    /// Sends a packet as a record.
-    pub(super) fn record(&mut self, header: Option<&OffloadHeader>, packet: &[u8], out: &mut BytesMut) {
+    /// Sends a packet as a record, or all but its own octets if these are `behind`.
+    pub(super) fn record(
+        &mut self,
+        header: Option<&OffloadHeader>,
+        packet: &[u8],
+        behind: bool,
+        out: &mut BytesMut,
+    ) {
         if let (Some(tap), Some((_, number))) = (&mut self.tap, family(packet)) {
             tap.packet(Direction::Sent, number, packet);
         }
+        let (here, behind) = if behind { (&[][..], packet.len()) } else { (packet, 0) };
         let octets = match header {
-            None => self.emit_record(RecordKind::Packet, &[packet], out),
-            Some(header) => self.emit_record(RecordKind::Offload, &[header, packet], out),
+            None => self.emit_record(RecordKind::Packet, &[here], behind, out),
+            Some(header) => self.emit_record(RecordKind::Offload, &[header, here], behind, out),
         };
         self.express.sent += octets as u64;
         self.quality.sent(octets);
@@ -191,6 +200,26 @@ impl Link {
         packet: &[u8],
         out: &mut BytesMut,
     ) -> Result<(), SendError> {
+        self.offload(header, packet, false, out)
+    }
+
+    /// The same, but for the packet's own octets: the caller sends these right behind what is in `out` now.
+    pub fn encode_offload_head(
+        &mut self,
+        header: &OffloadHeader,
+        packet: &[u8],
+        out: &mut BytesMut,
+    ) -> Result<(), SendError> {
+        self.offload(header, packet, true, out)
+    }
+
+    fn offload(
+        &mut self,
+        header: &OffloadHeader,
+        packet: &[u8],
+        behind: bool,
+        out: &mut BytesMut,
+    ) -> Result<(), SendError> {
         let (family, _) = family(packet).ok_or(SendError::NotIp)?;
         if !self.core.is_up(family) {
             return Err(SendError::NotUp(family));
@@ -201,7 +230,7 @@ impl Link {
         if packet.len() > MAX_RECORD - OFFLOAD_HEADER_LEN {
             return Err(SendError::TooBig { len: packet.len(), mtu: u16::MAX });
         }
-        self.core.record(Some(header), packet, out);
+        self.core.record(Some(header), packet, behind, out);
         Ok(())
     }
 
@@ -217,7 +246,7 @@ impl Link {
     /// tell or to ask: it costs next to nothing there, where alone it would be a message of SSH and a packet of TCP.
     pub fn report_along(&mut self, now: Instant, out: &mut BytesMut) {
         if let Some(report) = self.core.express.reporter.take_along(now) {
-            self.core.emit_record(RecordKind::Report, &[&report.emit()], out);
+            self.core.emit_record(RecordKind::Report, &[&report.emit()], 0, out);
         }
         self.probe_along(now, out);
     }

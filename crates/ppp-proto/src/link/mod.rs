@@ -294,7 +294,7 @@ impl Link {
             return Err(SendError::TooBig { len: packet.len(), mtu });
         }
         if self.core.tx_express().is_some() && !self.core.compresses() {
-            self.core.record(None, packet, out);
+            self.core.record(None, packet, false, out);
             return Ok(());
         }
         let before = out.len();

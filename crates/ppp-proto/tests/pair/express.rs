@@ -110,6 +110,20 @@ fn packets_go_as_they_are_and_super_packets_with_their_header() {
 }
 
 #[test]
+fn a_packet_may_be_sent_behind_its_head() {
+    let mut ends = Ends::up();
+    let large = packet(30_000);
+    let mut out = BytesMut::new();
+    ends.links[A].encode_offload(&HEADER, &large, &mut out).unwrap();
+    let whole = ends.links[A].reported_octets_sent().unwrap();
+    let mut head = BytesMut::new();
+    ends.links[A].encode_offload_head(&HEADER, &large, &mut head).unwrap();
+    assert!(head.len() < 20);
+    assert_eq!([&head[..], &large].concat(), out);
+    assert_eq!(ends.links[A].reported_octets_sent().unwrap(), 2 * whole, "it is counted like one sent whole");
+}
+
+#[test]
 fn a_packet_that_ends_in_a_flag_does_not_swallow_the_frame_behind_it() {
     let mut ends = Ends::up();
     let mut out = BytesMut::new();

@@ -8,12 +8,14 @@
 //! Echo-Replies, [`Credit`] bounds what is under way, so that packets wait here, where flows are told apart and delays are
 //! watched, and not in the buffers of ssh.
 
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
 use credit::{Credit, CreditConfig, Mode};
 use fairqueue::{FairQueue, INTERVAL, TARGET};
 use ppp_proto::link::{Link, SendError};
+use ssh_carrier::{CarrierError, CarrierTx};
 use tracing::trace;
 use tunio::PacketBatch;
 use tunio::offload::{GsoType, VirtioHeader, validate};
@@ -37,6 +39,10 @@ const SAMPLED: CreditConfig = CreditConfig {
 
 /// Single packets of no more octets get their checksum here, which costs less than the header that would ask for it.
 const COMPLETED: usize = 2048;
+
+/// Packets of so many octets are written from where they lie, if the carrier can: to put them behind others costs more than a
+/// call of the system of their own.
+const LENT: usize = 16 * 1024;
 
 /// Packets so small are not worth a wait.
 const SMALL: usize = 256;
@@ -82,7 +88,7 @@ impl Outward {
         now: Instant,
         batch: &PacketBatch,
         link: &mut Link,
-        outbox: &mut Outbox<'_>,
+        outbox: &mut Outbox<'_, '_>,
     ) {
         self.book(now, link);
         let most = self.longest_turn();
@@ -110,10 +116,10 @@ impl Outward {
         header: &VirtioHeader,
         packet: &[u8],
         link: &mut Link,
-        outbox: &mut Outbox<'_>,
+        outbox: &mut Outbox<'_, '_>,
     ) {
         if self.queue.is_empty() && self.may_leave(now, packet.len(), outbox) {
-            frame(&mut self.segment, header, packet, link, outbox);
+            frame(now, &mut self.segment, header, packet, link, outbox);
             book(&mut self.booked, &mut self.credit, now, link);
             ask(now, link, outbox);
         } else {
@@ -122,17 +128,18 @@ impl Outward {
     }
 
     /// Lets go what may leave now; whether anything did.
-    pub(super) fn release(&mut self, now: Instant, link: &mut Link, outbox: &mut Outbox<'_>) -> bool {
+    pub(super) fn release(&mut self, now: Instant, link: &mut Link, outbox: &mut Outbox<'_, '_>) -> bool {
         self.book(now, link);
-        let before = outbox.frames.len();
+        let mut released = false;
         while let Some(len) = self.queue.peek(now).map(|packet| packet.bytes.len())
             && self.may_leave(now, len, outbox)
         {
             let Some(packet) = self.queue.dequeue(now) else { break };
             let (segment, booked, credit) = (&mut self.segment, &mut self.booked, &mut self.credit);
-            frame(segment, &packet.tag, packet.bytes, link, outbox);
+            frame(now, segment, &packet.tag, packet.bytes, link, outbox);
             book(booked, credit, now, link);
             ask(now, link, outbox);
+            released = true;
         }
         let stats = self.queue.stats();
         outbox.traffic.dropped_by_queue =
@@ -141,7 +148,7 @@ impl Outward {
         if self.booked.is_some() && self.queue.is_empty() && self.credit.available() > 0 {
             self.credit.ran_dry();
         }
-        outbox.frames.len() > before
+        released
     }
 
     /// What the last round trip took for packets of our own.
@@ -162,9 +169,9 @@ impl Outward {
         })
     }
 
-    fn may_leave(&self, now: Instant, len: usize, outbox: &Outbox<'_>) -> bool {
+    fn may_leave(&self, now: Instant, len: usize, outbox: &mut Outbox<'_, '_>) -> bool {
         let in_turn = len <= SMALL || self.credit.due(now).is_none();
-        outbox.has_room() && (self.booked.is_none() || self.affords(len) && in_turn)
+        outbox.has_room(len) && (self.booked.is_none() || self.affords(len) && in_turn)
     }
 
     /// Whether so many octets may be under way. One packet may be, however small the window.
@@ -228,23 +235,58 @@ fn book(booked: &mut Option<u64>, credit: &mut Credit, now: Instant, link: &Link
 }
 
 /// A question behind a packet, and not only behind all that leave together.
-fn ask(now: Instant, link: &mut Link, outbox: &mut Outbox<'_>) {
+fn ask(now: Instant, link: &mut Link, outbox: &mut Outbox<'_, '_>) {
     if link.is_sampled() {
         link.report_along(now, outbox.frames);
     }
 }
 
 /// Where frames gather, and how much of them.
-pub(super) struct Outbox<'a> {
+pub(super) struct Outbox<'a, 'c> {
     pub(super) frames: &'a mut BytesMut,
     /// Octets from which on packets wait.
     pub(super) full: usize,
     pub(super) traffic: &'a mut Traffic,
+    /// Where the carrier writes long packets from where they lie, and the peer takes them.
+    pub(super) writer: Option<Writer<'a, 'c>>,
 }
 
-impl Outbox<'_> {
-    fn has_room(&self) -> bool {
-        self.frames.len() < self.full
+/// A carrier that frames and a packet behind them can be given to at once.
+pub(super) struct Writer<'a, 'c> {
+    pub(super) tx: &'a mut dyn CarrierTx,
+    pub(super) cx: &'a mut Context<'c>,
+    pub(super) failed: Option<CarrierError>,
+}
+
+impl Writer<'_, '_> {
+    fn is_ready(&mut self) -> bool {
+        match self.tx.poll_ready(self.cx) {
+            Poll::Ready(result) => self.note(result),
+            Poll::Pending => false,
+        }
+    }
+
+    fn send(&mut self, frames: &mut BytesMut, packet: &[u8]) {
+        let result = self.tx.start_send_parts(frames, packet);
+        self.note(result);
+    }
+
+    fn note(&mut self, result: Result<(), CarrierError>) -> bool {
+        result.map_err(|error| self.failed = Some(error)).is_ok()
+    }
+}
+
+impl Outbox<'_, '_> {
+    fn has_room(&mut self, len: usize) -> bool {
+        match &mut self.writer {
+            Some(writer) if len >= LENT => writer.is_ready(),
+            _ => self.frames.len() < self.full,
+        }
+    }
+
+    /// What came of giving packets to the carrier.
+    pub(super) fn result(self) -> Result<(), CarrierError> {
+        self.writer.and_then(|writer| writer.failed).map_or(Ok(()), Err)
     }
 
     fn count(&mut self, len: usize, framed: Result<(), SendError>) {
@@ -260,18 +302,27 @@ impl Outbox<'_> {
 
 /// Frames a packet: as it is where the peer takes it so, else the packets that it stands for.
 fn frame(
+    now: Instant,
     segment: &mut Vec<u8>,
     header: &VirtioHeader,
     packet: &[u8],
     link: &mut Link,
-    outbox: &mut Outbox<'_>,
+    outbox: &mut Outbox<'_, '_>,
 ) {
     if !header.needs_csum && header.gso_type == GsoType::None {
         let framed = link.encode(packet, outbox.frames);
         return outbox.count(packet.len(), framed);
     }
     if link.takes_offload() && (header.gso_type != GsoType::None || packet.len() > COMPLETED) {
-        let framed = link.encode_offload(&header.emit(), packet, outbox.frames);
+        let header = header.emit();
+        let framed = match &mut outbox.writer {
+            Some(writer) if packet.len() >= LENT => {
+                link.report_along(now, outbox.frames);
+                let framed = link.encode_offload_head(&header, packet, outbox.frames);
+                framed.map(|()| writer.send(outbox.frames, packet))
+            }
+            _ => link.encode_offload(&header, packet, outbox.frames),
+        };
         return outbox.count(packet.len(), framed);
     }
     match validate(header, packet) {

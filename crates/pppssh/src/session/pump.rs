@@ -26,7 +26,7 @@ use tunio::offload::{Merger, VirtioHeader};
 use super::device::Device;
 use super::governor::{Governor, Judged};
 use super::mss::{MssClamp, smaller_mtu};
-use super::outward::{Outbox, Outward};
+use super::outward::{Outbox, Outward, Writer};
 use super::traffic::Traffic;
 use crate::capture::Capture;
 use crate::status::Path;
@@ -229,14 +229,14 @@ impl Pump {
             progress |= self.poll_timer(cx);
             self.link.poll_transmit(&mut self.outbox);
 
-            progress |= self.release();
+            progress |= self.release(cx, carrier)?;
             if self.reading {
                 if std::mem::take(&mut self.early) {
-                    self.take_batch();
+                    self.take_batch(cx, carrier)?;
                     progress = true;
                 } else if let Poll::Ready(count) = device.poll_recv(cx, &mut self.batch) {
                     count.map_err(PumpError::Device)?;
-                    self.take_batch();
+                    self.take_batch(cx, carrier)?;
                     progress = true;
                 }
             }
@@ -339,21 +339,31 @@ impl Pump {
     }
 
     /// Lets go what waits and may leave now.
-    fn release(&mut self) -> bool {
-        let mut outbox = Outbox { frames: &mut self.outbox, full: CHUNK, traffic: &mut self.traffic };
+    fn release(&mut self, cx: &mut Context<'_>, carrier: &mut Carrier) -> Result<bool, CarrierError> {
+        let writer = writer(&self.link, cx, carrier);
+        let mut outbox = Outbox { frames: &mut self.outbox, full: CHUNK, traffic: &mut self.traffic, writer };
         let now = Instant::now();
         let released = self.outward.release(now, &mut self.link, &mut outbox);
+        outbox.result()?;
         if let Some(time) = self.link.poll_round_trip() {
             self.governor.measured(now, time, self.outward.own_wait());
         } else if !self.link.is_sampled() {
             self.governor.clear();
         }
-        released
+        Ok(released)
     }
 
-    fn take_batch(&mut self) {
+    fn take_batch(&mut self, cx: &mut Context<'_>, carrier: &mut Carrier) -> Result<(), CarrierError> {
         self.mss.outward(&self.link, &mut self.batch);
-        let mut outbox = Outbox { frames: &mut self.outbox, full: CHUNK, traffic: &mut self.traffic };
+        let writer = writer(&self.link, cx, carrier);
+        let mut outbox = Outbox { frames: &mut self.outbox, full: CHUNK, traffic: &mut self.traffic, writer };
         self.outward.take(Instant::now(), &self.batch, &mut self.link, &mut outbox);
+        outbox.result()
     }
+}
+
+/// The carrier, if it writes long packets from where they lie and the peer takes these whole.
+fn writer<'a, 'c>(link: &Link, cx: &'a mut Context<'c>, carrier: &'a mut Carrier) -> Option<Writer<'a, 'c>> {
+    let is_worth_it = carrier.tx.writes_parts() && link.takes_offload();
+    is_worth_it.then(|| Writer { tx: &mut *carrier.tx, cx, failed: None })
 }

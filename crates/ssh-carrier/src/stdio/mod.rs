@@ -10,7 +10,7 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use rustix::fs::{Mode, OFlags};
 
 use crate::fd::{FdKind, FdRx, FdTx, RestoreFlags, nonblocking_for_now};
@@ -134,6 +134,15 @@ impl CarrierTx for StdioTx {
     fn start_send(&mut self, chunk: Bytes) -> Result<(), CarrierError> {
         self.fd.start_send(chunk);
         Ok(())
+    }
+
+    fn start_send_parts(&mut self, head: &mut BytesMut, tail: &[u8]) -> Result<(), CarrierError> {
+        self.fd.start_send_parts(head, tail);
+        Ok(())
+    }
+
+    fn writes_parts(&self) -> bool {
+        true
     }
 
     fn poll_finish(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), CarrierError>> {

@@ -1,5 +1,7 @@
 use std::io::{self, Write as _};
+use std::task::Waker;
 
+use bytes::Bytes;
 use ppp_proto::link::LinkConfig;
 use ppp_proto::{Express, IpcpConfig, LcpConfig, LocalAddress, RemoteAddress};
 
@@ -82,12 +84,14 @@ impl Ends {
         for (header, packet) in packets {
             assert!(batch.push_with(header, packet));
         }
-        let mut outbox = Outbox { frames: &mut self.frames, full: FULL, traffic: &mut self.traffic };
+        let mut outbox =
+            Outbox { frames: &mut self.frames, full: FULL, traffic: &mut self.traffic, writer: None };
         self.outward.take(self.now, &batch, &mut self.near, &mut outbox);
     }
 
     fn release(&mut self) -> bool {
-        let mut outbox = Outbox { frames: &mut self.frames, full: FULL, traffic: &mut self.traffic };
+        let mut outbox =
+            Outbox { frames: &mut self.frames, full: FULL, traffic: &mut self.traffic, writer: None };
         self.outward.release(self.now, &mut self.near, &mut outbox)
     }
 }
@@ -269,4 +273,93 @@ fn the_path_is_known_from_the_first_packet_on_until_it_is_gone_and_to_a_stranger
     assert_eq!((path.rtt_ms, path.packets_waiting), (Some(20.0), 0));
     ends.outward.clear();
     assert_eq!(ends.outward.path(&ends.near), None);
+}
+
+/// A carrier that writes long packets from where they lie, when it is ready.
+#[derive(Default)]
+struct Pipe {
+    is_ready: bool,
+    is_broken: bool,
+    written: BytesMut,
+    lent: Vec<usize>,
+}
+
+impl CarrierTx for Pipe {
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), CarrierError>> {
+        match (self.is_broken, self.is_ready) {
+            (true, _) => Poll::Ready(Err(CarrierError::Terminal)),
+            (false, true) => Poll::Ready(Ok(())),
+            (false, false) => Poll::Pending,
+        }
+    }
+
+    fn start_send(&mut self, chunk: Bytes) -> Result<(), CarrierError> {
+        self.written.extend_from_slice(&chunk);
+        Ok(())
+    }
+
+    fn start_send_parts(&mut self, head: &mut BytesMut, tail: &[u8]) -> Result<(), CarrierError> {
+        self.lent.push(tail.len());
+        self.written.extend_from_slice(&head.split());
+        self.written.extend_from_slice(tail);
+        Ok(())
+    }
+
+    fn poll_finish(&mut self, _: &mut Context<'_>) -> Poll<Result<(), CarrierError>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+/// Takes packets of so many octets of payload, or lets go what waits if there are none.
+fn through(ends: &mut Ends, pipe: &mut Pipe, payloads: &[usize]) -> Result<(), CarrierError> {
+    let mut batch = PacketBatch::new(64, 1 << 20);
+    for payload in payloads {
+        assert!(batch.push_with(&GSO, &tcp(*payload)));
+    }
+    let mut cx = Context::from_waker(Waker::noop());
+    let writer = Some(Writer { tx: pipe, cx: &mut cx, failed: None });
+    let mut outbox = Outbox { frames: &mut ends.frames, full: FULL, traffic: &mut ends.traffic, writer };
+    if payloads.is_empty() {
+        ends.outward.release(ends.now, &mut ends.near, &mut outbox);
+    } else {
+        ends.outward.take(ends.now, &batch, &mut ends.near, &mut outbox);
+    }
+    outbox.result()
+}
+
+/// The lengths of the packets that reach the far end.
+fn lengths(ends: &mut Ends, pipe: &mut Pipe) -> Vec<usize> {
+    pipe.written.unsplit(ends.frames.split());
+    ends.frames = std::mem::take(&mut pipe.written);
+    ends.arrive().iter().map(Vec::len).collect()
+}
+
+#[test]
+fn a_long_packet_is_written_from_where_it_lies_and_in_its_turn() {
+    let mut ends = Ends::up(Some(Express { reports: false, ..ALL }));
+    let mut pipe = Pipe { is_ready: true, ..Pipe::default() };
+    through(&mut ends, &mut pipe, &[2000, 40_000, 3000, 50_000, 4000]).unwrap();
+    assert_eq!(pipe.lent, [40_040, 50_040]);
+    assert_eq!(lengths(&mut ends, &mut pipe), [2040, 40_040, 3040, 50_040, 4040]);
+    assert_eq!(ends.traffic.packets_sent, 5);
+}
+
+#[test]
+fn a_long_packet_waits_in_the_queue_while_the_carrier_writes_another() {
+    let mut ends = Ends::up(Some(Express { reports: false, ..ALL }));
+    let mut pipe = Pipe::default();
+    through(&mut ends, &mut pipe, &[40_000]).unwrap();
+    assert!(ends.frames.is_empty() && pipe.lent.is_empty());
+    assert_eq!(ends.outward.queue.len(), 1);
+    pipe.is_ready = true;
+    through(&mut ends, &mut pipe, &[]).unwrap();
+    assert_eq!(pipe.lent, [40_040]);
+    assert_eq!(lengths(&mut ends, &mut pipe), [40_040]);
+}
+
+#[test]
+fn a_carrier_that_broke_is_told_of_though_nothing_is_framed() {
+    let mut ends = Ends::up(Some(Express { reports: false, ..ALL }));
+    let mut pipe = Pipe { is_broken: true, ..Pipe::default() };
+    assert!(through(&mut ends, &mut pipe, &[40_000]).is_err());
 }
