@@ -584,6 +584,19 @@ fn a_single_pause_leaves_no_longer_queue() {
 }
 
 #[test]
+fn a_single_spell_leaves_no_longer_queue() {
+    let mut path = Path::new(20.0, 50 * MS);
+    path.greedy(5000 * MS);
+    let (_, before) = path.greedy(1000 * MS);
+    path.late = 40 * MS;
+    path.greedy(240 * MS);
+    path.late = Duration::ZERO;
+    path.greedy(300 * MS);
+    let (_, wait) = path.greedy(1000 * MS);
+    assert!(wait < before + 8 * MS, "{wait:?} after {before:?}");
+}
+
+#[test]
 fn the_usual_round_trip_has_in_it_what_the_path_takes_and_not_our_queue() {
     let mut path = Path::new(20.0, 50 * MS);
     path.greedy(3000 * MS);

@@ -95,6 +95,8 @@ pub(crate) struct Window {
     /// How much longer the path takes in spells, those that are over, and the one that may have begun.
     spells: Extreme<Instant, Duration>,
     spell: Duration,
+    /// The last one, and when it was over.
+    last_spell: Option<(Instant, Duration)>,
     /// For how much longer than usual nothing was reported, in this round trip and in the one before.
     pause: Duration,
     pause_before: Duration,
@@ -149,6 +151,7 @@ impl Window {
             rate_rounds: 0,
             spells: Extreme::new(|new, old| new >= old),
             spell: Duration::ZERO,
+            last_spell: None,
             pause: Duration::ZERO,
             pause_before: Duration::ZERO,
             rtts: Extreme::new(|new, old| new <= old),
@@ -284,13 +287,24 @@ impl Window {
         let pause = std::mem::take(&mut self.pause);
         let pauses = pause.min(std::mem::replace(&mut self.pause_before, pause));
         if shortest <= self.explained(config) {
-            let spell = std::mem::take(&mut self.spell);
-            self.spells.add(now, spell.max(pauses), now.checked_sub(SPELL_MEMORY).unwrap_or(now));
+            let twice = pauses.max(self.end_spell(now));
+            self.spells.add(now, twice, now.checked_sub(SPELL_MEMORY).unwrap_or(now));
         } else {
             let rtt = self.min_rtt().unwrap_or_default();
             let longer = shortest.saturating_sub(rtt + self.standing(config, rtt));
             self.spell = self.spell.max(longer.min(SPELL));
         }
+    }
+
+    /// How much longer it took twice of late.
+    fn end_spell(&mut self, now: Instant) -> Duration {
+        let spell = std::mem::take(&mut self.spell);
+        if spell.is_zero() {
+            return spell;
+        }
+        let before = self.last_spell.replace((now, spell));
+        let before = before.filter(|(at, _)| now.saturating_duration_since(*at) <= SPELL_MEMORY);
+        before.map_or(Duration::ZERO, |(_, before)| spell.min(before))
     }
 
     fn note_usual(&mut self, config: &CreditConfig, mean: Duration) {
