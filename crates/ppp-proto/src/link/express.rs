@@ -87,12 +87,19 @@ impl Core {
     /// The report that waits, in front of all else: the sooner it arrives, the more it says.
     pub(super) fn transmit_express_report(&mut self, out: &mut BytesMut) {
         if let Some(report) = self.express.report.take() {
-            self.emit_record(RecordKind::Report, &[&report.emit()], 0, out);
+            self.emit_record(RecordKind::Report, [&report.emit()], 0, out);
         }
     }
 
     /// Appends a record, but for the last `behind` octets of its data; its length.
-    fn emit_record(&mut self, kind: RecordKind, data: &[&[u8]], behind: usize, out: &mut BytesMut) -> usize {
+    #[inline]
+    fn emit_record<const PARTS: usize>(
+        &mut self,
+        kind: RecordKind,
+        data: [&[u8]; PARTS],
+        behind: usize,
+        out: &mut BytesMut,
+    ) -> usize {
         let here: usize = data.iter().map(|part| part.len()).sum();
         let len = here + behind;
         out.reserve(HEADER_LEN + here);
@@ -106,7 +113,7 @@ impl Core {
         HEADER_LEN + len
     }
 
-    /// Sends a packet as a record, or all but its own octets if these are `behind`.
+    /// Sends a packet as a record; one with a header, if its own octets are to go `behind`, without these.
     pub(super) fn record(
         &mut self,
         header: Option<&OffloadHeader>,
@@ -117,10 +124,10 @@ impl Core {
         if let (Some(tap), Some((_, number))) = (&mut self.tap, family(packet)) {
             tap.packet(Direction::Sent, number, packet);
         }
-        let (here, behind) = if behind { (&[][..], packet.len()) } else { (packet, 0) };
         let octets = match header {
-            None => self.emit_record(RecordKind::Packet, &[here], behind, out),
-            Some(header) => self.emit_record(RecordKind::Offload, &[header, here], behind, out),
+            None => self.emit_record(RecordKind::Packet, [packet], 0, out),
+            Some(header) if behind => self.emit_record(RecordKind::Offload, [header], packet.len(), out),
+            Some(header) => self.emit_record(RecordKind::Offload, [header, packet], 0, out),
         };
         self.express.sent += octets as u64;
         self.quality.sent(octets);
@@ -246,7 +253,7 @@ impl Link {
     /// tell or to ask: it costs next to nothing there, where alone it would be a message of SSH and a packet of TCP.
     pub fn report_along(&mut self, now: Instant, out: &mut BytesMut) {
         if let Some(report) = self.core.express.reporter.take_along(now) {
-            self.core.emit_record(RecordKind::Report, &[&report.emit()], 0, out);
+            self.core.emit_record(RecordKind::Report, [&report.emit()], 0, out);
         }
         self.probe_along(now, out);
     }
