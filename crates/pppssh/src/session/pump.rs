@@ -362,7 +362,8 @@ impl Pump {
     }
 }
 
-/// The carrier, if it writes long packets from where they lie and the peer takes these whole.
+/// The carrier, if it writes long packets from where they lie and the peer takes these whole. (On a link that is recorded he does
+/// not.)
 fn writer<'a, 'c>(link: &Link, cx: &'a mut Context<'c>, carrier: &'a mut Carrier) -> Option<Writer<'a, 'c>> {
     let is_worth_it = carrier.tx.writes_parts() && link.takes_offload();
     is_worth_it.then_some(Writer { tx: &mut *carrier.tx, cx, failed: None })
