@@ -584,6 +584,22 @@ fn a_single_pause_leaves_no_longer_queue() {
 }
 
 #[test]
+fn what_seemed_to_be_a_longer_path_and_was_a_loss_leaves_no_queue_for_long() {
+    let mut path = Path::new(20.0, 50 * MS);
+    path.greedy(5000 * MS);
+    // As long as it takes to be believed.
+    path.others = 100 * MS;
+    while path.credit.min_rtt().unwrap() < 130 * MS {
+        path.greedy(10 * MS);
+    }
+    path.greedy(400 * MS);
+    path.others = Duration::ZERO;
+    path.greedy(3500 * MS);
+    let (share, wait) = path.greedy(2000 * MS);
+    assert!(share > 0.95 && wait < 30 * MS, "{share} {wait:?}");
+}
+
+#[test]
 fn a_single_spell_leaves_no_longer_queue() {
     let mut path = Path::new(20.0, 50 * MS);
     path.greedy(5000 * MS);

@@ -29,6 +29,9 @@ use crate::rounds::{Round, Rounds};
 const RATE_ROUNDS: u64 = 10;
 /// For how long a full path is left so (BBR's RTpropFilterLen).
 const DRAIN_EVERY: Duration = Duration::from_secs(10);
+/// When it is looked again at a path that seems to have become longer: what the TCP below has lost seems so, too, and what is then
+/// let stand is a queue of our own.
+const DRAIN_AGAIN: Duration = Duration::from_secs(2);
 /// For how long the shortest round trip is believed where nothing fills the path, and so nothing drains it.
 const RTT_MEMORY: Duration = Duration::from_secs(20);
 /// Starting ends when in this many round trips the rate did not grow by a quarter (BBR's full pipe).
@@ -405,13 +408,15 @@ impl Window {
         let Some(Round { shortest, mean }) = ended.filter(|_| self.rounds.ended() >= self.drain.end) else {
             return;
         };
-        if self.drain.from.take().is_some_and(|before| shortest + before / SHRUNK < before) {
+        let from = self.drain.from.take();
+        if from.is_some_and(|before| shortest + before / SHRUNK < before) {
             self.drain.end = self.rounds.ended() + DRAIN_ROUNDS;
             return;
         }
         let rtt = self.min_rtt().unwrap_or_default();
-        if self.drain.mean.saturating_sub(mean) > self.drain.mean.saturating_sub(rtt) / 2 {
-            // It was a queue of ours, so no more than that can pass.
+        let is_ours = self.drain.mean.saturating_sub(mean) > self.drain.mean.saturating_sub(rtt) / 2;
+        if is_ours {
+            // No more than that can pass.
             self.rates.clear();
             self.rates.add(self.rate_rounds, self.drain.rate, 0);
             self.spells.clear();
@@ -419,7 +424,8 @@ impl Window {
         }
         self.rtts.clear();
         self.rtts.add(now, shortest, now);
-        self.drained_at = Some(now);
+        let is_longer = from.is_none() && !is_ours;
+        self.drained_at = if is_longer { now.checked_sub(DRAIN_EVERY - DRAIN_AGAIN) } else { Some(now) };
         self.unfilled = true;
         self.mode = Mode::Steady;
     }
