@@ -425,7 +425,8 @@ impl Window {
         self.rtts.clear();
         self.rtts.add(now, shortest, now);
         let is_longer = from.is_none() && !is_ours;
-        self.drained_at = if is_longer { now.checked_sub(DRAIN_EVERY - DRAIN_AGAIN) } else { Some(now) };
+        self.drained_at =
+            if is_longer { now.checked_sub(DRAIN_EVERY.saturating_sub(DRAIN_AGAIN)) } else { Some(now) };
         self.unfilled = true;
         self.mode = Mode::Steady;
     }
