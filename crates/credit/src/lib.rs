@@ -32,6 +32,7 @@ mod delivery;
 mod filter;
 mod pacer;
 mod rounds;
+mod spells;
 mod window;
 
 #[cfg(test)]

@@ -143,6 +143,11 @@ impl Path {
             }
             assert!(self.step(), "credit and nothing under way, or none and nothing coming");
         }
+        self.since(start, before)
+    }
+
+    /// The share of the path's capacity that has arrived since then, when so much had, and the mean wait.
+    fn since(&self, start: Instant, before: u64) -> (f64, Duration) {
         let share = (self.arrived - before) as f64 / (self.rate * (self.now - start).as_secs_f64());
         let waits: Vec<f64> =
             self.waits.iter().filter(|(at, _)| *at >= start).map(|(_, wait)| wait.as_secs_f64()).collect();
@@ -438,21 +443,17 @@ impl Path {
     /// Answers are late for `spell`, and in time for `rest`, over and over; the share of the capacity of the last ten seconds of
     /// twenty, and the mean wait.
     fn late_in_spells(&mut self, late: Duration, spell: Duration, rest: Duration) -> (f64, Duration) {
-        let (mut ten, mut all) = ((0, self.now), (0, self.now));
-        for half in [&mut ten, &mut all] {
-            *half = (self.arrived, self.now);
-            self.waits.clear();
-            while self.now < half.1 + 10_000 * MS {
+        let mut since = (self.now, self.arrived);
+        for _ in 0..2 {
+            since = (self.now, self.arrived);
+            while self.now < since.0 + 10_000 * MS {
                 self.late = late;
                 self.greedy(spell);
                 self.late = Duration::ZERO;
                 self.greedy(rest);
             }
         }
-        let (before, start) = all;
-        let waited: Duration = self.waits.iter().map(|(_, wait)| *wait).sum();
-        let share = (self.arrived - before) as f64 / (self.rate * (self.now - start).as_secs_f64());
-        (share, waited / self.waits.len() as u32)
+        self.since(since.0, since.1)
     }
 }
 
@@ -478,18 +479,15 @@ fn answers_at_random_times_do_not_starve_a_path() {
         for hold in [10, 50] {
             let mut path = Path::new(megabits, rtt * MS);
             path.greedy(3000 * MS);
-            let mut seed = 1_u64;
             let (mut before, mut start) = (0, path.now);
             for turn in 0..15_000 / hold {
-                // As the constants of Knuth's MMIX.
-                seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-                path.late = late * MS * ((seed >> 33) % 1000) as u32 / 1000;
+                path.late = path.random(late * MS);
                 path.greedy(hold * MS);
                 if turn == 5000 / hold {
                     (before, start) = (path.arrived, path.now);
                 }
             }
-            let share = (path.arrived - before) as f64 / (path.rate * (path.now - start).as_secs_f64());
+            let (share, _) = path.since(start, before);
             assert!(
                 share > 0.85,
                 "{megabits} Mb/s, {rtt} ms, up to {late} ms late, each {hold} ms: {share:.3}"

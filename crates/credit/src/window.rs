@@ -24,6 +24,7 @@ use crate::CreditConfig;
 use crate::delivery::Sample;
 use crate::filter::Extreme;
 use crate::rounds::{Round, Rounds};
+use crate::spells::Spells;
 
 /// Round trips for which the highest rate is remembered.
 const RATE_ROUNDS: u64 = 10;
@@ -46,10 +47,6 @@ const STARTING_GAIN: f64 = 2.0;
 const WARY_GAIN: f64 = 1.5;
 /// The window was full, and less than this part of the rate arrived: so it took longer than the window holds (Little's law).
 const FULL: f64 = 0.8;
-/// What the window gets of the time that spells take longer, at most: in between it stands in the queue.
-const SPELL: Duration = Duration::from_millis(20);
-/// For how long a spell is remembered: they come again.
-const SPELL_MEMORY: Duration = Duration::from_secs(2);
 /// Round trips too long for the window before Draining finds out why.
 const LONG_ROUNDS: u32 = 4;
 /// More than the path's product, in the round trip after one with next to no queue, since there may be room: a quarter of
@@ -95,14 +92,7 @@ pub(crate) struct Window {
     /// The highest rate of late, by round trips that say something of it.
     rates: Extreme<u64, f64>,
     rate_rounds: u64,
-    /// How much longer the path takes in spells, those that are over, and the one that may have begun.
-    spells: Extreme<Instant, Duration>,
-    spell: Duration,
-    /// The last one, and when it was over.
-    last_spell: Option<(Instant, Duration)>,
-    /// For how much longer than usual nothing was reported, in this round trip and in the one before.
-    pause: Duration,
-    pause_before: Duration,
+    spells: Spells,
     /// The shortest round trip of late.
     rtts: Extreme<Instant, Duration>,
     last_rtt: Option<Duration>,
@@ -152,11 +142,7 @@ impl Window {
             rounds: Rounds::default(),
             rates: Extreme::new(|new, old| new >= old),
             rate_rounds: 0,
-            spells: Extreme::new(|new, old| new >= old),
-            spell: Duration::ZERO,
-            last_spell: None,
-            pause: Duration::ZERO,
-            pause_before: Duration::ZERO,
+            spells: Spells::new(),
             rtts: Extreme::new(|new, old| new <= old),
             last_rtt: None,
             usual_rtt: None,
@@ -212,7 +198,7 @@ impl Window {
             }
             Mode::Steady => {
                 let probe = if self.unfilled { probe(rtt) } else { Duration::ZERO };
-                product(rtt + self.standing(config, rtt) + probe + self.allowance())
+                product(rtt + self.standing(config, rtt) + probe + self.spells.allowance())
             }
             Mode::Draining => {
                 let least = rtt.mul_f64(DRAINED);
@@ -231,15 +217,10 @@ impl Window {
         slack(config, rtt) + self.interval.unwrap_or_default()
     }
 
-    /// What the window has more for the sake of spells.
-    fn allowance(&self) -> Duration {
-        self.spells.best().map_or(Duration::ZERO, |(_, spell)| spell)
-    }
-
     /// The longest round trip that the window may have made.
     fn explained(&self, config: &CreditConfig) -> Duration {
         let rtt = self.min_rtt().unwrap_or_default();
-        rtt + self.standing(config, rtt) * 2 + self.allowance()
+        rtt + self.standing(config, rtt) * 2 + self.spells.allowance()
     }
 
     /// Octets per second at which the window is filled; `None` if at once: while nothing is known.
@@ -286,41 +267,23 @@ impl Window {
         let rates = self.recent_rate.zip(self.rate());
         let is_full = dry || self.mode != Mode::Steady || rates.is_none_or(|(now, best)| now >= best * FULL);
         self.rate_rounds += u64::from(is_full);
-        // A single one is a loss, what was held back while Draining, or a processor that others used.
-        let pause = std::mem::take(&mut self.pause);
-        let pauses = pause.min(std::mem::replace(&mut self.pause_before, pause));
-        if shortest <= self.explained(config) {
-            let twice = pauses.max(self.end_spell(now));
-            self.spells.add(now, twice, now.checked_sub(SPELL_MEMORY).unwrap_or(now));
-        } else {
-            let rtt = self.min_rtt().unwrap_or_default();
-            let longer = shortest.saturating_sub(rtt + self.standing(config, rtt));
-            self.spell = self.spell.max(longer.min(SPELL));
-        }
-    }
-
-    /// How much longer it took twice of late.
-    fn end_spell(&mut self, now: Instant) -> Duration {
-        let spell = std::mem::take(&mut self.spell);
-        if spell.is_zero() {
-            return spell;
-        }
-        let before = self.last_spell.replace((now, spell));
-        let before = before.filter(|(at, _)| now.saturating_duration_since(*at) <= SPELL_MEMORY);
-        before.map_or(Duration::ZERO, |(_, before)| spell.min(before))
+        let rtt = self.min_rtt().unwrap_or_default();
+        let is_long = shortest > self.explained(config);
+        let longer = is_long.then(|| shortest.saturating_sub(rtt + self.standing(config, rtt)));
+        self.spells.ended(now, longer);
     }
 
     fn note_usual(&mut self, config: &CreditConfig, mean: Duration) {
         let rtt = self.min_rtt().unwrap_or_default();
         let usual = mean.saturating_sub(self.standing(config, rtt)).max(rtt);
-        self.usual_rtt = Some(self.usual_rtt.map_or(usual, |smooth| (smooth * 7 + usual) / 8));
+        self.usual_rtt = Some(smoothed(self.usual_rtt, usual));
     }
 
     /// Where more would have been sent, the path makes the pauses.
     fn note_pause(&mut self, config: &CreditConfig, sample: &Sample, gap: Duration) {
         if self.mode == Mode::Steady && !sample.dry {
             let usual = self.standing(config, self.min_rtt().unwrap_or_default());
-            self.pause = self.pause.max(gap.saturating_sub(usual).min(SPELL));
+            self.spells.paused(gap.saturating_sub(usual));
         }
     }
 
@@ -329,8 +292,7 @@ impl Window {
         let gap =
             self.reported_at.replace(now).map_or(Duration::ZERO, |at| now.saturating_duration_since(at));
         if let Some(rtt) = self.last_rtt {
-            let gap = gap.min(rtt / 2);
-            self.interval = Some(self.interval.map_or(gap, |smooth| (smooth * 7 + gap) / 8));
+            self.interval = Some(smoothed(self.interval, gap.min(rtt / 2)));
         }
         gap
     }
@@ -420,7 +382,6 @@ impl Window {
             self.rates.clear();
             self.rates.add(self.rate_rounds, self.drain.rate, 0);
             self.spells.clear();
-            self.spell = Duration::ZERO;
         }
         self.rtts.clear();
         self.rtts.add(now, shortest, now);
@@ -430,6 +391,11 @@ impl Window {
         self.unfilled = true;
         self.mode = Mode::Steady;
     }
+}
+
+/// As TCP smooths round trips (RFC 6298 §2).
+fn smoothed(before: Option<Duration>, new: Duration) -> Duration {
+    before.map_or(new, |smooth| (smooth * 7 + new) / 8)
 }
 
 /// The standing queue aimed at, in time.

@@ -233,23 +233,32 @@ mod tests {
 
     use super::*;
 
-    #[tokio::test]
-    async fn a_chunk_larger_than_the_pipe_is_written_though_nobody_asks_again() {
-        let (mut reader, writer) = io::pipe().unwrap();
+    fn pipe() -> (io::PipeReader, FdTx) {
+        let (reader, writer) = io::pipe().unwrap();
         let writer = OwnedFd::from(writer);
         rustix::io::ioctl_fionbio(&writer, true).unwrap();
-        let mut tx = FdTx::new(writer).unwrap();
+        (reader, FdTx::new(writer).unwrap())
+    }
+
+    /// So many octets, while the runtime goes on.
+    async fn read_exactly(mut reader: io::PipeReader, octets: usize) -> (Vec<u8>, io::PipeReader) {
+        let read = tokio::task::spawn_blocking(move || {
+            let mut all = vec![0; octets];
+            reader.read_exact(&mut all).unwrap();
+            (all, reader)
+        });
+        read.await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_chunk_larger_than_the_pipe_is_written_though_nobody_asks_again() {
+        let (reader, mut tx) = pipe();
         let chunk: Vec<u8> = (0..1_000_000_u32).map(|i| (i % 251) as u8).collect();
         tx.start_send(chunk.clone().into());
         let waited = poll_fn(|cx| Poll::Ready(tx.poll_flush(cx).is_ready())).await;
         assert!(!waited, "a megabyte cannot fit into a pipe");
         let expected = chunk.len();
-        let read = tokio::task::spawn_blocking(move || {
-            let mut all = vec![0; expected];
-            reader.read_exact(&mut all).unwrap();
-            (all, reader)
-        });
-        let (all, mut reader) = read.await.unwrap();
+        let (all, mut reader) = read_exactly(reader, expected).await;
         assert!(all == chunk);
         poll_fn(|cx| tx.poll_finish(cx)).await.unwrap();
         assert_eq!(reader.read(&mut [0]).unwrap(), 0);
@@ -257,10 +266,7 @@ mod tests {
 
     #[tokio::test]
     async fn two_pieces_of_any_length_come_out_behind_each_other() {
-        let (mut reader, writer) = io::pipe().unwrap();
-        let writer = OwnedFd::from(writer);
-        rustix::io::ioctl_fionbio(&writer, true).unwrap();
-        let mut tx = FdTx::new(writer).unwrap();
+        let (mut reader, mut tx) = pipe();
         let octets = |len: usize, first: u8| (0..len).map(|i| first.wrapping_add((i % 251) as u8)).collect();
         // The pipe holds some of them whole, and is full within the tail of one and within the head of another.
         for (head, tail) in [(4, 60_000), (0, 10), (10, 0), (14, 1_000_000), (1_000_000, 10)] {
@@ -270,13 +276,8 @@ mod tests {
             tx.start_send_parts(&mut given, &tail);
             assert!(given.is_empty());
             let expected = head.len() + tail.len();
-            let read = tokio::task::spawn_blocking(move || {
-                let mut all = vec![0; expected];
-                reader.read_exact(&mut all).unwrap();
-                (all, reader)
-            });
-            let (all, same) = read.await.unwrap();
-            reader = same;
+            let all;
+            (all, reader) = read_exactly(reader, expected).await;
             assert!(all == [head, tail].concat());
         }
         poll_fn(|cx| tx.poll_flush(cx)).await.unwrap();
@@ -287,10 +288,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_broken_pipe_is_reported_each_time() {
-        let (reader, writer) = io::pipe().unwrap();
-        let writer = OwnedFd::from(writer);
-        rustix::io::ioctl_fionbio(&writer, true).unwrap();
-        let mut tx = FdTx::new(writer).unwrap();
+        let (reader, mut tx) = pipe();
         drop(reader);
         tx.start_send(Bytes::from_static(b"x"));
         for _ in 0..2 {

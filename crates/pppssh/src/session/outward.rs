@@ -253,12 +253,19 @@ pub(super) struct Outbox<'a, 'c> {
 
 /// A carrier that frames and a packet behind them can be given to at once.
 pub(super) struct Writer<'a, 'c> {
-    pub(super) tx: &'a mut dyn CarrierTx,
-    pub(super) cx: &'a mut Context<'c>,
-    pub(super) failed: Option<CarrierError>,
+    tx: &'a mut dyn CarrierTx,
+    cx: &'a mut Context<'c>,
+    failed: Option<CarrierError>,
 }
 
-impl Writer<'_, '_> {
+impl<'a, 'c> Writer<'a, 'c> {
+    /// If the carrier writes long packets from where they lie and the peer takes these whole. (On a link that is recorded he does
+    /// not.)
+    pub(super) fn new(link: &Link, cx: &'a mut Context<'c>, tx: &'a mut dyn CarrierTx) -> Option<Self> {
+        let is_worth_it = tx.writes_parts() && link.takes_offload();
+        is_worth_it.then_some(Self { tx, cx, failed: None })
+    }
+
     fn is_ready(&mut self) -> bool {
         match self.tx.poll_ready(self.cx) {
             Poll::Ready(result) => self.note(result),

@@ -340,7 +340,7 @@ impl Pump {
 
     /// Lets go what waits and may leave now.
     fn release(&mut self, cx: &mut Context<'_>, carrier: &mut Carrier) -> Result<bool, CarrierError> {
-        let writer = writer(&self.link, cx, carrier);
+        let writer = Writer::new(&self.link, cx, &mut *carrier.tx);
         let mut outbox = Outbox { frames: &mut self.outbox, full: CHUNK, traffic: &mut self.traffic, writer };
         let now = Instant::now();
         let released = self.outward.release(now, &mut self.link, &mut outbox);
@@ -355,16 +355,9 @@ impl Pump {
 
     fn take_batch(&mut self, cx: &mut Context<'_>, carrier: &mut Carrier) -> Result<(), CarrierError> {
         self.mss.outward(&self.link, &mut self.batch);
-        let writer = writer(&self.link, cx, carrier);
+        let writer = Writer::new(&self.link, cx, &mut *carrier.tx);
         let mut outbox = Outbox { frames: &mut self.outbox, full: CHUNK, traffic: &mut self.traffic, writer };
         self.outward.take(Instant::now(), &self.batch, &mut self.link, &mut outbox);
         outbox.result()
     }
-}
-
-/// The carrier, if it writes long packets from where they lie and the peer takes these whole. (On a link that is recorded he does
-/// not.)
-fn writer<'a, 'c>(link: &Link, cx: &'a mut Context<'c>, carrier: &'a mut Carrier) -> Option<Writer<'a, 'c>> {
-    let is_worth_it = carrier.tx.writes_parts() && link.takes_offload();
-    is_worth_it.then_some(Writer { tx: &mut *carrier.tx, cx, failed: None })
 }
