@@ -622,3 +622,27 @@ fn the_usual_round_trip_has_in_it_what_the_path_takes_and_not_our_queue() {
     // A bunch is waited for twice, a third of the longest time between two on average.
     assert!((62 * MS..110 * MS).contains(&usual), "{usual:?}");
 }
+
+#[test]
+fn spells_of_any_length_far_longer_than_the_path_cost_what_they_take_and_no_more() {
+    for (megabits, rtt) in [(10.0, 10), (20.0, 50), (100.0, 50)] {
+        for (late, spell, rest, least) in
+            [(60, 240, 60, 0.6), (100, 940, 60, 0.7), (200, 500, 30, 0.5), (200, 300, 700, 0.65), (200, 300, 5000, 0.9)]
+        {
+            let mut path = Path::new(megabits, rtt * MS);
+            path.greedy(5000 * MS);
+            let since = (path.now, path.arrived);
+            while path.now < since.0 + 60_000 * MS {
+                for (late, most) in [(late, 2 * spell), (0, 2 * rest)] {
+                    path.late = late * MS;
+                    let time = path.random(most * MS);
+                    path.greedy(time);
+                }
+            }
+            let (share, wait) = path.since(since.0, since.1);
+            let case = format!("{megabits} Mb/s, {rtt} ms, {late} ms late for {spell} ms and not for {rest}");
+            assert!(share > least, "{case}: {share:.3} used");
+            assert!(wait < 70 * MS, "{case}: {wait:?} in the queue");
+        }
+    }
+}
