@@ -30,14 +30,15 @@ fn credit(criterion: &mut Criterion) {
     });
     group.bench_function("packets sent and reported", |bencher| {
         let mut credit = Credit::new(CreditConfig::default());
-        let (mut now, mut total) = (Instant::now(), 0);
+        let (mut now, mut total, mut clock) = (Instant::now(), 0, 0_u32);
         bencher.iter(|| {
             for _ in 0..PER_REPORT {
                 credit.sent(now, LEN as usize);
             }
             total += PER_REPORT * LEN;
             now += PERIOD;
-            credit.delivered(now + RTT, black_box(total), Duration::ZERO);
+            clock = clock.wrapping_add(PERIOD.as_micros() as u32);
+            credit.delivered(now + RTT, black_box(total), Duration::ZERO, Some(clock));
             credit.available()
         });
     });

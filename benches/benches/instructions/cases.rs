@@ -141,7 +141,7 @@ fn queue(counter: &mut dyn Counter) {
 
 fn account(counter: &mut dyn Counter) {
     let mut credit = Credit::new(CreditConfig::default());
-    let (mut now, mut total) = (Instant::now(), 0);
+    let (mut now, mut total, mut clock) = (Instant::now(), 0, 0_u32);
     counter.count("credit: 16 sent, one report", &mut || {
         for _ in 0..16 {
             credit.sent(now, black_box(1500));
@@ -149,7 +149,8 @@ fn account(counter: &mut dyn Counter) {
         }
         total += 16 * 1500;
         now += Duration::from_millis(10);
-        credit.delivered(now + Duration::from_millis(40), black_box(total), Duration::ZERO);
+        clock = clock.wrapping_add(10_000);
+        credit.delivered(now + Duration::from_millis(40), black_box(total), Duration::ZERO, Some(clock));
     });
 }
 

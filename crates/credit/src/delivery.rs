@@ -111,6 +111,14 @@ impl Delivery {
         self.dry_until = self.sent + self.under_way().max(1);
     }
 
+    /// When the last of the first `total` octets was sent, as far as it is remembered.
+    pub(crate) fn sent_at(&self, total: u64) -> Option<Instant> {
+        let whole = self.records.partition_point(|record| record.end <= total);
+        let last = whole.checked_sub(1).filter(|_| total <= self.sent)?;
+        Some(self.records[last].at)
+    }
+
+    /// What a report says that comes `now`, or would if nothing had kept it back.
     pub(crate) fn delivered(&mut self, now: Instant, total: u64, age: Duration) -> Option<Sample> {
         if total > self.sent || total <= self.delivered {
             return None;

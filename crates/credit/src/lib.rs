@@ -10,7 +10,8 @@
 //! without harm to others.
 //!
 //! No clock, no I/O: times are arguments. One file an idea: [`Credit`] ties together `delivery` (what each report says of the
-//! path), `filter` (the best of late), `window` (what follows from that), and `pacer` (when it leaves).
+//! path), `way_back` (what of that is the report's own way), `filter` (the best of late), `window` (what follows from that), and
+//! `pacer` (when it leaves).
 //!
 //! ```
 //! use std::time::{Duration, Instant};
@@ -21,7 +22,7 @@
 //! assert!(credit.available() >= 1500);
 //! credit.sent(now, 1500);
 //! // A report: 1500 octets have arrived, the last of them a millisecond before it was sent.
-//! credit.delivered(now + Duration::from_millis(41), 1500, Duration::from_millis(1));
+//! credit.delivered(now + Duration::from_millis(41), 1500, Duration::from_millis(1), None);
 //! assert_eq!(credit.min_rtt(), Some(Duration::from_millis(40)));
 //! assert_eq!(credit.under_way(), 0);
 //! ```
@@ -33,6 +34,7 @@ mod filter;
 mod pacer;
 mod rounds;
 mod spells;
+mod way_back;
 mod window;
 
 #[cfg(test)]
@@ -42,6 +44,7 @@ use std::time::{Duration, Instant};
 
 use delivery::Delivery;
 use pacer::Pacer;
+use way_back::WayBack;
 use window::Window;
 
 pub use window::Mode;
@@ -79,6 +82,7 @@ impl Default for CreditConfig {
 pub struct Credit {
     config: CreditConfig,
     delivery: Delivery,
+    way_back: WayBack,
     window: Window,
     pacer: Pacer,
 }
@@ -86,7 +90,13 @@ pub struct Credit {
 impl Credit {
     /// An account for a path of which nothing is known.
     pub fn new(config: CreditConfig) -> Credit {
-        Credit { config, delivery: Delivery::default(), window: Window::new(), pacer: Pacer::default() }
+        Credit {
+            config,
+            delivery: Delivery::default(),
+            way_back: WayBack::new(),
+            window: Window::new(),
+            pacer: Pacer::default(),
+        }
     }
 
     /// A new path, as after a redial: nothing is under way, and nothing is known.
@@ -107,9 +117,17 @@ impl Credit {
 
     /// The far end has received `total` of the octets sent, the last of them `age` before it said so. What cannot be (more
     /// than was sent, less than before) is ignored.
-    pub fn delivered(&mut self, now: Instant, total: u64, age: Duration) {
-        if let Some(sample) = self.delivery.delivered(now, total, age) {
-            self.window.learn(&self.config, now, &sample);
+    ///
+    /// `clock` is what the far end's clock said then, if it told: microseconds modulo 2³², since whenever. By that it shows what
+    /// reports wait on their way back, behind what the far end sends, which says nothing of the way there.
+    pub fn delivered(&mut self, now: Instant, total: u64, age: Duration, clock: Option<u32>) {
+        let back = self.delivery.sent_at(total).zip(clock).map_or(Duration::ZERO, |(sent_at, clock)| {
+            let all = now.saturating_duration_since(sent_at).saturating_sub(age);
+            self.way_back.wait(now, clock, all)
+        });
+        let without = now.checked_sub(back).unwrap_or(now);
+        if let Some(sample) = self.delivery.delivered(without, total, age) {
+            self.window.learn(&self.config, now, &sample, back);
         }
     }
 
@@ -144,7 +162,7 @@ impl Credit {
         self.window.rate()
     }
 
-    /// The round trip of the empty path, as far as it was seen of late.
+    /// The round trip of the empty path, as far as it was seen of late, without what reports waited on their way back.
     pub fn min_rtt(&self) -> Option<Duration> {
         self.window.min_rtt()
     }

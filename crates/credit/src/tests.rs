@@ -11,6 +11,9 @@ const PACKET: u64 = 1500;
 struct Path {
     credit: Credit,
     now: Instant,
+    begin: Instant,
+    /// Reports have the far end's clock in them.
+    tells_time: bool,
     /// Octets per second.
     rate: f64,
     rtt: Duration,
@@ -29,8 +32,8 @@ struct Path {
     free_at: Instant,
     /// Arrivals at the far end: when, and octets in all.
     arrivals: VecDeque<(Instant, u64)>,
-    /// Reports on their way back: when, octets in all, age.
-    reports: VecDeque<(Instant, u64, Duration)>,
+    /// Reports on their way back: when, octets in all, age, and the far end's clock.
+    reports: VecDeque<(Instant, u64, Duration, u32)>,
     next_report: Option<Instant>,
     sent: u64,
     arrived: u64,
@@ -46,6 +49,8 @@ impl Path {
         Path {
             credit: Credit::new(CreditConfig::default()),
             now,
+            begin: now,
+            tells_time: true,
             rate: megabits * 1e6 / 8.0,
             rtt,
             interval: (rtt / 8).clamp(MS, 10 * MS),
@@ -64,6 +69,11 @@ impl Path {
             reported: 0,
             waits: Vec::new(),
         }
+    }
+
+    /// One to a peer that is only asked, and does not tell what its clock says.
+    fn asked(megabits: f64, rtt: Duration) -> Path {
+        Path { tells_time: false, ..Path::new(megabits, rtt) }
     }
 
     /// From zero to `most`.
@@ -97,25 +107,22 @@ impl Path {
 
     /// All that happens until then.
     fn pass(&mut self, until: Instant) {
-        let next = |path: &Path| {
-            let arrival = path.arrivals.front().map(|(at, _)| *at);
-            let report = path.reports.front().map(|(at, ..)| *at);
-            arrival.into_iter().chain(path.next_report).chain(report).min()
-        };
-        while next(self).is_some_and(|at| at <= until) {
+        while self.next().is_some_and(|at| at <= until) {
             self.step();
         }
         self.now = until;
     }
 
+    /// When the next thing happens.
+    fn next(&self) -> Option<Instant> {
+        let arrival = self.arrivals.front().map(|(at, _)| *at);
+        let report = self.reports.front().map(|(at, ..)| *at);
+        arrival.into_iter().chain(self.next_report).chain(report).min()
+    }
+
     /// The next thing that happens.
     fn step(&mut self) -> bool {
-        let next = [
-            self.arrivals.front().map(|(at, _)| *at),
-            self.next_report,
-            self.reports.front().map(|(at, ..)| *at),
-        ];
-        let Some(at) = next.into_iter().flatten().min() else { return false };
+        let Some(at) = self.next() else { return false };
         self.now = self.now.max(at);
         if let Some((_, total)) = self.arrivals.pop_front_if(|(due, _)| *due <= at) {
             self.arrived = total;
@@ -127,9 +134,10 @@ impl Path {
             // None overtakes another.
             let due = self.reports.back().map_or(at, |(due, ..)| *due);
             let due = self.slot(1, due.max(at + self.late + self.rtt / 2));
-            self.reports.push_back((due, self.reported, at - self.arrived_at));
-        } else if let Some((_, total, age)) = self.reports.pop_front() {
-            self.credit.delivered(at, total, age);
+            let clock = (at - self.begin).as_micros() as u32;
+            self.reports.push_back((due, self.reported, at - self.arrived_at, clock));
+        } else if let Some((_, total, age, clock)) = self.reports.pop_front() {
+            self.credit.delivered(at, total, age, Some(clock).filter(|_| self.tells_time));
         }
         true
     }
@@ -155,19 +163,25 @@ impl Path {
     }
 }
 
+/// A path, by its megabits and its round trip.
+type MakePath = fn(f64, Duration) -> Path;
+const BOTH: [MakePath; 2] = [Path::new, Path::asked];
+
 #[test]
 fn any_path_is_filled_and_its_queue_stays_short() {
-    for megabits in [1.0, 5.0, 20.0, 100.0, 1000.0] {
-        for rtt in [MS, 10 * MS, 50 * MS, 200 * MS] {
-            let mut path = Path::new(megabits, rtt);
-            path.greedy(5000 * MS);
-            // Long enough for the fastest; the slow ones get to hold back twice.
-            let time = if megabits > 100.0 { 3000 * MS } else { 25_000 * MS };
-            let (share, wait) = path.greedy(time);
-            assert!(share > 0.95, "{megabits} Mb/s, {rtt:?}: {share:.3} used");
-            // The floor alone is 48 ms at 1 Mb/s.
-            let bound = 25 * MS + Duration::from_secs_f64(6144.0 / path.rate);
-            assert!(wait < bound, "{megabits} Mb/s, {rtt:?}: {wait:?} in the queue");
+    for new in BOTH {
+        for megabits in [1.0, 5.0, 20.0, 100.0, 1000.0] {
+            for rtt in [MS, 10 * MS, 50 * MS, 200 * MS] {
+                let mut path = new(megabits, rtt);
+                path.greedy(5000 * MS);
+                // Long enough for the fastest; the slow ones get to hold back twice.
+                let time = if megabits > 100.0 { 3000 * MS } else { 25_000 * MS };
+                let (share, wait) = path.greedy(time);
+                assert!(share > 0.95, "{megabits} Mb/s, {rtt:?}: {share:.3} used");
+                // The floor alone is 48 ms at 1 Mb/s.
+                let bound = 25 * MS + Duration::from_secs_f64(6144.0 / path.rate);
+                assert!(wait < bound, "{megabits} Mb/s, {rtt:?}: {wait:?} in the queue");
+            }
         }
     }
 }
@@ -184,45 +198,51 @@ fn a_path_is_filled_within_a_second_and_without_a_long_queue_on_the_way() {
 
 #[test]
 fn a_path_that_becomes_slower_or_quicker_is_followed() {
-    let mut path = Path::new(100.0, 50 * MS);
-    path.greedy(5000 * MS);
-    path.rate /= 10.0;
-    path.greedy(5000 * MS);
-    let (share, wait) = path.greedy(5000 * MS);
-    assert!(share > 0.95 && wait < 30 * MS, "{share} {wait:?}");
-    path.rate *= 10.0;
-    path.greedy(5000 * MS);
-    let (share, wait) = path.greedy(5000 * MS);
-    assert!(share > 0.95 && wait < 30 * MS, "{share} {wait:?}");
+    for new in BOTH {
+        let mut path = new(100.0, 50 * MS);
+        path.greedy(5000 * MS);
+        path.rate /= 10.0;
+        path.greedy(5000 * MS);
+        let (share, wait) = path.greedy(5000 * MS);
+        assert!(share > 0.95 && wait < 30 * MS, "{share} {wait:?}");
+        path.rate *= 10.0;
+        path.greedy(5000 * MS);
+        let (share, wait) = path.greedy(5000 * MS);
+        assert!(share > 0.95 && wait < 30 * MS, "{share} {wait:?}");
+    }
 }
 
 #[test]
 fn a_path_that_becomes_longer_is_not_taken_for_a_queue() {
-    let mut path = Path::new(20.0, 50 * MS);
-    path.greedy(5000 * MS);
-    path.rtt = 150 * MS;
-    path.greedy(3000 * MS);
-    let (share, wait) = path.greedy(5000 * MS);
-    assert!(share > 0.95 && wait < 30 * MS, "{share} {wait:?}");
-    path.rtt = 20 * MS;
-    path.greedy(3000 * MS);
-    let (share, wait) = path.greedy(5000 * MS);
-    assert!(share > 0.95 && wait < 30 * MS, "{share} {wait:?}");
+    for new in BOTH {
+        let mut path = new(20.0, 50 * MS);
+        path.greedy(5000 * MS);
+        path.rtt = 150 * MS;
+        path.greedy(4000 * MS);
+        let (share, wait) = path.greedy(5000 * MS);
+        assert!(share > 0.95 && wait < 30 * MS, "{share} {wait:?}");
+        path.rtt = 20 * MS;
+        path.greedy(3000 * MS);
+        let (share, wait) = path.greedy(5000 * MS);
+        assert!(share > 0.95 && wait < 30 * MS, "{share} {wait:?}");
+    }
 }
 
 #[test]
 fn others_who_fill_the_queue_do_not_starve_us() {
-    let mut path = Path::new(20.0, 50 * MS);
-    path.greedy(5000 * MS);
-    path.others = 200 * MS;
-    path.greedy(5000 * MS);
-    let (share, _) = path.greedy(10_000 * MS);
-    assert!(share > 0.9, "{share}");
-    path.others = Duration::ZERO;
-    // At the latest when it drains next.
-    path.greedy(12_000 * MS);
-    let (share, wait) = path.greedy(5000 * MS);
-    assert!(share > 0.95 && wait < 30 * MS, "{share} {wait:?}");
+    for new in BOTH {
+        let mut path = new(20.0, 50 * MS);
+        path.greedy(5000 * MS);
+        path.others = 200 * MS;
+        path.greedy(5000 * MS);
+        let (share, _) = path.greedy(10_000 * MS);
+        assert!(share > 0.9, "{share}");
+        path.others = Duration::ZERO;
+        // At the latest when it drains next.
+        path.greedy(12_000 * MS);
+        let (share, wait) = path.greedy(5000 * MS);
+        assert!(share > 0.95 && wait < 30 * MS, "{share} {wait:?}");
+    }
 }
 
 #[test]
@@ -397,21 +417,23 @@ fn a_start_cut_short_by_something_else_in_the_queue_goes_on() {
 
 #[test]
 fn a_far_end_that_is_mostly_late_to_answer_does_not_make_a_quick_path_a_slow_one() {
-    for megabits in [20.0, 100.0] {
-        let mut path = Path::new(megabits, 50 * MS);
-        path.greedy(5000 * MS);
-        let mut shares = Vec::new();
-        for _ in 0..30 {
-            // Later than the window explains, but not so late that it is drained; and then one answer in time, so that the
-            // path is not taken for a longer one.
-            path.late = 20 * MS;
-            let (share, _) = path.greedy(940 * MS);
-            path.late = Duration::ZERO;
-            path.greedy(60 * MS);
-            shares.push(share);
+    for new in BOTH {
+        for megabits in [20.0, 100.0] {
+            let mut path = new(megabits, 50 * MS);
+            path.greedy(5000 * MS);
+            let mut shares = Vec::new();
+            for _ in 0..30 {
+                // Later than the window explains, but not so late that it is drained; and then one answer in time, so that the
+                // path is not taken for a longer one.
+                path.late = 20 * MS;
+                let (share, _) = path.greedy(940 * MS);
+                path.late = Duration::ZERO;
+                path.greedy(60 * MS);
+                shares.push(share);
+            }
+            let share = shares[15..].iter().sum::<f64>() / 15.0;
+            assert!(share > 0.8, "{megabits} Mb/s: {share}");
         }
-        let share = shares[15..].iter().sum::<f64>() / 15.0;
-        assert!(share > 0.8, "{megabits} Mb/s: {share}");
     }
 }
 
@@ -459,56 +481,63 @@ impl Path {
 
 #[test]
 fn a_path_that_answers_late_in_spells_is_not_taken_for_a_slow_one() {
-    for (megabits, rtt, late) in
-        [(5.0, 50, 30), (20.0, 50, 20), (20.0, 50, 30), (100.0, 50, 40), (20.0, 10, 20), (100.0, 10, 20)]
-    {
-        for (spell, rest) in [(240, 60), (100, 100), (500, 30), (940, 60)] {
-            let mut path = Path::new(megabits, rtt * MS);
-            path.greedy(5000 * MS);
-            let (share, wait) = path.late_in_spells(late * MS, spell * MS, rest * MS);
-            let case = format!("{megabits} Mb/s, {rtt} ms, {late} ms late for {spell} and not for {rest}");
-            assert!(share > 0.75, "{case}: {share:.3} used");
-            assert!(wait < 50 * MS, "{case}: {wait:?} in the queue");
+    for new in BOTH {
+        for (megabits, rtt, late) in
+            [(5.0, 50, 30), (20.0, 50, 20), (20.0, 50, 30), (100.0, 50, 40), (20.0, 10, 20), (100.0, 10, 20)]
+        {
+            for (spell, rest) in [(240, 60), (100, 100), (500, 30), (940, 60)] {
+                let mut path = new(megabits, rtt * MS);
+                path.greedy(5000 * MS);
+                let (share, wait) = path.late_in_spells(late * MS, spell * MS, rest * MS);
+                let case =
+                    format!("{megabits} Mb/s, {rtt} ms, {late} ms late for {spell} and not for {rest}");
+                assert!(share > 0.75, "{case}: {share:.3} used");
+                assert!(wait < 50 * MS, "{case}: {wait:?} in the queue");
+            }
         }
     }
 }
 
 #[test]
 fn answers_at_random_times_do_not_starve_a_path() {
-    for (megabits, rtt, late) in [(20.0, 10, 20), (100.0, 10, 20), (20.0, 50, 40), (100.0, 50, 40)] {
-        for hold in [10, 50] {
-            let mut path = Path::new(megabits, rtt * MS);
-            path.greedy(3000 * MS);
-            let (mut before, mut start) = (0, path.now);
-            for turn in 0..15_000 / hold {
-                path.late = path.random(late * MS);
-                path.greedy(hold * MS);
-                if turn == 5000 / hold {
-                    (before, start) = (path.arrived, path.now);
+    for new in BOTH {
+        for (megabits, rtt, late) in [(20.0, 10, 20), (100.0, 10, 20), (20.0, 50, 40), (100.0, 50, 40)] {
+            for hold in [10, 50] {
+                let mut path = new(megabits, rtt * MS);
+                path.greedy(3000 * MS);
+                let (mut before, mut start) = (0, path.now);
+                for turn in 0..15_000 / hold {
+                    path.late = path.random(late * MS);
+                    path.greedy(hold * MS);
+                    if turn == 5000 / hold {
+                        (before, start) = (path.arrived, path.now);
+                    }
                 }
+                let (share, _) = path.since(start, before);
+                assert!(
+                    share > 0.85,
+                    "{megabits} Mb/s, {rtt} ms, up to {late} ms late, each {hold} ms: {share:.3}"
+                );
             }
-            let (share, _) = path.since(start, before);
-            assert!(
-                share > 0.85,
-                "{megabits} Mb/s, {rtt} ms, up to {late} ms late, each {hold} ms: {share:.3}"
-            );
         }
     }
 }
 
 #[test]
 fn what_a_slower_path_leaves_in_the_queue_is_gone_in_a_few_round_trips() {
-    for rtt in [10, 50, 200] {
-        for part in [0.85, 0.7, 0.5] {
-            let mut path = Path::new(20.0, rtt * MS);
-            path.greedy(5000 * MS);
-            path.rate *= part;
-            path.greedy(14 * rtt * MS);
-            let (_, wait) = path.greedy(10 * rtt * MS);
-            assert!(wait < 40 * MS, "{part} of the rate, {rtt} ms: {wait:?}");
-            path.greedy(14 * rtt * MS);
-            let (share, wait) = path.greedy(20 * rtt * MS);
-            assert!(share > 0.95 && wait < 40 * MS, "{part} of the rate, {rtt} ms: {share:.3}, {wait:?}");
+    for new in BOTH {
+        for rtt in [10, 50, 200] {
+            for part in [0.85, 0.7, 0.5] {
+                let mut path = new(20.0, rtt * MS);
+                path.greedy(5000 * MS);
+                path.rate *= part;
+                path.greedy(14 * rtt * MS);
+                let (_, wait) = path.greedy(10 * rtt * MS);
+                assert!(wait < 40 * MS, "{part} of the rate, {rtt} ms: {wait:?}");
+                path.greedy(14 * rtt * MS);
+                let (share, wait) = path.greedy(20 * rtt * MS);
+                assert!(share > 0.95 && wait < 40 * MS, "{part} of the rate, {rtt} ms: {share:.3}, {wait:?}");
+            }
         }
     }
 }
@@ -516,7 +545,7 @@ fn what_a_slower_path_leaves_in_the_queue_is_gone_in_a_few_round_trips() {
 #[test]
 fn a_longer_path_is_full_again_after_a_few_round_trips() {
     for rtt in [100, 150] {
-        let mut path = Path::new(20.0, 50 * MS);
+        let mut path = Path::asked(20.0, 50 * MS);
         path.greedy(5000 * MS);
         path.rtt = rtt * MS;
         path.greedy(14 * path.rtt);
@@ -548,66 +577,74 @@ fn packets_that_are_through_before_the_next_one_say_nothing_of_the_path() {
 
 #[test]
 fn a_path_that_delivers_in_bunches_is_filled() {
-    for (megabits, rtt) in [(10.0, 10), (100.0, 10), (20.0, 20), (5.0, 50), (20.0, 50), (20.0, 200)] {
-        for slots in [10, 20, 40] {
-            let mut path = Path::new(megabits, rtt * MS);
-            path.slots = slots * MS;
-            path.greedy(3000 * MS);
-            let (share, wait) = path.greedy(20_000 * MS);
-            let case = format!("{megabits} Mb/s, {rtt} ms, {slots} ms");
-            assert!(share > 0.95, "{case}: {share:.3} used");
-            assert!(wait < (slots / 2 * 3 + 25) * MS, "{case}: {wait:?} in the queue");
+    for new in BOTH {
+        for (megabits, rtt) in [(10.0, 10), (100.0, 10), (20.0, 20), (5.0, 50), (20.0, 50), (20.0, 200)] {
+            for slots in [10, 20, 40] {
+                let mut path = new(megabits, rtt * MS);
+                path.slots = slots * MS;
+                path.greedy(3000 * MS);
+                let (share, wait) = path.greedy(20_000 * MS);
+                let case = format!("{megabits} Mb/s, {rtt} ms, {slots} ms");
+                assert!(share > 0.95, "{case}: {share:.3} used");
+                assert!(wait < (slots / 2 * 3 + 25) * MS, "{case}: {wait:?} in the queue");
+            }
         }
+        let mut path = new(20.0, 10 * MS);
+        path.slots = 100 * MS;
+        path.greedy(3000 * MS);
+        let (_, wait) = path.greedy(20_000 * MS);
+        assert!(wait < 130 * MS, "{wait:?} in the queue");
     }
-    let mut path = Path::new(20.0, 10 * MS);
-    path.slots = 100 * MS;
-    path.greedy(3000 * MS);
-    let (_, wait) = path.greedy(20_000 * MS);
-    assert!(wait < 130 * MS, "{wait:?} in the queue");
 }
 
 #[test]
 fn a_single_pause_leaves_no_longer_queue() {
-    let mut path = Path::new(20.0, 50 * MS);
-    path.greedy(5000 * MS);
-    let (_, before) = path.greedy(1000 * MS);
-    let mut waits = Vec::new();
-    for _ in 0..5 {
-        // As long as the TCP below takes to send something again.
-        path.free_at = path.free_at.max(path.now) + 80 * MS;
-        path.greedy(500 * MS);
-        waits.push(path.greedy(1000 * MS).1);
+    for new in BOTH {
+        let mut path = new(20.0, 50 * MS);
+        path.greedy(5000 * MS);
+        let (_, before) = path.greedy(1000 * MS);
+        let mut waits = Vec::new();
+        for _ in 0..5 {
+            // As long as the TCP below takes to send something again.
+            path.free_at = path.free_at.max(path.now) + 80 * MS;
+            path.greedy(500 * MS);
+            waits.push(path.greedy(1000 * MS).1);
+        }
+        assert!(waits.iter().all(|wait| *wait < before + 8 * MS), "{waits:?} after {before:?}");
     }
-    assert!(waits.iter().all(|wait| *wait < before + 8 * MS), "{waits:?} after {before:?}");
 }
 
 #[test]
 fn what_seemed_to_be_a_longer_path_and_was_a_loss_leaves_no_queue_for_long() {
-    let mut path = Path::new(20.0, 50 * MS);
-    path.greedy(5000 * MS);
-    // As long as it takes to be believed.
-    path.others = 100 * MS;
-    while path.credit.min_rtt().unwrap() < 130 * MS {
-        path.greedy(10 * MS);
+    for new in BOTH {
+        let mut path = new(20.0, 50 * MS);
+        path.greedy(5000 * MS);
+        // As long as it takes to be believed.
+        path.others = 100 * MS;
+        while path.credit.min_rtt().unwrap() < 130 * MS {
+            path.greedy(10 * MS);
+        }
+        path.greedy(400 * MS);
+        path.others = Duration::ZERO;
+        path.greedy(3500 * MS);
+        let (share, wait) = path.greedy(2000 * MS);
+        assert!(share > 0.95 && wait < 30 * MS, "{share} {wait:?}");
     }
-    path.greedy(400 * MS);
-    path.others = Duration::ZERO;
-    path.greedy(3500 * MS);
-    let (share, wait) = path.greedy(2000 * MS);
-    assert!(share > 0.95 && wait < 30 * MS, "{share} {wait:?}");
 }
 
 #[test]
 fn a_single_spell_leaves_no_longer_queue() {
-    let mut path = Path::new(20.0, 50 * MS);
-    path.greedy(5000 * MS);
-    let (_, before) = path.greedy(1000 * MS);
-    path.late = 40 * MS;
-    path.greedy(240 * MS);
-    path.late = Duration::ZERO;
-    path.greedy(300 * MS);
-    let (_, wait) = path.greedy(1000 * MS);
-    assert!(wait < before + 8 * MS, "{wait:?} after {before:?}");
+    for new in BOTH {
+        let mut path = new(20.0, 50 * MS);
+        path.greedy(5000 * MS);
+        let (_, before) = path.greedy(1000 * MS);
+        path.late = 40 * MS;
+        path.greedy(240 * MS);
+        path.late = Duration::ZERO;
+        path.greedy(300 * MS);
+        let (_, wait) = path.greedy(1000 * MS);
+        assert!(wait < before + 8 * MS, "{wait:?} after {before:?}");
+    }
 }
 
 #[test]
@@ -624,25 +661,97 @@ fn the_usual_round_trip_has_in_it_what_the_path_takes_and_not_our_queue() {
 }
 
 #[test]
-fn spells_of_any_length_far_longer_than_the_path_cost_what_they_take_and_no_more() {
-    for (megabits, rtt) in [(10.0, 10), (20.0, 50), (100.0, 50)] {
-        for (late, spell, rest, least) in
-            [(60, 240, 60, 0.6), (100, 940, 60, 0.7), (200, 500, 30, 0.5), (200, 300, 700, 0.65), (200, 300, 5000, 0.9)]
-        {
-            let mut path = Path::new(megabits, rtt * MS);
-            path.greedy(5000 * MS);
-            let since = (path.now, path.arrived);
-            while path.now < since.0 + 60_000 * MS {
-                for (late, most) in [(late, 2 * spell), (0, 2 * rest)] {
-                    path.late = late * MS;
-                    let time = path.random(most * MS);
-                    path.greedy(time);
+fn spells_of_any_length_far_longer_than_the_path_do_not_starve_it() {
+    // Late for so long, in spells and between them so long on average; the share that shall pass, and where the peer tells no time.
+    for (late, spell, rest, least, asked) in [
+        (60, 240, 60, 0.9, 0.6),
+        (100, 940, 60, 0.9, 0.7),
+        (200, 500, 30, 0.9, 0.5),
+        (200, 300, 700, 0.75, 0.65),
+        (200, 300, 5000, 0.9, 0.9),
+    ] {
+        for (new, least) in BOTH.into_iter().zip([least, asked]) {
+            for (megabits, rtt) in [(10.0, 10), (20.0, 50), (100.0, 50)] {
+                let mut path = new(megabits, rtt * MS);
+                path.greedy(5000 * MS);
+                let since = (path.now, path.arrived);
+                while path.now < since.0 + 60_000 * MS {
+                    for (late, most) in [(late, 2 * spell), (0, 2 * rest)] {
+                        path.late = late * MS;
+                        let time = path.random(most * MS);
+                        path.greedy(time);
+                    }
                 }
+                let (share, wait) = path.since(since.0, since.1);
+                let case =
+                    format!("{megabits} Mb/s, {rtt} ms, {late} ms late for {spell} ms and not for {rest}");
+                assert!(share > least, "{case}: {share:.3} used");
+                assert!(wait < 70 * MS, "{case}: {wait:?} in the queue");
             }
-            let (share, wait) = path.since(since.0, since.1);
-            let case = format!("{megabits} Mb/s, {rtt} ms, {late} ms late for {spell} ms and not for {rest}");
-            assert!(share > least, "{case}: {share:.3} used");
-            assert!(wait < 70 * MS, "{case}: {wait:?} in the queue");
+        }
+    }
+}
+
+#[test]
+fn spells_that_come_like_clockwork_do_not_starve_a_path_whose_far_end_tells_the_time() {
+    for (megabits, rtt) in [(20.0, 50), (100.0, 50)] {
+        for late in [60, 100, 200] {
+            for (spell, rest) in [(240, 60), (100, 100), (500, 30), (940, 60), (300, 700), (60, 60)] {
+                let mut path = Path::new(megabits, rtt * MS);
+                path.greedy(5000 * MS);
+                let (share, wait) = path.late_in_spells(late * MS, spell * MS, rest * MS);
+                let case =
+                    format!("{megabits} Mb/s, {rtt} ms, {late} ms late for {spell} and not for {rest}");
+                assert!(share > 0.75, "{case}: {share:.3} used");
+                assert!(wait < 70 * MS, "{case}: {wait:?} in the queue");
+            }
+        }
+    }
+}
+
+/// One transfer each way, for so long: what arrives of one waits behind the other's reports, and its reports behind the other.
+fn both_ways(ways: &mut [Path; 2], time: Duration) -> [(f64, Duration); 2] {
+    let since = ways.each_ref().map(|way| (way.now, way.arrived));
+    let end = since[0].0 + time;
+    loop {
+        for way in &mut *ways {
+            while way.credit.available() >= PACKET {
+                way.send(PACKET);
+            }
+        }
+        let next = ways.each_ref().map(|way| way.next().expect("something is under way"));
+        let at = next[0].min(next[1]);
+        if at > end {
+            break;
+        }
+        let first = usize::from(next[1] < next[0]);
+        ways[first].late = ways[1 - first].free_at.saturating_duration_since(at);
+        ways[first].step();
+        ways[1 - first].now = ways[first].now;
+    }
+    [0, 1].map(|way| ways[way].since(since[way].0, since[way].1))
+}
+
+#[test]
+fn transfers_both_ways_leave_each_other_the_path_and_do_not_take_each_other_for_a_longer_one() {
+    for (megabits, rtt) in
+        [(5.0, 10), (10.0, 10), (5.0, 50), (10.0, 50), (20.0, 50), (100.0, 50), (20.0, 200)]
+    {
+        let way = Path::new(megabits, rtt * MS);
+        let other = Path { now: way.now, ..Path::new(megabits, rtt * MS) };
+        let mut ways = [way, other];
+        both_ways(&mut ways, 8000 * MS);
+        // Ten times the time after which the shortest round trip is looked for anew.
+        for second in (10..=100).step_by(5) {
+            for (share, wait) in both_ways(&mut ways, 5000 * MS) {
+                let case = format!("{megabits} Mb/s, {rtt} ms, after {second} s");
+                assert!(share > 0.88, "{case}: {share:.3} used");
+                assert!(wait < 50 * MS, "{case}: {wait:?} in the queue");
+            }
+        }
+        for way in &ways {
+            let least = way.credit.min_rtt().unwrap();
+            assert!(least < (rtt + 12) * MS, "{megabits} Mb/s, {rtt} ms: {least:?}");
         }
     }
 }

@@ -98,6 +98,8 @@ pub(crate) struct Window {
     last_rtt: Option<Duration>,
     /// The round trip on the whole, without the queue that stands.
     usual_rtt: Option<Duration>,
+    /// What reports wait on their way back, smoothed; it is in none of the round trips here, but the last.
+    back: Duration,
     /// Of the last one, what octets of ours had to wait for others of ours.
     own_wait: Duration,
     /// Smoothed time between two reports.
@@ -146,6 +148,7 @@ impl Window {
             rtts: Extreme::new(|new, old| new <= old),
             last_rtt: None,
             usual_rtt: None,
+            back: Duration::ZERO,
             own_wait: Duration::ZERO,
             interval: None,
             reported_at: None,
@@ -175,7 +178,7 @@ impl Window {
     }
 
     pub(crate) fn usual_rtt(&self) -> Option<Duration> {
-        self.usual_rtt
+        self.usual_rtt.map(|rtt| rtt + self.back)
     }
 
     pub(crate) fn last_rtt(&self) -> Option<Duration> {
@@ -194,18 +197,18 @@ impl Window {
             Mode::Starting => {
                 let gain = if self.is_restarted || self.is_wary { WARY_GAIN } else { STARTING_GAIN };
                 let least = if self.is_restarted { 0 } else { config.initial };
-                (product(rtt + self.interval.unwrap_or_default()) * gain).max(least as f64)
+                (product(rtt + self.back + self.interval.unwrap_or_default()) * gain).max(least as f64)
             }
             Mode::Steady => {
                 let probe = if self.unfilled { probe(rtt) } else { Duration::ZERO };
-                product(rtt + self.standing(config, rtt) + probe + self.spells.allowance())
+                product(rtt + self.back + self.standing(config, rtt) + probe + self.spells.allowance())
             }
             Mode::Draining => {
                 let least = rtt.mul_f64(DRAINED);
                 let queue = self.standing(config, rtt) + probe(rtt);
                 let time = self.drain.from.map_or(least, |_| rtt.saturating_sub(queue).max(least));
                 // A path that became slower is not drained by what it once took.
-                self.drain.rate * time.as_secs_f64()
+                self.drain.rate * (time + self.back).as_secs_f64()
             }
         };
         // What is more than fits is cut by the cast, and then by the ceiling.
@@ -233,10 +236,12 @@ impl Window {
         })
     }
 
-    pub(crate) fn learn(&mut self, config: &CreditConfig, now: Instant, sample: &Sample) {
+    /// `back` is what the report waited on its way.
+    pub(crate) fn learn(&mut self, config: &CreditConfig, now: Instant, sample: &Sample, back: Duration) {
         let gap = self.note_interval(now);
         self.note_pause(config, sample, gap);
-        self.last_rtt = Some(sample.rtt);
+        self.last_rtt = Some(sample.rtt + back);
+        self.back = smoothed(Some(self.back), back);
         if sample.dry || self.drained_at.is_none() {
             self.drained_at = Some(now);
         }
@@ -253,7 +258,7 @@ impl Window {
             self.note_spell(config, now, sample.dry, round.shortest);
             self.note_usual(config, round.mean);
         }
-        self.own_wait = self.wait(sample);
+        self.own_wait = self.wait(sample, back);
         match self.mode {
             Mode::Starting => self.start(config, sample, ended),
             Mode::Steady => self.keep(config, now, sample, ended, before),
@@ -298,12 +303,13 @@ impl Window {
     }
 
     /// What is under way beyond what the path holds waits. Only a path that was full told how much that is.
-    fn wait(&self, sample: &Sample) -> Duration {
+    fn wait(&self, sample: &Sample, back: Duration) -> Duration {
         let (Some(rate), Some(rtt)) = (self.rate().filter(|_| !sample.dry), self.min_rtt()) else {
             return Duration::ZERO;
         };
-        Duration::try_from_secs_f64(sample.under_way as f64 / rate)
-            .map_or(Duration::ZERO, |time| time.saturating_sub(rtt).min(sample.rtt.saturating_sub(rtt)))
+        Duration::try_from_secs_f64(sample.under_way as f64 / rate).map_or(Duration::ZERO, |time| {
+            time.saturating_sub(rtt + back).min(sample.rtt.saturating_sub(rtt))
+        })
     }
 
     fn start(&mut self, config: &CreditConfig, sample: &Sample, ended: Option<Round>) {

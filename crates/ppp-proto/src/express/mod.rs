@@ -28,7 +28,7 @@
 //! +-------+-------+----------------+-------+-------+
 //! | Type 0| Len 7 | OUI 72 70 73   | Kind 1| Flags |
 //! +-------+-------+----------------+-------+-------+
-//!                                  1 records   2 virtio headers   4 reports
+//!                                  1 records   2 virtio headers   8 reports
 //! ```
 //!
 //! It says what its sender takes. Both directions are agreed on by themselves.
@@ -48,7 +48,8 @@ const KIND: u8 = 1;
 
 const RECORDS: u8 = 1;
 const OFFLOAD: u8 = 2;
-const REPORTS: u8 = 4;
+/// 4 stood for reports without the clock, before there was a release.
+const REPORTS: u8 = 8;
 
 /// What an end takes. Records are what the others come in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -97,11 +98,11 @@ mod tests {
         ] {
             assert_eq!(Express::parse(&express.emit()), Some(express));
         }
-        assert_eq!(Express { offload: true, reports: true }.emit(), [0x72, 0x70, 0x73, 1, 7]);
+        assert_eq!(Express { offload: true, reports: true }.emit(), [0x72, 0x70, 0x73, 1, 11]);
         for strangers in [
-            &[0x72, 0x70, 0x73, 1, 6][..],
-            &[0x72, 0x70, 0x74, 1, 7],
-            &[0x72, 0x70, 0x73, 2, 7],
+            &[0x72, 0x70, 0x73, 1, 10][..],
+            &[0x72, 0x70, 0x74, 1, 11],
+            &[0x72, 0x70, 0x73, 2, 11],
             &[0x72, 0x70],
         ] {
             assert_eq!(Express::parse(strangers), None);

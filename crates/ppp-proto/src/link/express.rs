@@ -260,7 +260,8 @@ impl Link {
 
     /// What the peer has received, once: as it reports, or as its latest Echo-Reply tells.
     pub fn poll_report(&mut self) -> Option<Report> {
-        let arrived = self.core.sampler.poll_arrived().map(|octets| Report { octets, age: Duration::ZERO });
+        let told = |octets| Report { octets, age: Duration::ZERO, clock: None };
+        let arrived = self.core.sampler.poll_arrived().map(told);
         self.core.express.heard.take().or(arrived)
     }
 }

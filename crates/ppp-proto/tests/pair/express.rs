@@ -157,8 +157,8 @@ fn an_end_that_wants_none_of_it_gets_frames() {
 fn a_stranger_rejects_the_option_and_is_not_asked_again() {
     let mut hand = ByHand::new(express(client(), Some(ALL)));
     let request = hand.packets().pop().unwrap().1;
-    assert_eq!(request[request.len() - 7..], [0, 7, 0x72, 0x70, 0x73, 1, 7]);
-    hand.say(ppp_proto::protocol::LCP, 4, request[1], &[0, 7, 0x72, 0x70, 0x73, 1, 7]);
+    assert_eq!(request[request.len() - 7..], [0, 7, 0x72, 0x70, 0x73, 1, 11]);
+    hand.say(ppp_proto::protocol::LCP, 4, request[1], &[0, 7, 0x72, 0x70, 0x73, 1, 11]);
     assert!(!hand.said()[0].contains("express"));
     // Nor is a stranger's own Vendor-Specific option taken.
     hand.say(ppp_proto::protocol::LCP, 1, 9, &[0, 7, 0, 0, 0x5e, 1, 7]);

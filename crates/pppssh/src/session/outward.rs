@@ -193,7 +193,7 @@ impl Outward {
     fn book(&mut self, now: Instant, link: &mut Link) {
         book(&mut self.booked, &mut self.credit, now, link);
         let Some(report) = link.poll_report().filter(|_| self.booked.is_some()) else { return };
-        self.credit.delivered(now, report.octets, report.age);
+        self.credit.delivered(now, report.octets, report.age, report.clock);
         self.fit_codel(usize::from(link.mtu()));
     }
 
