@@ -105,6 +105,8 @@ pub(crate) struct Window {
     /// Smoothed time between two reports.
     interval: Option<Duration>,
     reported_at: Option<Instant>,
+    /// When the last one would have come if it had not waited on its way.
+    due_at: Option<Instant>,
     /// The rate that Starting has to outdo, and for how many round trips it has not.
     full_rate: f64,
     full_rounds: u32,
@@ -152,6 +154,7 @@ impl Window {
             own_wait: Duration::ZERO,
             interval: None,
             reported_at: None,
+            due_at: None,
             full_rate: 0.0,
             full_rounds: 0,
             long_rounds: 0,
@@ -238,8 +241,8 @@ impl Window {
 
     /// `back` is what the report waited on its way.
     pub(crate) fn learn(&mut self, config: &CreditConfig, now: Instant, sample: &Sample, back: Duration) {
-        let gap = self.note_interval(now);
-        self.note_pause(config, sample, gap);
+        self.note_interval(now);
+        self.note_pause(config, now.checked_sub(back).unwrap_or(now), sample);
         self.last_rtt = Some(sample.rtt + back);
         self.back = smoothed(Some(self.back), back);
         if sample.dry || self.drained_at.is_none() {
@@ -284,8 +287,9 @@ impl Window {
         self.usual_rtt = Some(smoothed(self.usual_rtt, usual));
     }
 
-    /// Where more would have been sent, the path makes the pauses.
-    fn note_pause(&mut self, config: &CreditConfig, sample: &Sample, gap: Duration) {
+    /// Where more would have been sent, the path makes the pauses: that there, if the way back is known.
+    fn note_pause(&mut self, config: &CreditConfig, due: Instant, sample: &Sample) {
+        let gap = since(self.due_at.replace(due), due);
         if self.mode == Mode::Steady && !sample.dry {
             let usual = self.standing(config, self.min_rtt().unwrap_or_default());
             self.spells.paused(gap.saturating_sub(usual));
@@ -293,13 +297,11 @@ impl Window {
     }
 
     /// The time since the last report. Reports come while octets arrive; a pause between bursts is no interval.
-    fn note_interval(&mut self, now: Instant) -> Duration {
-        let gap =
-            self.reported_at.replace(now).map_or(Duration::ZERO, |at| now.saturating_duration_since(at));
+    fn note_interval(&mut self, now: Instant) {
+        let gap = since(self.reported_at.replace(now), now);
         if let Some(rtt) = self.last_rtt {
             self.interval = Some(smoothed(self.interval, gap.min(rtt / 2)));
         }
-        gap
     }
 
     /// What is under way beyond what the path holds waits. Only a path that was full told how much that is.
@@ -397,6 +399,10 @@ impl Window {
         self.unfilled = true;
         self.mode = Mode::Steady;
     }
+}
+
+fn since(before: Option<Instant>, now: Instant) -> Duration {
+    before.map_or(Duration::ZERO, |at| now.saturating_duration_since(at))
 }
 
 /// As TCP smooths round trips (RFC 6298 §2).
