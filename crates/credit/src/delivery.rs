@@ -33,7 +33,7 @@ struct Record {
 /// What a report says.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Sample {
-    /// From sending an octet to the report on it, without the time for which the far end kept it back.
+    /// From sending an octet to its arrival, and the shortest way back.
     pub(crate) rtt: Duration,
     /// Octets per second; `None` where the time is too short to tell.
     pub(crate) rate: Option<f64>,
@@ -118,8 +118,9 @@ impl Delivery {
         Some(self.records[last].at)
     }
 
-    /// What a report says that comes `now`, or would if nothing had kept it back.
-    pub(crate) fn delivered(&mut self, now: Instant, total: u64, age: Duration) -> Option<Sample> {
+    /// What a report says; `now` is when it would have come if it had left when the last octet arrived, and nothing had kept it
+    /// back.
+    pub(crate) fn delivered(&mut self, now: Instant, total: u64) -> Option<Sample> {
         if total > self.sent || total <= self.delivered {
             return None;
         }
@@ -137,7 +138,7 @@ impl Delivery {
         let time = sending.max(reporting);
         let octets = total - record.delivered;
         Some(Sample {
-            rtt: now.saturating_duration_since(record.at).saturating_sub(age),
+            rtt: now.saturating_duration_since(record.at),
             rate: (!time.is_zero()).then(|| octets as f64 / time.as_secs_f64()),
             dry: record.dry,
             under_way: record.end - record.delivered,
@@ -154,12 +155,12 @@ mod tests {
     const MS: Duration = Duration::from_millis(1);
 
     #[test]
-    fn a_report_on_one_send_measures_its_round_trip_less_the_wait_at_the_far_end() {
+    fn a_report_on_one_send_measures_its_round_trip() {
         let now = Instant::now();
         let mut delivery = Delivery::default();
         delivery.sent(now, 1000);
-        let sample = delivery.delivered(now + 30 * MS, 1000, 5 * MS).unwrap();
-        assert_eq!(sample.rtt, 25 * MS);
+        let sample = delivery.delivered(now + 30 * MS, 1000).unwrap();
+        assert_eq!(sample.rtt, 30 * MS);
         assert_eq!(delivery.under_way(), 0);
     }
 
@@ -168,11 +169,11 @@ mod tests {
         let now = Instant::now();
         let mut delivery = Delivery::default();
         delivery.sent(now, 1000);
-        assert_eq!(delivery.delivered(now, 1001, MS), None);
-        assert!(delivery.delivered(now + MS, 500, MS).is_none(), "part of a send has no time of its own");
+        assert_eq!(delivery.delivered(now, 1001), None);
+        assert!(delivery.delivered(now + MS, 500).is_none(), "part of a send has no time of its own");
         assert_eq!(delivery.under_way(), 500);
-        assert_eq!(delivery.delivered(now + MS, 400, MS), None);
-        assert_eq!(delivery.delivered(now + MS, 500, MS), None);
+        assert_eq!(delivery.delivered(now + MS, 400), None);
+        assert_eq!(delivery.delivered(now + MS, 500), None);
         assert_eq!(delivery.under_way(), 500);
     }
 
@@ -186,7 +187,7 @@ mod tests {
             let now = start + tick * MS;
             delivery.sent(now, 1000);
             if tick >= 20 && tick % 5 == 0 {
-                let sample = delivery.delivered(now, u64::from(tick - 19) * 1000, Duration::ZERO).unwrap();
+                let sample = delivery.delivered(now, u64::from(tick - 19) * 1000).unwrap();
                 rates.extend(sample.rate.filter(|_| tick > 60));
             }
         }
@@ -201,8 +202,8 @@ mod tests {
         delivery.ran_dry();
         delivery.sent(now + MS, 1000);
         delivery.sent(now + 2 * MS, 1000);
-        assert!(delivery.delivered(now + 9 * MS, 2000, MS).unwrap().dry);
-        assert!(!delivery.delivered(now + 10 * MS, 3000, MS).unwrap().dry);
+        assert!(delivery.delivered(now + 9 * MS, 2000).unwrap().dry);
+        assert!(!delivery.delivered(now + 10 * MS, 3000).unwrap().dry);
     }
 
     #[test]
@@ -212,8 +213,8 @@ mod tests {
         delivery.ran_dry();
         delivery.sent(now, 1000);
         delivery.sent(now + MS, 1000);
-        assert!(delivery.delivered(now + 9 * MS, 1000, MS).unwrap().dry);
-        assert!(!delivery.delivered(now + 10 * MS, 2000, MS).unwrap().dry);
+        assert!(delivery.delivered(now + 9 * MS, 1000).unwrap().dry);
+        assert!(!delivery.delivered(now + 10 * MS, 2000).unwrap().dry);
     }
 
     #[test]
@@ -225,6 +226,6 @@ mod tests {
         }
         assert!(delivery.records.len() <= MAX_RECORDS);
         assert_eq!(delivery.under_way(), 100_000);
-        assert!(delivery.delivered(now + 100_001 * MS, 100_000, MS).is_some());
+        assert!(delivery.delivered(now + 100_001 * MS, 100_000).is_some());
     }
 }

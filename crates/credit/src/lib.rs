@@ -121,13 +121,13 @@ impl Credit {
     /// `clock` is what the far end's clock said then, if it told: microseconds modulo 2³², since whenever. By that it shows what
     /// reports wait on their way back, behind what the far end sends, which says nothing of the way there.
     pub fn delivered(&mut self, now: Instant, total: u64, age: Duration, clock: Option<u32>) {
+        let told = now.checked_sub(age).unwrap_or(now);
         let back = self.delivery.sent_at(total).zip(clock).map_or(Duration::ZERO, |(sent_at, clock)| {
-            let all = now.saturating_duration_since(sent_at).saturating_sub(age);
-            self.way_back.wait(now, clock, all)
+            self.way_back.wait(now, clock, told.saturating_duration_since(sent_at))
         });
-        let without = now.checked_sub(back).unwrap_or(now);
-        if let Some(sample) = self.delivery.delivered(without, total, age) {
-            self.window.learn(&self.config, now, &sample, back);
+        let arrived = told.checked_sub(back).unwrap_or(told);
+        if let Some(sample) = self.delivery.delivered(arrived, total) {
+            self.window.learn(&self.config, now, &sample, arrived, back);
         }
     }
 

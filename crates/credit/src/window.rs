@@ -105,8 +105,7 @@ pub(crate) struct Window {
     /// Smoothed time between two reports.
     interval: Option<Duration>,
     reported_at: Option<Instant>,
-    /// When the last one would have come if it had not waited on its way.
-    due_at: Option<Instant>,
+    arrived_at: Option<Instant>,
     /// The rate that Starting has to outdo, and for how many round trips it has not.
     full_rate: f64,
     full_rounds: u32,
@@ -154,7 +153,7 @@ impl Window {
             own_wait: Duration::ZERO,
             interval: None,
             reported_at: None,
-            due_at: None,
+            arrived_at: None,
             full_rate: 0.0,
             full_rounds: 0,
             long_rounds: 0,
@@ -239,10 +238,17 @@ impl Window {
         })
     }
 
-    /// `back` is what the report waited on its way.
-    pub(crate) fn learn(&mut self, config: &CreditConfig, now: Instant, sample: &Sample, back: Duration) {
+    /// `arrived` is as [`Delivery::delivered`](crate::delivery::Delivery::delivered) has it, `back` what the report waited on its way.
+    pub(crate) fn learn(
+        &mut self,
+        config: &CreditConfig,
+        now: Instant,
+        sample: &Sample,
+        arrived: Instant,
+        back: Duration,
+    ) {
         self.note_interval(now);
-        self.note_pause(config, now.checked_sub(back).unwrap_or(now), sample);
+        self.note_pause(config, arrived, sample);
         self.last_rtt = Some(sample.rtt + back);
         self.back = smoothed(Some(self.back), back);
         if sample.dry || self.drained_at.is_none() {
@@ -287,9 +293,9 @@ impl Window {
         self.usual_rtt = Some(smoothed(self.usual_rtt, usual));
     }
 
-    /// Where more would have been sent, the path makes the pauses: that there, if the way back is known.
-    fn note_pause(&mut self, config: &CreditConfig, due: Instant, sample: &Sample) {
-        let gap = since(self.due_at.replace(due), due);
+    /// Where more would have been sent, the path makes the pauses: that there, if what the reports wait is known.
+    fn note_pause(&mut self, config: &CreditConfig, arrived: Instant, sample: &Sample) {
+        let gap = since(self.arrived_at.replace(arrived), arrived);
         if self.mode == Mode::Steady && !sample.dry {
             let usual = self.standing(config, self.min_rtt().unwrap_or_default());
             self.spells.paused(gap.saturating_sub(usual));
