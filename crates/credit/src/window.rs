@@ -199,7 +199,8 @@ impl Window {
             Mode::Starting => {
                 let gain = if self.is_restarted || self.is_wary { WARY_GAIN } else { STARTING_GAIN };
                 let least = if self.is_restarted { 0 } else { config.initial };
-                (product(rtt + self.back + self.interval.unwrap_or_default()) * gain).max(least as f64)
+                let time = (rtt + self.interval.unwrap_or_default()).mul_f64(gain) + self.back;
+                product(time).max(least as f64)
             }
             Mode::Steady => {
                 let probe = if self.unfilled { probe(rtt) } else { Duration::ZERO };
