@@ -65,7 +65,6 @@ impl Core {
         if self.tx_express().is_some_and(|express| express.reports) {
             let rtt = self.keepalive.as_ref().and_then(Keepalive::last_rtt);
             self.express.reporter.received(now, octets, rtt);
-            self.report_if_due(now);
         }
     }
 

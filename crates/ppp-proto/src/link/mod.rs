@@ -187,21 +187,20 @@ impl Link {
             *chunk = &[];
         }
         while go_on(&self.core) {
+            if chunk.is_empty() {
+                // Of all that came at once, since a rate that is measured from the middle of it is none.
+                self.core.report_if_due(now);
+                return None;
+            }
             self.follow_framing();
             if self.is_at_record(chunk) {
                 match self.receive_record(now, chunk) {
                     Some(record) => return Some(self.packet(&record)),
-                    None if chunk.is_empty() => return None,
                     None => continue,
                 }
             }
-            let Some(frame) = self.decoder.find(chunk) else {
-                // It stops in front of a record, too.
-                if chunk.is_empty() {
-                    return None;
-                }
-                continue;
-            };
+            // It stops in front of a record, too.
+            let Some(frame) = self.decoder.find(chunk) else { continue };
             self.note_damage();
             self.core.start(now);
             if let Some(keepalive) = &mut self.core.keepalive {

@@ -200,6 +200,21 @@ fn the_receiver_reports_what_has_arrived_and_nothing_else() {
 }
 
 #[test]
+fn a_report_that_is_due_counts_all_of_what_came_at_once() {
+    let mut ends = Ends::up();
+    ends.send(A, &packet(1000));
+    ends.now += SECOND;
+    let mut out = BytesMut::new();
+    for _ in 0..4 {
+        ends.links[A].encode(&packet(1000), &mut out).unwrap();
+    }
+    ends.carry(A, &out);
+    ends.settle();
+    let report = ends.links[A].poll_report().unwrap();
+    assert_eq!((report.octets, report.age, report.clock), (5020, Duration::ZERO, Some(1_000_000)));
+}
+
+#[test]
 fn what_is_compressed_is_reported_too_and_as_both_ends_count_it() {
     let mut ends = deflating();
     for packet in [packet(1000), [&packet(40)[..], &[0; 1000]].concat()] {
