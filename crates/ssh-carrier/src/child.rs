@@ -1,8 +1,9 @@
-//! A running child, `ssh` or another command, its pipes and its end.
+//! A running child, `ssh` or another command, its input and output, and its end.
 
 use std::ffi::OsString;
 use std::io;
 use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
 use std::sync::Arc;
@@ -26,6 +27,9 @@ const TERMINATE_PATIENCE: Duration = Duration::from_secs(2);
 /// How long to wait for the rest of standard error once the child has exited: something it started may hold it open.
 const STDERR_PATIENCE: Duration = Duration::from_millis(500);
 
+/// What a socket to or from ssh shall hold, as [`fd`](crate::fd) has it for pipes.
+const SOCKET: usize = 256 * 1024;
+
 /// OpenSSH's exit status for failures of its own: ssh(1), EXIT STATUS.
 const SSH_FAILED: i32 = 255;
 
@@ -40,18 +44,19 @@ pub(crate) fn start(
     info: CarrierInfo,
 ) -> Result<Carrier, CarrierError> {
     let spawn = |source| CarrierError::Spawn { program: program.clone(), source };
-    let (child_stdin, our_end) = io::pipe().map_err(spawn)?;
-    let tx = FdTx::new(nonblocking(our_end.into()).map_err(spawn)?).map_err(spawn)?;
-    let (our_end, child_stdout) = io::pipe().map_err(spawn)?;
-    let rx = FdRx::new(nonblocking(our_end.into()).map_err(spawn)?).map_err(spawn)?;
+    let is_ssh = info.kind == CarrierKind::Openssh;
+    let (child_stdin, our_end) = one_way(is_ssh).map_err(spawn)?;
+    let tx = FdTx::new(nonblocking(our_end).map_err(spawn)?).map_err(spawn)?;
+    let (our_end, child_stdout) = one_way(is_ssh).map_err(spawn)?;
+    let rx = FdRx::new(nonblocking(our_end).map_err(spawn)?).map_err(spawn)?;
 
     tracing::debug!(program = %program.display(), ?args, "starting");
     let mut child = Command::new("/bin/sh")
         .args(["-c", IGNORE_INTERRUPT, "sh"])
         .arg(&program)
         .args(args)
-        .stdin(Stdio::from(OwnedFd::from(child_stdin)))
-        .stdout(Stdio::from(OwnedFd::from(child_stdout)))
+        .stdin(Stdio::from(child_stdin))
+        .stdout(Stdio::from(child_stdout))
         .stderr(Stdio::piped())
         .kill_on_drop(true)
         .spawn()
@@ -61,7 +66,7 @@ pub(crate) fn start(
     let (ending_tx, ending) = ending::channel();
     let stop = CancellationToken::new();
     let pipe = child.stderr.take();
-    let what = Program { program, is_ssh: info.kind == CarrierKind::Openssh };
+    let what = Program { program, is_ssh };
     tokio::spawn(attend(child, pipe, stderr.clone(), what, stop.clone(), ending_tx));
 
     let guard = Arc::new(stop.drop_guard());
@@ -82,6 +87,20 @@ pub(crate) fn start(
         }),
         info,
     })
+}
+
+/// The two ends of the child's input or output: for reading, and for writing.
+fn one_way(is_ssh: bool) -> io::Result<(OwnedFd, OwnedFd)> {
+    if !is_ssh {
+        // Commands may open /dev/stdin, which cannot be done if that is a socket.
+        let (read, write) = io::pipe()?;
+        return Ok((read.into(), write.into()));
+    }
+    // A pipe is filled and emptied page by page, and wakes whoever waits for each of them (docs/performance.md).
+    let (read, write) = UnixStream::pair()?;
+    // The system need not allow it.
+    let _ = rustix::net::sockopt::set_socket_send_buffer_size(&write, SOCKET);
+    Ok((read.into(), write.into()))
 }
 
 fn nonblocking(fd: OwnedFd) -> io::Result<OwnedFd> {
