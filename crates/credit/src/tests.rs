@@ -193,7 +193,7 @@ fn a_path_is_filled_within_a_second_and_without_a_long_queue_on_the_way() {
     let (share, _) = path.greedy(1000 * MS);
     assert!(share > 0.9, "{share}");
     let longest = path.waits.iter().map(|(_, wait)| *wait).max().unwrap();
-    assert!(longest < 100 * MS, "{longest:?}");
+    assert!(longest < 110 * MS, "{longest:?}");
 }
 
 #[test]

@@ -41,8 +41,9 @@ const GROWTH: f64 = 1.25;
 /// One is enough once so many measurements in a row were longer than the empty path and the queue aimed at (as HyStart's
 /// eight): those alone may come from the TCP below, which starts too.
 const QUEUED_SAMPLES: u32 = 8;
-/// Of the path's product, while Starting: it doubles in each round trip, and no more than the product itself gets queued.
-const STARTING_GAIN: f64 = 2.0;
+/// Of the path's product, while Starting: a TCP inside doubles what it has under way in each round trip, and what is known of the
+/// path is a report old by then. With just 2 it had to wait here, and took that for the end of the path (HyStart).
+const STARTING_GAIN: f64 = 2.5;
 /// The same when it was left before, or is about to be, and what is known is likely about right.
 const WARY_GAIN: f64 = 1.5;
 /// The window was full, and less than this part of the rate arrived: so it took longer than the window holds (Little's law).
@@ -324,7 +325,7 @@ impl Window {
     fn start(&mut self, config: &CreditConfig, sample: &Sample, ended: Option<Round>) {
         let (rate, rtt) = (self.rate().unwrap_or_default(), self.min_rtt().unwrap_or_default());
         // A sender with next to nothing to say has no queue of his own.
-        let is_telling = !sample.dry || rate * rtt.as_secs_f64() >= config.initial as f64;
+        let is_telling = !sample.dry || rate * rtt.as_secs_f64() >= config.floor as f64;
         let queued = is_telling && sample.rtt > rtt + slack(config, rtt);
         self.queued_samples = if queued { self.queued_samples + 1 } else { 0 };
         let grows = rate >= self.full_rate * GROWTH;
