@@ -68,7 +68,7 @@ impl Default for CreditConfig {
     fn default() -> CreditConfig {
         CreditConfig {
             slack_min: Duration::from_millis(5),
-            slack_max: Duration::from_millis(10),
+            slack_max: Duration::from_millis(5),
             // As TCP begins with ten segments (RFC 6928), and is under this anyway.
             initial: 32 * 1024,
             floor: 6 * 1024,
