@@ -755,3 +755,29 @@ fn transfers_both_ways_leave_each_other_the_path_and_do_not_take_each_other_for_
         }
     }
 }
+
+#[test]
+fn a_far_end_may_tell_what_it_likes() {
+    let mut path = Path::new(20.0, 50 * MS);
+    path.greedy(1000 * MS);
+    let config = CreditConfig::default();
+    let mut any = || {
+        path.random(MS);
+        path.seed >> 32
+    };
+    let (mut credit, mut now, mut sent) = (Credit::new(config), Instant::now(), 0);
+    for _ in 0..100_000 {
+        now += Duration::from_micros(any() % 50_000);
+        for _ in 0..any() % 20 {
+            credit.sent(now, PACKET as usize);
+            sent += PACKET;
+        }
+        let total = [sent - any() % (sent + 1), sent, sent + any(), any() << 40][any() as usize % 4];
+        let age = Duration::from_micros([0, any() % 100_000, any()][any() as usize % 3]);
+        let clock = [None, Some(0), Some(any() as u32), Some(u32::MAX)][any() as usize % 4];
+        credit.delivered(now, total, age, clock);
+        assert!((config.floor..=config.ceiling).contains(&credit.window()), "{}", credit.window());
+        assert!(credit.under_way() <= sent && credit.own_wait() < Duration::MAX);
+        credit.due(now);
+    }
+}
