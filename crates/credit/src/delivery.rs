@@ -33,7 +33,9 @@ struct Record {
 /// What a report says.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Sample {
-    /// From sending an octet to its arrival, and the shortest way back.
+    /// When the octets arrived, and the shortest way back later.
+    pub(crate) at: Instant,
+    /// From sending the last of them to then.
     pub(crate) rtt: Duration,
     /// Octets per second; `None` where the time is too short to tell.
     pub(crate) rate: Option<f64>,
@@ -118,8 +120,7 @@ impl Delivery {
         Some(self.records[last].at)
     }
 
-    /// What a report says; `now` is when it would have come if it had left when the last octet arrived, and nothing had kept it
-    /// back.
+    /// What a report says; `now` is when it would have come if nothing had kept it back after the last octet arrived.
     pub(crate) fn delivered(&mut self, now: Instant, total: u64) -> Option<Sample> {
         if total > self.sent || total <= self.delivered {
             return None;
@@ -138,6 +139,7 @@ impl Delivery {
         let time = sending.max(reporting);
         let octets = total - record.delivered;
         Some(Sample {
+            at: now,
             rtt: now.saturating_duration_since(record.at),
             rate: (!time.is_zero()).then(|| octets as f64 / time.as_secs_f64()),
             dry: record.dry,

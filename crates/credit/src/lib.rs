@@ -127,7 +127,7 @@ impl Credit {
         });
         let arrived = told.checked_sub(back).unwrap_or(told);
         if let Some(sample) = self.delivery.delivered(arrived, total) {
-            self.window.learn(&self.config, now, &sample, arrived, back);
+            self.window.learn(&self.config, now, &sample, back);
         }
     }
 

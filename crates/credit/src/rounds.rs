@@ -44,6 +44,8 @@ impl Rounds {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Instant;
+
     use super::*;
 
     #[test]
@@ -51,7 +53,8 @@ mod tests {
         let mut rounds = Rounds::default();
         let mut add = |millis, delivered_before, delivered| {
             let rtt = Duration::from_millis(millis);
-            rounds.add(&Sample { rtt, rate: None, dry: false, under_way: 1, delivered, delivered_before })
+            let at = Instant::now();
+            rounds.add(&Sample { at, rtt, rate: None, dry: false, under_way: 1, delivered, delivered_before })
         };
         let of = |shortest, mean| Round {
             shortest: Duration::from_millis(shortest),

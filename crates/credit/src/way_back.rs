@@ -32,9 +32,9 @@ impl WayBack {
         let begin = *self.begin.get_or_insert(now);
         let ours = now.saturating_duration_since(begin).as_micros() as u32;
         let difference = ours.wrapping_sub(clock);
-        let growth = self
-            .last
-            .map_or(0, |(before, growth)| growth + i64::from(difference.wrapping_sub(before).cast_signed()));
+        let growth = self.last.map_or(0, |(before, growth)| {
+            growth.saturating_add(difference.wrapping_sub(before).cast_signed().into())
+        });
         self.last = Some((difference, growth));
         self.quickest.add(now, growth, now.checked_sub(MEMORY).unwrap_or(now));
         let least = self.quickest.best().map_or(growth, |(_, least)| least);

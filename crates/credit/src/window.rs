@@ -106,6 +106,7 @@ pub(crate) struct Window {
     /// Smoothed time between two reports.
     interval: Option<Duration>,
     reported_at: Option<Instant>,
+    /// When what the last one told of arrived.
     arrived_at: Option<Instant>,
     /// The rate that Starting has to outdo, and for how many round trips it has not.
     full_rate: f64,
@@ -240,17 +241,10 @@ impl Window {
         })
     }
 
-    /// `arrived` is as [`Delivery::delivered`](crate::delivery::Delivery::delivered) has it, `back` what the report waited on its way.
-    pub(crate) fn learn(
-        &mut self,
-        config: &CreditConfig,
-        now: Instant,
-        sample: &Sample,
-        arrived: Instant,
-        back: Duration,
-    ) {
+    /// `back` is what the report waited on its way.
+    pub(crate) fn learn(&mut self, config: &CreditConfig, now: Instant, sample: &Sample, back: Duration) {
         self.note_interval(now);
-        self.note_pause(config, arrived, sample);
+        self.note_pause(config, sample);
         self.last_rtt = Some(sample.rtt + back);
         self.back = smoothed(Some(self.back), back);
         if sample.dry || self.drained_at.is_none() {
@@ -296,8 +290,8 @@ impl Window {
     }
 
     /// Where more would have been sent, the path makes the pauses: that there, if what the reports wait is known.
-    fn note_pause(&mut self, config: &CreditConfig, arrived: Instant, sample: &Sample) {
-        let gap = since(self.arrived_at.replace(arrived), arrived);
+    fn note_pause(&mut self, config: &CreditConfig, sample: &Sample) {
+        let gap = since(self.arrived_at.replace(sample.at), sample.at);
         if self.mode == Mode::Steady && !sample.dry {
             let usual = self.standing(config, self.min_rtt().unwrap_or_default());
             self.spells.paused(gap.saturating_sub(usual));
