@@ -171,6 +171,10 @@ mod tests {
         let now = Instant::now();
         let mut delivery = Delivery::default();
         delivery.sent(now, 1000);
+        assert_eq!(
+            (delivery.sent_at(1000), delivery.sent_at(999), delivery.sent_at(1001)),
+            (Some(now), None, None)
+        );
         assert_eq!(delivery.delivered(now, 1001), None);
         assert!(delivery.delivered(now + MS, 500).is_none(), "part of a send has no time of its own");
         assert_eq!(delivery.under_way(), 500);

@@ -757,6 +757,17 @@ fn transfers_both_ways_leave_each_other_the_path_and_do_not_take_each_other_for_
 }
 
 #[test]
+fn what_reports_wait_is_in_the_last_round_trip_and_in_no_wait_of_ours() {
+    let mut path = Path::new(20.0, 50 * MS);
+    path.greedy(5000 * MS);
+    path.late = 100 * MS;
+    path.greedy(3000 * MS);
+    let (rtt, own) = (path.credit.last_rtt().unwrap(), path.credit.own_wait());
+    assert!(rtt > 150 * MS && own < 40 * MS, "{rtt:?}, of which {own:?}");
+    assert!(path.credit.min_rtt().unwrap() < 60 * MS);
+}
+
+#[test]
 fn a_far_end_may_tell_what_it_likes() {
     let mut path = Path::new(20.0, 50 * MS);
     path.greedy(1000 * MS);
