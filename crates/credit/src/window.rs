@@ -263,7 +263,7 @@ impl Window {
             self.note_spell(config, now, sample.dry, round.shortest);
             self.note_usual(config, round.mean);
         }
-        self.own_wait = self.wait(sample, back);
+        self.own_wait = self.wait(sample);
         match self.mode {
             Mode::Starting => self.start(config, sample, ended),
             Mode::Steady => self.keep(config, now, sample, ended, before),
@@ -307,13 +307,12 @@ impl Window {
     }
 
     /// What is under way beyond what the path holds waits. Only a path that was full told how much that is.
-    fn wait(&self, sample: &Sample, back: Duration) -> Duration {
+    fn wait(&self, sample: &Sample) -> Duration {
         let (Some(rate), Some(rtt)) = (self.rate().filter(|_| !sample.dry), self.min_rtt()) else {
             return Duration::ZERO;
         };
-        Duration::try_from_secs_f64(sample.under_way as f64 / rate).map_or(Duration::ZERO, |time| {
-            time.saturating_sub(rtt + back).min(sample.rtt.saturating_sub(rtt))
-        })
+        Duration::try_from_secs_f64(sample.under_way as f64 / rate)
+            .map_or(Duration::ZERO, |time| time.saturating_sub(rtt).min(sample.rtt.saturating_sub(rtt)))
     }
 
     fn start(&mut self, config: &CreditConfig, sample: &Sample, ended: Option<Round>) {
