@@ -577,7 +577,7 @@ fn packets_that_are_through_before_the_next_one_say_nothing_of_the_path() {
 
 #[test]
 fn a_path_that_delivers_in_bunches_is_filled() {
-    for new in BOTH {
+    for (new, least) in BOTH.into_iter().zip([0.92, 0.95]) {
         for (megabits, rtt) in [(10.0, 10), (100.0, 10), (20.0, 20), (5.0, 50), (20.0, 50), (20.0, 200)] {
             for slots in [10, 20, 40] {
                 let mut path = new(megabits, rtt * MS);
@@ -585,7 +585,7 @@ fn a_path_that_delivers_in_bunches_is_filled() {
                 path.greedy(3000 * MS);
                 let (share, wait) = path.greedy(20_000 * MS);
                 let case = format!("{megabits} Mb/s, {rtt} ms, {slots} ms");
-                assert!(share > 0.92, "{case}: {share:.3} used");
+                assert!(share > least, "{case}: {share:.3} used");
                 assert!(wait < (slots / 2 * 3 + 25) * MS, "{case}: {wait:?} in the queue");
             }
         }
@@ -634,7 +634,7 @@ fn what_seemed_to_be_a_longer_path_and_was_a_loss_leaves_no_queue_for_long() {
 
 #[test]
 fn a_single_spell_leaves_no_longer_queue() {
-    for new in BOTH {
+    for (new, most) in BOTH.into_iter().zip([12 * MS, 8 * MS]) {
         let mut path = new(20.0, 50 * MS);
         path.greedy(5000 * MS);
         let (_, before) = path.greedy(1000 * MS);
@@ -643,7 +643,7 @@ fn a_single_spell_leaves_no_longer_queue() {
         path.late = Duration::ZERO;
         path.greedy(300 * MS);
         let (_, wait) = path.greedy(1000 * MS);
-        assert!(wait < before + 12 * MS, "{wait:?} after {before:?}");
+        assert!(wait < before + most, "{wait:?} after {before:?}");
     }
 }
 
