@@ -15,7 +15,7 @@ use tokio_util::task::AbortOnDropHandle;
 const READ: usize = 128 * 1024;
 
 /// Bytes that a pipe shall hold: by default it is 64 KiB on Linux, two packets of SSH, and each end waits for the other.
-const PIPE: usize = 256 * 1024;
+pub(crate) const PIPE: usize = 256 * 1024;
 
 /// Below this much room a fresh buffer is taken rather than reading in small pieces.
 const READ_LEAST: usize = 16 * 1024;
