@@ -131,6 +131,12 @@ impl Credit {
         }
     }
 
+    /// A round trip that was measured by itself: it does not say what has arrived, but maybe how long an empty path takes, before
+    /// there is a report that does.
+    pub fn round_trip(&mut self, now: Instant, time: Duration) {
+        self.window.note_rtt(now, time);
+    }
+
     /// When octets that are [`available`](Self::available) may leave, so that they do not go in a bunch; `None` if at once.
     pub fn due(&self, now: Instant) -> Option<Instant> {
         self.pacer.due(now)

@@ -767,6 +767,19 @@ fn what_reports_wait_is_in_the_last_round_trip_and_in_no_wait_of_ours() {
     assert!(path.credit.min_rtt().unwrap() < 60 * MS);
 }
 
+/// As from a peer that is asked for the first time by a packet that goes ahead of a burst.
+#[test]
+fn an_empty_path_may_be_known_before_a_report_comes() {
+    let mut path = Path::asked(5.0, 20 * MS);
+    path.credit.round_trip(path.now, 20 * MS);
+    path.send(32 * 1024);
+    path.pass(path.now + 100 * MS);
+    assert_eq!(path.credit.min_rtt(), Some(20 * MS));
+    path.pass(path.now + 1000 * MS);
+    path.credit.round_trip(path.now, 21 * MS);
+    assert_eq!(path.credit.min_rtt(), Some(20 * MS), "the shortest one counts");
+}
+
 #[test]
 fn a_far_end_may_tell_what_it_likes() {
     let mut path = Path::new(20.0, 50 * MS);
@@ -787,6 +800,7 @@ fn a_far_end_may_tell_what_it_likes() {
         let age = Duration::from_micros([0, any() % 100_000, any()][any() as usize % 3]);
         let clock = [None, Some(0), Some(any() as u32), Some(u32::MAX)][any() as usize % 4];
         credit.delivered(now, total, age, clock);
+        credit.round_trip(now, age);
         assert!((config.floor..=config.ceiling).contains(&credit.window()), "{}", credit.window());
         assert!(credit.under_way() <= sent && credit.own_wait() < Duration::MAX);
         credit.due(now);

@@ -250,7 +250,7 @@ impl Window {
         if sample.dry || self.drained_at.is_none() {
             self.drained_at = Some(now);
         }
-        self.rtts.add(now, sample.rtt, now.checked_sub(RTT_MEMORY).unwrap_or(now));
+        self.note_rtt(now, sample.rtt);
         let ended = self.rounds.add(sample);
         if let Some(rate) = sample.rate
             && (!sample.dry || self.rate().is_none_or(|best| rate > best))
@@ -269,6 +269,10 @@ impl Window {
             Mode::Steady => self.keep(config, now, sample, ended, before),
             Mode::Draining => self.drain(now, ended),
         }
+    }
+
+    pub(crate) fn note_rtt(&mut self, now: Instant, rtt: Duration) {
+        self.rtts.add(now, rtt, now.checked_sub(RTT_MEMORY).unwrap_or(now));
     }
 
     /// Whether the round trip says something of the rate, and whether it is longer than the window explains: a spell, if it does

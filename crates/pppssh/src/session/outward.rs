@@ -59,6 +59,8 @@ pub(super) struct Outward {
     credit: Credit,
     /// What the link says it has sent, as the account has it; `None` where nobody reports.
     booked: Option<u64>,
+    /// Measured, and not asked for yet.
+    round_trip: Option<Duration>,
     /// Where packets are cut: those that would keep the path busy for long, and those that the peer does not take whole.
     piece: Vec<u8>,
     segment: Vec<u8>,
@@ -70,6 +72,7 @@ impl Outward {
             queue: FairQueue::new(fairqueue::Config::default()),
             credit: Credit::new(CreditConfig::default()),
             booked: None,
+            round_trip: None,
             piece: Vec::new(),
             segment: Vec::new(),
         }
@@ -79,7 +82,7 @@ impl Outward {
     pub(super) fn clear(&mut self) {
         self.queue.clear();
         self.credit.reset();
-        self.booked = None;
+        (self.booked, self.round_trip) = (None, None);
     }
 
     /// Takes what the device gave.
@@ -151,9 +154,10 @@ impl Outward {
         released
     }
 
-    /// What the last round trip took for packets of our own.
-    pub(super) fn own_wait(&self) -> Duration {
-        self.booked.map_or(Duration::ZERO, |_| self.credit.own_wait())
+    /// The latest round trip of an Echo-Request, once, and what of it packets of our own took.
+    pub(super) fn poll_round_trip(&mut self) -> Option<(Duration, Duration)> {
+        let time = self.round_trip.take()?;
+        Some((time, self.booked.map_or(Duration::ZERO, |_| self.credit.own_wait())))
     }
 
     /// What is known of the path, once something was sent of which the peer will tell whether it has arrived.
@@ -192,6 +196,11 @@ impl Outward {
     /// What the link sent and heard since.
     fn book(&mut self, now: Instant, link: &mut Link) {
         book(&mut self.booked, &mut self.credit, now, link);
+        if let Some(time) = link.poll_round_trip() {
+            // The first one counts no octets yet, and had none of ours ahead of it.
+            self.credit.round_trip(now, time);
+            self.round_trip = Some(time);
+        }
         let Some(report) = link.poll_report().filter(|_| self.booked.is_some()) else { return };
         self.credit.delivered(now, report.octets, report.age, report.clock);
         self.fit_codel(usize::from(link.mtu()));

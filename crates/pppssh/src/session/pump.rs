@@ -345,8 +345,8 @@ impl Pump {
         let now = Instant::now();
         let released = self.outward.release(now, &mut self.link, &mut outbox);
         outbox.result()?;
-        if let Some(time) = self.link.poll_round_trip() {
-            self.governor.measured(now, time, self.outward.own_wait());
+        if let Some((time, own)) = self.outward.poll_round_trip() {
+            self.governor.measured(now, time, own);
         } else if !self.link.is_sampled() {
             self.governor.clear();
         }

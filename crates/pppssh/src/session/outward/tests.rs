@@ -22,6 +22,10 @@ struct Ends {
 
 impl Ends {
     fn up(express: Option<Express>) -> Ends {
+        Ends::with(express, false)
+    }
+
+    fn with(express: Option<Express>, sample: bool) -> Ends {
         let now = Instant::now();
         let link = |last: u8, other: u8| {
             let ipv4 = IpcpConfig {
@@ -31,7 +35,8 @@ impl Ends {
             };
             let lcp = LcpConfig { express, ..LcpConfig::default() };
             let seed = last.into();
-            let config = LinkConfig { lcp, ipv4: Some(ipv4), ipv6: None, seed, ..LinkConfig::default() };
+            let config =
+                LinkConfig { lcp, ipv4: Some(ipv4), ipv6: None, seed, sample, ..LinkConfig::default() };
             let mut link = Link::new(config, now);
             link.open(now);
             link.lower_up(now);
@@ -283,6 +288,24 @@ fn the_path_is_known_from_the_first_packet_on_until_it_is_gone_and_to_a_stranger
     assert_eq!((path.rtt_ms, path.packets_waiting), (Some(20.0), 0));
     ends.outward.clear();
     assert_eq!(ends.outward.path(&ends.near), None);
+}
+
+#[test]
+fn the_first_answer_of_one_who_is_asked_tells_how_long_the_empty_path_takes() {
+    let mut ends = Ends::with(None, true);
+    ends.now += 1000 * MS;
+    ends.take(&[(VirtioHeader::NONE, tcp(10))]);
+    assert_eq!(ends.outward.poll_round_trip(), None);
+    ends.near.handle_timeout(ends.now);
+    ends.near.poll_transmit(&mut ends.frames);
+    ends.arrive();
+    ends.now += 20 * MS;
+    ends.answer();
+    assert_eq!(ends.outward.poll_round_trip(), Some((20 * MS, Duration::ZERO)));
+    assert_eq!(ends.outward.poll_round_trip(), None, "once");
+    ends.take(&[(VirtioHeader::NONE, tcp(1460))]);
+    let path = ends.outward.path(&ends.near).unwrap();
+    assert_eq!((path.told_by, path.rtt_ms), (ToldBy::EchoReplies, Some(20.0)));
 }
 
 /// A carrier that writes long packets from where they lie, when it is ready.
