@@ -53,6 +53,10 @@ pub(crate) struct Arguments {
     #[arg(long, value_enum, default_value = "cubic")]
     pub(crate) congestion: Congestion,
 
+    /// Another one for those that carry links, at both their ends
+    #[arg(long, value_enum, value_name = "CONGESTION")]
+    pub(crate) carried_by: Option<Congestion>,
+
     /// Directory for cells.jsonl, traces.jsonl, table.md and rtt.svg
     #[arg(long, value_name = "DIR", default_value = "target/lab-latency")]
     pub(crate) output: PathBuf,
@@ -113,6 +117,19 @@ impl Arguments {
         lines
     }
 
+    /// The congestion control of the connections that carry links.
+    pub(crate) fn below(&self) -> Congestion {
+        self.carried_by.unwrap_or(self.congestion)
+    }
+
+    /// Which congestion controls there are, for people.
+    pub(crate) fn congestions(&self) -> String {
+        match self.carried_by {
+            Some(below) => format!("{} over {}", self.congestion.name(), below.name()),
+            None => self.congestion.name().to_owned(),
+        }
+    }
+
     /// How long one cell is measured.
     pub(crate) fn cell(&self) -> Duration {
         Duration::from_secs(self.idle + self.warm_up + self.seconds)
@@ -132,6 +149,7 @@ impl Arguments {
             ("--warm-up", self.warm_up.to_string()),
             ("--idle", self.idle.to_string()),
             ("--congestion", self.congestion.name().to_owned()),
+            ("--carried-by", self.below().name().to_owned()),
         ]
         .into_iter()
         .flat_map(|(flag, value)| [flag.to_owned(), value])
@@ -145,7 +163,8 @@ mod tests {
 
     #[test]
     fn the_first_process_measures_what_was_asked_for_outside() {
-        let said = "lab-latency --rates 20,max --rtts 50 --loss 0,0.1 --slots 9 --contenders openssh --congestion bbr";
+        let said = "lab-latency --rates 20,max --rtts 50 --loss 0,0.1 --slots 9 --contenders openssh --congestion bbr \
+                    --carried-by cubic";
         let outside = Arguments::parse_from(said.split(' ')).resolved();
         let lines = outside.lines();
         assert_eq!(lines.len(), 4);
@@ -156,6 +175,7 @@ mod tests {
             assert_eq!(inside.contenders, [Contender::Plain, Contender::Openssh]);
             assert_eq!(inside.scenarios, outside.scenarios);
             assert_eq!((inside.cell(), inside.congestion), (outside.cell(), Congestion::Bbr));
+            assert_eq!(inside.below(), Congestion::Cubic);
         }
     }
 

@@ -38,10 +38,14 @@ struct Bench<'a> {
 
 impl Bench<'_> {
     fn scenarios(&mut self) {
-        let joined = Joined::by(&self.line, self.arguments.congestion);
+        let joined = Joined::by(&self.line);
         let mut standing = None;
         for &scenario in &self.arguments.scenarios {
-            let way = standing.take().unwrap_or_else(|| self.contender.set_up(&joined.hosts));
+            let way = standing.take().unwrap_or_else(|| {
+                joined.use_congestion(self.arguments.below());
+                self.contender.set_up(&joined.hosts)
+            });
+            joined.use_congestion(self.arguments.congestion);
             let (cell, flowed_off) = self.cell(&joined, &way, scenario);
             if cell.goodput() <= 0.0 && !cell.link_lost {
                 self.failed(Some(scenario), "it passed no data");
@@ -99,7 +103,7 @@ impl Bench<'_> {
         let cell = Cell {
             line: self.line,
             queue: self.line.queue(),
-            congestion: self.arguments.congestion.name().to_owned(),
+            congestion: self.arguments.congestions(),
             contender: self.contender,
             scenario,
             seconds: time.as_secs_f64(),

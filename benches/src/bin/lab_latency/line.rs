@@ -86,7 +86,7 @@ pub(crate) struct Joined {
 }
 
 impl Joined {
-    pub(crate) fn by(line: &Line, congestion: Congestion) -> Joined {
+    pub(crate) fn by(line: &Line) -> Joined {
         let hosts = Hosts::apart();
         let lab = &hosts.lab;
         let (near, far) = (lab.host("near").unwrap(), lab.host("far").unwrap());
@@ -107,7 +107,6 @@ impl Joined {
         near.route_via("10.10.10.0/24", "10.0.0.2").unwrap();
         far.route_via("10.9.9.0/24", "10.0.0.1").unwrap();
         for host in [&hosts.venus, &hosts.saturn] {
-            host.sysctl(Congestion::SYSCTL, congestion.name()).unwrap();
             // What one connection learnt of the path is not told to the next one.
             host.sysctl("net/ipv4/tcp_no_metrics_save", "1").unwrap();
             // Packets of the wire's MTU, as on a real one; a super-packet would be delayed, and lost, as a whole.
@@ -116,6 +115,13 @@ impl Joined {
         let joined = Joined { hosts, near, far };
         joined.shape(line);
         joined
+    }
+
+    /// From now on new connections use it; those that are accepted use what their listener did.
+    pub(crate) fn use_congestion(&self, congestion: Congestion) {
+        for host in [&self.hosts.venus, &self.hosts.saturn] {
+            host.sysctl(Congestion::SYSCTL, congestion.name()).unwrap();
+        }
     }
 
     fn shape(&self, line: &Line) {

@@ -47,7 +47,7 @@ fn measure(arguments: &Arguments) -> std::io::Result<Results> {
     fs::create_dir_all(directory)?;
     let create = |name: &str| File::create(directory.join(name)).map(BufWriter::new);
     let (mut cells, mut traces) = (create("cells.jsonl")?, create("traces.jsonl")?);
-    println!("{}; {} congestion control", machine::describe(), arguments.congestion.name());
+    println!("{}; {} congestion control", machine::describe(), arguments.congestions());
     let mut results = Results::default();
     for line in arguments.lines() {
         println!("\n{line}, queue {} packets", line.queue());
