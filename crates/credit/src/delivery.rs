@@ -56,7 +56,7 @@ pub(crate) struct Delivery {
     delivered: u64,
     delivered_at: Option<Instant>,
     first_sent_at: Option<Instant>,
-    /// What begins before this octet was sent with an empty queue behind it.
+    /// Until this octet is delivered there are gaps on the path.
     dry_until: u64,
     records: VecDeque<Record>,
 }
@@ -75,7 +75,7 @@ impl Delivery {
             self.first_sent_at = Some(now);
             self.delivered_at = Some(now);
         }
-        let dry = self.sent < self.dry_until;
+        let dry = self.delivered < self.dry_until;
         self.sent += octets;
         let (Some(delivered_at), Some(first_sent_at)) = (self.delivered_at, self.first_sent_at) else {
             return;
@@ -109,8 +109,8 @@ impl Delivery {
     }
 
     pub(crate) fn ran_dry(&mut self) {
-        // What is under way, and what is sent before it has arrived; the next at least.
-        self.dry_until = self.sent + self.under_way().max(1);
+        // What is sent before the next octet has arrived may come in a burst, and fill a part of the round trip.
+        self.dry_until = self.sent + 1;
     }
 
     /// When the last of the first `total` octets was sent, as far as it is remembered.
@@ -201,15 +201,21 @@ mod tests {
     }
 
     #[test]
-    fn what_is_sent_with_nothing_behind_it_is_marked_and_what_follows_later_is_not() {
+    fn what_is_sent_with_nothing_behind_it_is_marked_until_the_next_octet_has_arrived() {
         let now = Instant::now();
         let mut delivery = Delivery::default();
         delivery.sent(now, 1000);
         delivery.ran_dry();
-        delivery.sent(now + MS, 1000);
-        delivery.sent(now + 2 * MS, 1000);
-        assert!(delivery.delivered(now + 9 * MS, 2000).unwrap().dry);
-        assert!(!delivery.delivered(now + 10 * MS, 3000).unwrap().dry);
+        // A burst is, however long.
+        for _ in 0..20 {
+            delivery.sent(now + MS, 1000);
+        }
+        assert!(!delivery.delivered(now + 9 * MS, 1000).unwrap().dry, "it was sent before");
+        delivery.sent(now + 9 * MS, 1000);
+        assert!(delivery.delivered(now + 10 * MS, 2000).unwrap().dry);
+        delivery.sent(now + 10 * MS, 1000);
+        assert!(delivery.delivered(now + 19 * MS, 22_000).unwrap().dry);
+        assert!(!delivery.delivered(now + 20 * MS, 23_000).unwrap().dry);
     }
 
     #[test]
@@ -220,7 +226,9 @@ mod tests {
         delivery.sent(now, 1000);
         delivery.sent(now + MS, 1000);
         assert!(delivery.delivered(now + 9 * MS, 1000).unwrap().dry);
-        assert!(!delivery.delivered(now + 10 * MS, 2000).unwrap().dry);
+        delivery.sent(now + 9 * MS, 1000);
+        assert!(delivery.delivered(now + 10 * MS, 2000).unwrap().dry);
+        assert!(!delivery.delivered(now + 19 * MS, 3000).unwrap().dry);
     }
 
     #[test]

@@ -5,6 +5,8 @@ use std::time::{Duration, Instant};
 
 use crate::{Credit, CreditConfig, Mode};
 
+mod start;
+
 const MS: Duration = Duration::from_millis(1);
 const PACKET: u64 = 1500;
 
@@ -187,16 +189,6 @@ fn any_path_is_filled_and_its_queue_stays_short() {
 }
 
 #[test]
-fn a_path_is_filled_within_a_second_and_without_a_long_queue_on_the_way() {
-    let mut path = Path::new(100.0, 50 * MS);
-    path.greedy(1000 * MS);
-    let (share, _) = path.greedy(1000 * MS);
-    assert!(share > 0.9, "{share}");
-    let longest = path.waits.iter().map(|(_, wait)| *wait).max().unwrap();
-    assert!(longest < 110 * MS, "{longest:?}");
-}
-
-#[test]
 fn a_path_that_becomes_slower_or_quicker_is_followed() {
     for new in BOTH {
         let mut path = new(100.0, 50 * MS);
@@ -300,24 +292,6 @@ fn a_new_path_starts_afresh() {
 }
 
 #[test]
-fn who_sends_little_while_others_queue_can_start_at_full_speed_afterwards() {
-    let mut path = Path::new(20.0, 50 * MS);
-    // Acknowledgements, in a queue that is not theirs.
-    for round in 0..400 {
-        path.others = (round % 8) * 10 * MS;
-        path.send(100);
-        path.credit.ran_dry();
-        let until = path.now + 10 * MS;
-        path.pass(until);
-    }
-    assert_eq!(path.credit.mode(), Mode::Starting);
-    path.others = Duration::ZERO;
-    path.greedy(500 * MS);
-    let (share, _) = path.greedy(1000 * MS);
-    assert!(share > 0.9, "{share}");
-}
-
-#[test]
 fn what_waits_for_our_own_octets_is_told_from_what_waits_for_others() {
     let mut path = Path::new(20.0, 50 * MS);
     path.greedy(5000 * MS);
@@ -327,26 +301,6 @@ fn what_waits_for_our_own_octets_is_told_from_what_waits_for_others() {
     path.greedy(300 * MS);
     let (rtt, own) = (path.credit.last_rtt().unwrap(), path.credit.own_wait());
     assert!(rtt > 140 * MS && own < 40 * MS, "{rtt:?}, of which {own:?}");
-}
-
-#[test]
-fn a_transfer_that_stays_a_step_behind_the_window_does_not_fill_the_queue_unseen() {
-    let mut path = Path::new(5.0, 50 * MS);
-    let mut limit = 10 * PACKET;
-    for millis in 1..=3000_u64 {
-        while path.credit.under_way() < limit && path.credit.available() >= PACKET {
-            path.send(PACKET);
-        }
-        if path.credit.available() >= PACKET {
-            path.credit.ran_dry();
-        }
-        path.pass(path.now + MS);
-        if millis % 50 == 0 {
-            limit = (limit * 2).min(path.credit.window() * 6 / 10);
-        }
-    }
-    assert_ne!(path.credit.mode(), Mode::Starting);
-    assert!(path.credit.window() < 60_000, "{}", path.credit.window());
 }
 
 #[test]
@@ -361,24 +315,6 @@ fn who_sends_little_while_others_queue_does_not_forget_what_the_path_can_do() {
         path.pass(path.now + 10 * MS);
     }
     assert!(path.credit.window() * 10 > window * 8, "{} of {window}", path.credit.window());
-}
-
-#[test]
-fn few_octets_on_a_jittery_path_do_not_end_the_start() {
-    let mut path = Path::new(20.0, 50 * MS);
-    // A small packet each 20 ms, whose round trips differ by more than the queue aimed at.
-    for tick in 0..200 {
-        path.others = if tick % 20 < 15 { 15 * MS } else { Duration::ZERO };
-        path.send(100);
-        path.credit.ran_dry();
-        let until = path.now + 20 * MS;
-        path.pass(until);
-    }
-    assert_eq!(path.credit.mode(), Mode::Starting);
-    path.others = Duration::ZERO;
-    path.greedy(1000 * MS);
-    let (share, _) = path.greedy(1000 * MS);
-    assert!(share > 0.9, "{share}");
 }
 
 #[test]
@@ -397,22 +333,6 @@ fn a_long_path_is_hardly_idle_while_it_is_measured() {
     path.greedy(5000 * MS);
     let (share, _) = path.greedy(60_000 * MS);
     assert!(share > 0.985, "{share}");
-}
-
-#[test]
-fn a_start_cut_short_by_something_else_in_the_queue_goes_on() {
-    let mut path = Path::new(20.0, 200 * MS);
-    while path.credit.mode() == Mode::Starting {
-        // As the TCP below, which starts too, and whose queue is gone a round trip later.
-        path.others = if path.credit.window() > 200_000 { 60 * MS } else { Duration::ZERO };
-        path.greedy(5 * MS);
-    }
-    path.others = Duration::ZERO;
-    let rate = path.credit.rate().unwrap();
-    assert!(rate < 0.7 * path.rate, "it was not cut short: {rate}");
-    path.greedy(600 * MS);
-    let (share, _) = path.greedy(400 * MS);
-    assert!(share > 0.88, "{share}");
 }
 
 #[test]
@@ -435,30 +355,6 @@ fn a_far_end_that_is_mostly_late_to_answer_does_not_make_a_quick_path_a_slow_one
             assert!(share > 0.8, "{megabits} Mb/s: {share}");
         }
     }
-}
-
-#[test]
-fn what_a_start_sends_at_once_is_spread_over_a_quarter_of_the_round_trip() {
-    let mut path = Path::new(20.0, 200 * MS);
-    // What little is said before says nothing of the path.
-    for _ in 0..20 {
-        path.send(100);
-        path.credit.ran_dry();
-        path.pass(path.now + 20 * MS);
-    }
-    path.pass(path.now + 300 * MS);
-    assert_eq!((path.credit.mode(), path.credit.under_way()), (Mode::Starting, 0));
-    let (start, mut first) = (path.now, 0);
-    while path.credit.available() >= PACKET {
-        match path.credit.due(path.now) {
-            None => path.send(PACKET),
-            Some(due) => path.pass(due),
-        }
-        first += if path.now == start { PACKET } else { 0 };
-    }
-    // 32 KiB, of which 5 ms leave at once.
-    assert!(first <= 4 * PACKET, "{first} at once");
-    assert!((40 * MS..60 * MS).contains(&(path.now - start)), "{:?}", path.now - start);
 }
 
 impl Path {

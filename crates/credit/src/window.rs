@@ -41,6 +41,8 @@ const GROWTH: f64 = 1.25;
 /// One is enough once so many measurements in a row were longer than the empty path and the queue aimed at (as HyStart's
 /// eight): those alone may come from the TCP below, which starts too.
 const QUEUED_SAMPLES: u32 = 8;
+/// While Starting: so much of the window under way, and who sends was bound by it, though now and then nothing waited.
+const BOUND: f64 = 0.75;
 /// Of the path's product, while Starting: a TCP inside doubles what it has under way in each round trip, and what is known of the
 /// path is a report old by then. With just 2 it had to wait here, and took that for the end of the path (HyStart).
 const STARTING_GAIN: f64 = 2.5;
@@ -330,11 +332,14 @@ impl Window {
         if ended.is_none() {
             return;
         }
+        let is_bound = sample.under_way as f64 >= self.size(config) as f64 * BOUND;
         if grows {
-            self.full_rate = rate;
-            self.full_rounds = 0;
-        } else if !sample.dry || self.is_wary {
+            (self.full_rate, self.full_rounds) = (rate, 0);
+        } else if !sample.dry || self.is_wary && is_bound {
             self.full_rounds += 1;
+        } else {
+            // That is all it has to send, and says nothing of the path; what follows may be the beginning of a start.
+            (self.full_rounds, self.queued_samples, self.is_wary) = (0, 0, false);
         }
         if self.full_rounds >= if self.is_wary { 1 } else { FULL_ROUNDS } {
             self.mode = Mode::Steady;

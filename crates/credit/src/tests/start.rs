@@ -1,0 +1,208 @@
+//! How a sender begins, and begins again.
+
+use super::*;
+
+impl Path {
+    /// A TCP without an end of its slow start: what it has under way doubles in each round trip. What the window does not take
+    /// waits.
+    fn doubling(&mut self, time: Duration) -> Start {
+        let (end, start, before) = (self.now + time, self.now, self.arrived);
+        let (first, mut congestion_window) = (self.waits.len(), 10 * PACKET);
+        let mut arrived = self.sent - self.credit.under_way();
+        while self.now < end {
+            let known = self.sent - self.credit.under_way();
+            congestion_window += known - arrived;
+            arrived = known;
+            while self.credit.under_way() + PACKET <= congestion_window && self.credit.available() >= PACKET {
+                self.send(PACKET);
+            }
+            if self.credit.under_way() + PACKET > congestion_window {
+                self.credit.ran_dry();
+            }
+            assert!(self.step(), "nothing under way");
+        }
+        let (share, _) = self.since(start, before);
+        let longest = self.waits[first..].iter().map(|(_, wait)| *wait).max().unwrap();
+        Start { share, longest }
+    }
+
+    /// As one answers what others send, who fill the path at times: `octets` each 6 ms.
+    fn answers(&mut self, octets: u64, time: Duration) {
+        let end = self.now + time;
+        while self.now < end {
+            self.others = self.random(12 * MS);
+            self.send(octets);
+            self.credit.ran_dry();
+            self.pass(self.now + 6 * MS);
+        }
+        self.others = Duration::ZERO;
+    }
+}
+
+/// What came of a start: the share of the path, and the longest wait.
+struct Start {
+    share: f64,
+    longest: Duration,
+}
+
+/// Paths, and the time in which a TCP alone could have filled half of it or more.
+const STARTS: [(f64, Duration, Duration); 7] = [
+    (5.0, Duration::from_millis(10), Duration::from_millis(500)),
+    (20.0, Duration::from_millis(10), Duration::from_millis(500)),
+    (5.0, Duration::from_millis(50), Duration::from_millis(700)),
+    (20.0, Duration::from_millis(50), Duration::from_millis(1000)),
+    (10.0, Duration::from_millis(200), Duration::from_millis(2000)),
+    (20.0, Duration::from_millis(200), Duration::from_millis(2500)),
+    (100.0, Duration::from_millis(200), Duration::from_millis(3500)),
+];
+
+#[test]
+fn who_only_answered_others_starts_as_quickly_as_on_a_new_path() {
+    for new in BOTH {
+        for (megabits, rtt, time) in STARTS {
+            let fresh = new(megabits, rtt).doubling(time);
+            assert!(fresh.share > 0.5, "{megabits} Mb/s, {rtt:?}: {}", fresh.share);
+            for octets in [100, 250, 400] {
+                let mut path = new(megabits, rtt);
+                path.answers(octets, 5000 * MS);
+                let start = path.doubling(time);
+                assert!(
+                    start.share > fresh.share - 0.05,
+                    "{megabits} Mb/s, {rtt:?}, {octets} octets: {} in place of {}",
+                    start.share,
+                    fresh.share
+                );
+                assert!(start.longest < 50 * MS + rtt, "{megabits} Mb/s, {rtt:?}: {:?}", start.longest);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_second_transfer_starts_as_quickly_as_the_first() {
+    for new in BOTH {
+        for (megabits, rtt, time) in STARTS {
+            let mut path = new(megabits, rtt);
+            let first = path.doubling(time);
+            for _ in 0..3 {
+                path.doubling(3000 * MS);
+                path.pass(path.now + 1000 * MS);
+                path.answers(100, 2000 * MS);
+                let next = path.doubling(time);
+                assert!(
+                    next.share > first.share - 0.02,
+                    "{megabits} Mb/s, {rtt:?}: {} after {}",
+                    next.share,
+                    first.share
+                );
+                assert!(next.longest < 20 * MS + rtt / 2, "{megabits} Mb/s, {rtt:?}: {:?}", next.longest);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_path_is_filled_within_a_second_and_without_a_long_queue_on_the_way() {
+    let mut path = Path::new(100.0, 50 * MS);
+    path.greedy(1000 * MS);
+    let (share, _) = path.greedy(1000 * MS);
+    assert!(share > 0.9, "{share}");
+    let longest = path.waits.iter().map(|(_, wait)| *wait).max().unwrap();
+    assert!(longest < 110 * MS, "{longest:?}");
+}
+
+#[test]
+fn who_sends_little_while_others_queue_can_start_at_full_speed_afterwards() {
+    let mut path = Path::new(20.0, 50 * MS);
+    // Acknowledgements, in a queue that is not theirs.
+    for round in 0..400 {
+        path.others = (round % 8) * 10 * MS;
+        path.send(100);
+        path.credit.ran_dry();
+        let until = path.now + 10 * MS;
+        path.pass(until);
+    }
+    assert_eq!(path.credit.mode(), Mode::Starting);
+    path.others = Duration::ZERO;
+    path.greedy(500 * MS);
+    let (share, _) = path.greedy(1000 * MS);
+    assert!(share > 0.9, "{share}");
+}
+
+#[test]
+fn few_octets_on_a_jittery_path_do_not_end_the_start() {
+    let mut path = Path::new(20.0, 50 * MS);
+    // A small packet each 20 ms, whose round trips differ by more than the queue aimed at.
+    for tick in 0..200 {
+        path.others = if tick % 20 < 15 { 15 * MS } else { Duration::ZERO };
+        path.send(100);
+        path.credit.ran_dry();
+        let until = path.now + 20 * MS;
+        path.pass(until);
+    }
+    assert_eq!(path.credit.mode(), Mode::Starting);
+    path.others = Duration::ZERO;
+    path.greedy(1000 * MS);
+    let (share, _) = path.greedy(1000 * MS);
+    assert!(share > 0.9, "{share}");
+}
+
+#[test]
+fn a_transfer_that_stays_a_step_behind_the_window_does_not_fill_the_queue_unseen() {
+    let mut path = Path::new(5.0, 50 * MS);
+    let mut limit = 10 * PACKET;
+    for millis in 1..=3000_u64 {
+        while path.credit.under_way() < limit && path.credit.available() >= PACKET {
+            path.send(PACKET);
+        }
+        if path.credit.available() >= PACKET {
+            path.credit.ran_dry();
+        }
+        path.pass(path.now + MS);
+        if millis % 50 == 0 {
+            limit = (limit * 2).min(path.credit.window() * 6 / 10);
+        }
+    }
+    assert_ne!(path.credit.mode(), Mode::Starting);
+    assert!(path.credit.window() < 60_000, "{}", path.credit.window());
+}
+
+#[test]
+fn a_start_cut_short_by_something_else_in_the_queue_goes_on() {
+    let mut path = Path::new(20.0, 200 * MS);
+    while path.credit.mode() == Mode::Starting {
+        // As the TCP below, which starts too, and whose queue is gone a round trip later.
+        path.others = if path.credit.window() > 200_000 { 60 * MS } else { Duration::ZERO };
+        path.greedy(5 * MS);
+    }
+    path.others = Duration::ZERO;
+    let rate = path.credit.rate().unwrap();
+    assert!(rate < 0.7 * path.rate, "it was not cut short: {rate}");
+    path.greedy(600 * MS);
+    let (share, _) = path.greedy(400 * MS);
+    assert!(share > 0.88, "{share}");
+}
+
+#[test]
+fn what_a_start_sends_at_once_is_spread_over_a_quarter_of_the_round_trip() {
+    let mut path = Path::new(20.0, 200 * MS);
+    // What little is said before says nothing of the path.
+    for _ in 0..20 {
+        path.send(100);
+        path.credit.ran_dry();
+        path.pass(path.now + 20 * MS);
+    }
+    path.pass(path.now + 300 * MS);
+    assert_eq!((path.credit.mode(), path.credit.under_way()), (Mode::Starting, 0));
+    let (start, mut first) = (path.now, 0);
+    while path.credit.available() >= PACKET {
+        match path.credit.due(path.now) {
+            None => path.send(PACKET),
+            Some(due) => path.pass(due),
+        }
+        first += if path.now == start { PACKET } else { 0 };
+    }
+    // 32 KiB, of which 5 ms leave at once.
+    assert!(first <= 4 * PACKET, "{first} at once");
+    assert!((40 * MS..60 * MS).contains(&(path.now - start)), "{:?}", path.now - start);
+}
