@@ -110,7 +110,7 @@ impl Credit {
         self.pacer.sent(now, octets as u64, self.window.pace(&self.config));
     }
 
-    /// There is credit left and nothing to send: until what is under way now has arrived, the path's rate is the sender's.
+    /// There is credit left and nothing to send: until what is sent next has arrived, what arrives tells the sender's rate.
     pub fn ran_dry(&mut self) {
         self.delivery.ran_dry();
     }
