@@ -124,9 +124,9 @@ impl Arguments {
 
     /// Which congestion controls there are, for people.
     pub(crate) fn congestions(&self) -> String {
-        match self.carried_by {
-            Some(below) => format!("{} over {}", self.congestion.name(), below.name()),
-            None => self.congestion.name().to_owned(),
+        match self.below() {
+            same if same == self.congestion => same.name().to_owned(),
+            below => format!("{} over {}", self.congestion.name(), below.name()),
         }
     }
 
@@ -175,7 +175,10 @@ mod tests {
             assert_eq!(inside.contenders, [Contender::Plain, Contender::Openssh]);
             assert_eq!(inside.scenarios, outside.scenarios);
             assert_eq!((inside.cell(), inside.congestion), (outside.cell(), Congestion::Bbr));
-            assert_eq!(inside.below(), Congestion::Cubic);
+            assert_eq!(
+                (inside.below(), inside.congestions().as_str()),
+                (Congestion::Cubic, "bbr over cubic")
+            );
         }
     }
 
