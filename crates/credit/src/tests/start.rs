@@ -45,21 +45,21 @@ struct Start {
     longest: Duration,
 }
 
-/// Paths, and the time in which a TCP alone could have filled half of it or more.
-const STARTS: [(f64, Duration, Duration); 7] = [
-    (5.0, Duration::from_millis(10), Duration::from_millis(500)),
-    (20.0, Duration::from_millis(10), Duration::from_millis(500)),
-    (5.0, Duration::from_millis(50), Duration::from_millis(700)),
-    (20.0, Duration::from_millis(50), Duration::from_millis(1000)),
-    (10.0, Duration::from_millis(200), Duration::from_millis(2000)),
-    (20.0, Duration::from_millis(200), Duration::from_millis(2500)),
-    (100.0, Duration::from_millis(200), Duration::from_millis(3500)),
+/// Megabits and round trips of paths, and in how many ms a TCP alone could have filled half of them or more.
+const STARTS: [(f64, u32, u32); 7] = [
+    (5.0, 10, 500),
+    (20.0, 10, 500),
+    (5.0, 50, 700),
+    (20.0, 50, 1000),
+    (10.0, 200, 2000),
+    (20.0, 200, 2500),
+    (100.0, 200, 3500),
 ];
 
 #[test]
 fn who_only_answered_others_starts_as_quickly_as_on_a_new_path() {
     for new in BOTH {
-        for (megabits, rtt, time) in STARTS {
+        for (megabits, rtt, time) in STARTS.map(|(megabits, rtt, time)| (megabits, rtt * MS, time * MS)) {
             let fresh = new(megabits, rtt).doubling(time);
             assert!(fresh.share > 0.5, "{megabits} Mb/s, {rtt:?}: {}", fresh.share);
             for octets in [100, 250, 400] {
@@ -81,7 +81,7 @@ fn who_only_answered_others_starts_as_quickly_as_on_a_new_path() {
 #[test]
 fn a_second_transfer_starts_as_quickly_as_the_first() {
     for new in BOTH {
-        for (megabits, rtt, time) in STARTS {
+        for (megabits, rtt, time) in STARTS.map(|(megabits, rtt, time)| (megabits, rtt * MS, time * MS)) {
             let mut path = new(megabits, rtt);
             let first = path.doubling(time);
             for _ in 0..3 {
