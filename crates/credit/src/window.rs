@@ -52,6 +52,9 @@ const WARY_GAIN: f64 = 1.5;
 const FULL: f64 = 0.8;
 /// Round trips too long for the window before Draining finds out why.
 const LONG_ROUNDS: u32 = 4;
+/// Of the path's product: a sender whom the window does not bound, since a TCP inside has a smaller one, may fill the queue of a
+/// path that became slower if he has more than this under way. Acknowledgements of a transfer the other way are less.
+const LITTLE: f64 = 1.0 / 16.0;
 /// More than the path's product, in the round trip after one with next to no queue, since there may be room: a quarter of
 /// the round trip, but no more than this, which others feel if there is none.
 const PROBE_MAX: Duration = Duration::from_millis(15);
@@ -350,14 +353,15 @@ impl Window {
         &mut self,
         config: &CreditConfig,
         now: Instant,
-        &Sample { dry, .. }: &Sample,
+        &Sample { dry, under_way, .. }: &Sample,
         ended: Option<Round>,
         before: Option<f64>,
     ) {
         let Some(Round { shortest, mean }) = ended else { return };
-        let rtt = self.min_rtt().unwrap_or_default();
-        // To hold back next to nothing would not show what others do.
-        let is_long = !dry && shortest > self.explained(config);
+        let (rate, rtt) = (self.rate().unwrap_or_default(), self.min_rtt().unwrap_or_default());
+        // To hold back next to nothing, as answers to others are, would not show what others do.
+        let little = (rate * rtt.as_secs_f64() * LITTLE).max(2.0 * config.floor as f64);
+        let is_long = (!dry || under_way as f64 >= little) && shortest > self.explained(config);
         self.long_rounds = if is_long { self.long_rounds + 1 } else { 0 };
         let probed = self.unfilled;
         let grown = 1.0 + ROOM * probe(rtt).as_secs_f64() / rtt.as_secs_f64();

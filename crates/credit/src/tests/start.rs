@@ -1,4 +1,4 @@
-//! How a sender begins, and begins again.
+//! Senders whom the window does not bound: who answers others, who begins, and who has a smaller window of his own.
 
 use super::*;
 
@@ -205,4 +205,66 @@ fn what_a_start_sends_at_once_is_spread_over_a_quarter_of_the_round_trip() {
     // 32 KiB, of which 5 ms leave at once.
     assert!(first <= 4 * PACKET, "{first} at once");
     assert!((40 * MS..60 * MS).contains(&(path.now - start)), "{:?}", path.now - start);
+}
+
+impl Path {
+    /// A TCP with so many octets under way at most, fewer than the window allows.
+    fn limited(&mut self, window: u64, time: Duration) -> (f64, Duration) {
+        let (end, start, before) = (self.now + time, self.now, self.arrived);
+        while self.now < end {
+            while self.credit.under_way() + PACKET <= window && self.credit.available() >= PACKET {
+                self.send(PACKET);
+            }
+            if self.credit.under_way() + PACKET > window {
+                self.credit.ran_dry();
+            }
+            assert!(self.step(), "nothing under way");
+        }
+        self.since(start, before)
+    }
+}
+
+#[test]
+fn whom_the_window_did_not_bound_does_not_fill_a_slower_path_unseen() {
+    for new in BOTH {
+        for (megabits, rtt, slower, window) in [
+            (100.0, 50, 10.0, 400_000),
+            (100.0, 50, 20.0, 100_000),
+            (20.0, 50, 4.0, 100_000),
+            (20.0, 200, 4.0, 400_000),
+        ] {
+            for is_busy in [true, false] {
+                let mut path = new(megabits, rtt * MS);
+                path.greedy(3000 * MS);
+                if is_busy {
+                    path.limited(window, 5000 * MS);
+                } else {
+                    path.answers(100, 15_000 * MS);
+                }
+                path.rate /= slower;
+                path.limited(window, 4000 * MS);
+                let (share, wait) = path.limited(window, 8000 * MS);
+                let case = format!("{megabits} Mb/s, {rtt} ms, {slower} times slower, busy: {is_busy}");
+                assert!(share > 0.93, "{case}: {share:.3} used");
+                assert!(wait < 30 * MS, "{case}: {wait:?} in the queue");
+            }
+        }
+    }
+}
+
+#[test]
+fn answers_are_not_held_back_to_see_whose_queue_they_wait_in() {
+    for new in BOTH {
+        for (megabits, octets) in [(5.0, 250), (100.0, 500)] {
+            let mut path = new(megabits, 50 * MS);
+            path.greedy(5000 * MS);
+            path.others = 150 * MS;
+            for _ in 0..2000 {
+                path.send(octets);
+                path.credit.ran_dry();
+                path.pass(path.now + 6 * MS);
+                assert_ne!(path.credit.mode(), Mode::Draining, "{megabits} Mb/s");
+            }
+        }
+    }
 }
