@@ -43,6 +43,8 @@ pub(crate) struct Sample {
     pub(crate) dry: bool,
     /// Octets that were under way when the octet reported on was sent, itself among them.
     pub(crate) under_way: u64,
+    /// Octets that are under way now.
+    pub(crate) left: u64,
     /// Octets delivered in all.
     pub(crate) delivered: u64,
     /// What had been delivered when the octet reported on was sent: one round trip lies between.
@@ -144,6 +146,7 @@ impl Delivery {
             rate: (!time.is_zero()).then(|| octets as f64 / time.as_secs_f64()),
             dry: record.dry,
             under_way: record.end - record.delivered,
+            left: self.under_way(),
             delivered: total,
             delivered_before: record.delivered,
         })

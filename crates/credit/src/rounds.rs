@@ -54,7 +54,16 @@ mod tests {
         let mut add = |millis, delivered_before, delivered| {
             let rtt = Duration::from_millis(millis);
             let at = Instant::now();
-            rounds.add(&Sample { at, rtt, rate: None, dry: false, under_way: 1, delivered, delivered_before })
+            rounds.add(&Sample {
+                at,
+                rtt,
+                rate: None,
+                dry: false,
+                under_way: 1,
+                left: 0,
+                delivered,
+                delivered_before,
+            })
         };
         let of = |shortest, mean| Round {
             shortest: Duration::from_millis(shortest),

@@ -41,8 +41,6 @@ const GROWTH: f64 = 1.25;
 /// One is enough once so many measurements in a row were longer than the empty path and the queue aimed at (as HyStart's
 /// eight): those alone may come from the TCP below, which starts too.
 const QUEUED_SAMPLES: u32 = 8;
-/// While Starting: so much of the window under way, and who sends was bound by it, though now and then nothing waited.
-const BOUND: f64 = 0.75;
 /// Of the path's product, while Starting: a TCP inside doubles what it has under way in each round trip, and what is known of the
 /// path is a report old by then. With just 2 it had to wait here, and took that for the end of the path (HyStart).
 const STARTING_GAIN: f64 = 2.5;
@@ -335,10 +333,11 @@ impl Window {
         if ended.is_none() {
             return;
         }
-        let is_bound = sample.under_way as f64 >= self.size(config) as f64 * BOUND;
+        let path = (rtt + self.interval.unwrap_or_default()).as_secs_f64() * rate;
+        let has_more = sample.left as f64 >= path * GROWTH;
         if grows {
             (self.full_rate, self.full_rounds) = (rate, 0);
-        } else if !sample.dry || self.is_wary && is_bound {
+        } else if !sample.dry || has_more {
             self.full_rounds += 1;
         } else {
             // That is all it has to send, and says nothing of the path; what follows may be the beginning of a start.
