@@ -3,16 +3,15 @@
 use super::*;
 
 impl Path {
-    /// A TCP without an end of its slow start: what it has under way doubles in each round trip. What the window does not take
-    /// waits.
-    fn doubling(&mut self, time: Duration) -> Start {
+    /// A TCP with so many octets under way at most, which `doubles` them in each round trip, or does not. What the window does not
+    /// take waits.
+    fn tcp(&mut self, mut congestion_window: u64, doubles: bool, time: Duration) -> (f64, Duration) {
         let (end, start, before) = (self.now + time, self.now, self.arrived);
-        let (first, mut congestion_window) = (self.waits.len(), 10 * PACKET);
-        let mut arrived = self.sent - self.credit.under_way();
+        let mut known = self.sent - self.credit.under_way();
         while self.now < end {
-            let known = self.sent - self.credit.under_way();
-            congestion_window += known - arrived;
-            arrived = known;
+            let news = self.sent - self.credit.under_way();
+            congestion_window += if doubles { news - known } else { 0 };
+            known = news;
             while self.credit.under_way() + PACKET <= congestion_window && self.credit.available() >= PACKET {
                 self.send(PACKET);
             }
@@ -21,7 +20,13 @@ impl Path {
             }
             assert!(self.step(), "nothing under way");
         }
-        let (share, _) = self.since(start, before);
+        self.since(start, before)
+    }
+
+    /// A TCP without an end of its slow start.
+    fn doubling(&mut self, time: Duration) -> Start {
+        let first = self.waits.len();
+        let (share, _) = self.tcp(10 * PACKET, true, time);
         let longest = self.waits[first..].iter().map(|(_, wait)| *wait).max().unwrap();
         Start { share, longest }
     }
@@ -208,23 +213,6 @@ fn what_a_start_sends_at_once_is_spread_over_a_quarter_of_the_round_trip() {
     assert!((40 * MS..60 * MS).contains(&(path.now - start)), "{:?}", path.now - start);
 }
 
-impl Path {
-    /// A TCP with so many octets under way at most, fewer than the window allows.
-    fn limited(&mut self, window: u64, time: Duration) -> (f64, Duration) {
-        let (end, start, before) = (self.now + time, self.now, self.arrived);
-        while self.now < end {
-            while self.credit.under_way() + PACKET <= window && self.credit.available() >= PACKET {
-                self.send(PACKET);
-            }
-            if self.credit.under_way() + PACKET > window {
-                self.credit.ran_dry();
-            }
-            assert!(self.step(), "nothing under way");
-        }
-        self.since(start, before)
-    }
-}
-
 #[test]
 fn whom_the_window_did_not_bound_does_not_fill_a_slower_path_unseen() {
     for new in BOTH {
@@ -238,13 +226,13 @@ fn whom_the_window_did_not_bound_does_not_fill_a_slower_path_unseen() {
                 let mut path = new(megabits, rtt * MS);
                 path.greedy(3000 * MS);
                 if is_busy {
-                    path.limited(window, 5000 * MS);
+                    path.tcp(window, false, 5000 * MS);
                 } else {
                     path.answers(100, 15_000 * MS);
                 }
                 path.rate /= slower;
-                path.limited(window, 4000 * MS);
-                let (share, wait) = path.limited(window, 8000 * MS);
+                path.tcp(window, false, 4000 * MS);
+                let (share, wait) = path.tcp(window, false, 8000 * MS);
                 let case = format!("{megabits} Mb/s, {rtt} ms, {slower} times slower, busy: {is_busy}");
                 assert!(share > 0.93, "{case}: {share:.3} used");
                 assert!(wait < 30 * MS, "{case}: {wait:?} in the queue");
