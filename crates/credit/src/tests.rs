@@ -156,6 +156,13 @@ impl Path {
         self.since(start, before)
     }
 
+    /// Sends what there is to say, with nothing behind it, and waits until there is more.
+    fn say(&mut self, octets: u64, pause: Duration) {
+        self.send(octets);
+        self.credit.ran_dry();
+        self.pass(self.now + pause);
+    }
+
     /// The share of the path's capacity that has arrived since then, when so much had, and the mean wait.
     fn since(&self, start: Instant, before: u64) -> (f64, Duration) {
         let share = (self.arrived - before) as f64 / (self.rate * (self.now - start).as_secs_f64());
@@ -258,10 +265,7 @@ fn a_sender_with_little_to_say_does_not_shrink_the_window() {
     let window = path.credit.window();
     // A packet each 10 ms for a minute.
     for _ in 0..6000 {
-        path.send(PACKET);
-        path.credit.ran_dry();
-        let until = path.now + 10 * MS;
-        path.pass(until);
+        path.say(PACKET, 10 * MS);
     }
     assert!(path.credit.window() * 10 > window * 8, "{} of {window}", path.credit.window());
     let (share, wait) = path.greedy(1000 * MS);
@@ -310,9 +314,7 @@ fn who_sends_little_while_others_queue_does_not_forget_what_the_path_can_do() {
     let window = path.credit.window();
     path.others = 300 * MS;
     for _ in 0..1000 {
-        path.send(100);
-        path.credit.ran_dry();
-        path.pass(path.now + 10 * MS);
+        path.say(100, 10 * MS);
     }
     assert!(path.credit.window() * 10 > window * 8, "{} of {window}", path.credit.window());
 }
@@ -455,9 +457,7 @@ fn packets_that_are_through_before_the_next_one_say_nothing_of_the_path() {
     let mut path = Path::new(20.0, 10 * MS);
     let ping = |path: &mut Path| {
         for _ in 0..1000 {
-            path.send(100);
-            path.credit.ran_dry();
-            path.pass(path.now + 40 * MS);
+            path.say(100, 40 * MS);
             path.credit.ran_dry();
             assert_eq!(path.credit.under_way(), 0);
         }

@@ -198,18 +198,17 @@ impl Window {
 
     /// Octets that may be under way.
     pub(crate) fn size(&self, config: &CreditConfig) -> u64 {
-        let product = |time: Duration| self.rate().unwrap_or_default() * time.as_secs_f64();
         let rtt = self.min_rtt().unwrap_or_default();
         let octets = match self.mode {
             Mode::Starting => {
                 let gain = if self.is_restarted || self.is_wary { WARY_GAIN } else { STARTING_GAIN };
                 let least = if self.is_restarted { 0 } else { config.initial };
                 let time = (rtt + self.interval.unwrap_or_default()).mul_f64(gain) + self.back;
-                product(time).max(least as f64)
+                self.product(time).max(least as f64)
             }
             Mode::Steady => {
                 let probe = if self.unfilled { probe(rtt) } else { Duration::ZERO };
-                product(rtt + self.back + self.standing(config, rtt) + probe + self.spells.allowance())
+                self.product(rtt + self.back + self.standing(config, rtt) + probe + self.spells.allowance())
             }
             Mode::Draining => {
                 let least = rtt.mul_f64(DRAINED);
@@ -221,6 +220,11 @@ impl Window {
         };
         // What is more than fits is cut by the cast, and then by the ceiling.
         (octets as u64).clamp(config.floor, config.ceiling)
+    }
+
+    /// Octets that the path delivers in that time.
+    fn product(&self, time: Duration) -> f64 {
+        self.rate().unwrap_or_default() * time.as_secs_f64()
     }
 
     /// The queue that Steady lets stand, and what has arrived and is not reported yet.
@@ -325,7 +329,7 @@ impl Window {
     fn start(&mut self, config: &CreditConfig, sample: &Sample, ended: Option<Round>) {
         let (rate, rtt) = (self.rate().unwrap_or_default(), self.min_rtt().unwrap_or_default());
         // A sender with next to nothing to say has no queue of his own.
-        let is_telling = !sample.dry || rate * rtt.as_secs_f64() >= config.floor as f64;
+        let is_telling = !sample.dry || self.product(rtt) >= config.floor as f64;
         let queued = is_telling && sample.rtt > rtt + slack(config, rtt);
         self.queued_samples = if queued { self.queued_samples + 1 } else { 0 };
         let grows = rate >= self.full_rate * GROWTH;
@@ -333,8 +337,8 @@ impl Window {
         if ended.is_none() {
             return;
         }
-        let path = (rtt + self.interval.unwrap_or_default()).as_secs_f64() * rate;
-        let has_more = sample.left as f64 >= path * GROWTH;
+        let holds = self.product(rtt + self.interval.unwrap_or_default());
+        let has_more = sample.left as f64 >= holds * GROWTH;
         if grows {
             (self.full_rate, self.full_rounds) = (rate, 0);
         } else if !sample.dry || has_more {
@@ -357,9 +361,9 @@ impl Window {
         before: Option<f64>,
     ) {
         let Some(Round { shortest, mean }) = ended else { return };
-        let (rate, rtt) = (self.rate().unwrap_or_default(), self.min_rtt().unwrap_or_default());
+        let rtt = self.min_rtt().unwrap_or_default();
         // To hold back next to nothing, as answers to others are, would not show what others do.
-        let little = (rate * rtt.as_secs_f64() * LITTLE).max(2.0 * config.floor as f64);
+        let little = (self.product(rtt) * LITTLE).max(2.0 * config.floor as f64);
         let is_long = (!dry || under_way as f64 >= little) && shortest > self.explained(config);
         self.long_rounds = if is_long { self.long_rounds + 1 } else { 0 };
         let probed = self.unfilled;

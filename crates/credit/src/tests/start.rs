@@ -36,9 +36,7 @@ impl Path {
         let end = self.now + time;
         while self.now < end {
             self.others = self.random(12 * MS);
-            self.send(octets);
-            self.credit.ran_dry();
-            self.pass(self.now + 6 * MS);
+            self.say(octets, 6 * MS);
         }
         self.others = Duration::ZERO;
     }
@@ -123,10 +121,7 @@ fn who_sends_little_while_others_queue_can_start_at_full_speed_afterwards() {
     // Acknowledgements, in a queue that is not theirs.
     for round in 0..400 {
         path.others = (round % 8) * 10 * MS;
-        path.send(100);
-        path.credit.ran_dry();
-        let until = path.now + 10 * MS;
-        path.pass(until);
+        path.say(100, 10 * MS);
     }
     assert_eq!(path.credit.mode(), Mode::Starting);
     path.others = Duration::ZERO;
@@ -141,10 +136,7 @@ fn few_octets_on_a_jittery_path_do_not_end_the_start() {
     // A small packet each 20 ms, whose round trips differ by more than the queue aimed at.
     for tick in 0..200 {
         path.others = if tick % 20 < 15 { 15 * MS } else { Duration::ZERO };
-        path.send(100);
-        path.credit.ran_dry();
-        let until = path.now + 20 * MS;
-        path.pass(until);
+        path.say(100, 20 * MS);
     }
     assert_eq!(path.credit.mode(), Mode::Starting);
     path.others = Duration::ZERO;
@@ -194,9 +186,7 @@ fn what_a_start_sends_at_once_is_spread_over_a_quarter_of_the_round_trip() {
     let mut path = Path::new(20.0, 200 * MS);
     // What little is said before says nothing of the path.
     for _ in 0..20 {
-        path.send(100);
-        path.credit.ran_dry();
-        path.pass(path.now + 20 * MS);
+        path.say(100, 20 * MS);
     }
     path.pass(path.now + 300 * MS);
     assert_eq!((path.credit.mode(), path.credit.under_way()), (Mode::Starting, 0));
@@ -249,9 +239,7 @@ fn answers_are_not_held_back_to_see_whose_queue_they_wait_in() {
             path.greedy(5000 * MS);
             path.others = 150 * MS;
             for _ in 0..2000 {
-                path.send(octets);
-                path.credit.ran_dry();
-                path.pass(path.now + 6 * MS);
+                path.say(octets, 6 * MS);
                 assert_ne!(path.credit.mode(), Mode::Draining, "{megabits} Mb/s");
             }
         }
