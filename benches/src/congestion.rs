@@ -1,6 +1,7 @@
 //! How fast a TCP connection may be, as a choice on the command line.
 
 use clap::ValueEnum;
+use netlab::Host;
 
 /// A congestion control of the kernel's.
 #[derive(ValueEnum, Debug, Clone, Copy, PartialEq, Eq)]
@@ -12,8 +13,20 @@ pub enum Congestion {
 }
 
 impl Congestion {
-    /// The variable under /proc/sys that holds its name for new connections of a host.
-    pub const SYSCTL: &str = "net/ipv4/tcp_congestion_control";
+    /// New connections of the host use it; those that are accepted use what their listener did.
+    ///
+    /// # Panics
+    ///
+    /// If the kernel refuses it, with what can be done.
+    pub fn use_on(self, host: &Host) {
+        let name = self.name();
+        if let Err(error) = host.sysctl("net/ipv4/tcp_congestion_control", name) {
+            panic!(
+                "{error}. Network namespaces have only what this machine allows to users: `modprobe tcp_{name}`, and \
+                 add {name} to what `sysctl net.ipv4.tcp_allowed_congestion_control` says"
+            );
+        }
+    }
 
     /// As the kernel calls it.
     pub fn name(self) -> &'static str {

@@ -25,7 +25,7 @@ impl Scene {
         let world = World::new();
         // Whatever this machine has set for its own connections.
         for host in [&world.venus, &world.saturn] {
-            host.sysctl(Congestion::SYSCTL, congestion.name()).unwrap();
+            congestion.use_on(host);
         }
         world.install();
         let sshd = Sshd::start(&world, "PermitTunnel point-to-point");

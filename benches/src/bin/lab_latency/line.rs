@@ -117,10 +117,10 @@ impl Joined {
         joined
     }
 
-    /// From now on new connections use it; those that are accepted use what their listener did.
+    /// From now on, on both hosts.
     pub(crate) fn use_congestion(&self, congestion: Congestion) {
         for host in [&self.hosts.venus, &self.hosts.saturn] {
-            host.sysctl(Congestion::SYSCTL, congestion.name()).unwrap();
+            congestion.use_on(host);
         }
     }
 
