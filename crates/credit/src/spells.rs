@@ -8,20 +8,23 @@ use crate::filter::Extreme;
 const MOST: Duration = Duration::from_millis(20);
 /// For how long a spell is remembered: they come again.
 const MEMORY: Duration = Duration::from_secs(2);
+/// In so many round trips a loss of the TCP below leaves a pause: the one in which it is sent again, and the one in which what could
+/// not be sent meanwhile is missing.
+const LOSS: usize = 2;
 
 /// Spells of longer round trips, and pauses in the reports. What happens once is a loss, what was held back while Draining, or a
-/// processor that others used: only what happens twice counts.
+/// processor that others used: only what happens twice counts, or in more round trips than a loss takes.
 #[derive(Debug)]
 pub(crate) struct Spells {
-    /// What happened twice of late.
+    /// What happened twice of late, or for long enough.
     twice: Extreme<Instant, Duration>,
     /// How much longer than explained the round trip is, in a spell that may have begun.
     present: Duration,
     /// The last spell, and when it was over.
     last: Option<(Instant, Duration)>,
-    /// For how much longer than usual nothing was reported, in this round trip and in the one before.
+    /// For how much longer than usual nothing was reported, in this round trip and in those before.
     pause: Duration,
-    pause_before: Duration,
+    pauses_before: [Duration; LOSS],
 }
 
 impl Spells {
@@ -31,7 +34,7 @@ impl Spells {
             present: Duration::ZERO,
             last: None,
             pause: Duration::ZERO,
-            pause_before: Duration::ZERO,
+            pauses_before: [Duration::ZERO; LOSS],
         }
     }
 
@@ -48,7 +51,9 @@ impl Spells {
     /// A round trip has ended that took so much longer than the window explains, if it did.
     pub(crate) fn ended(&mut self, now: Instant, longer: Option<Duration>) {
         let pause = std::mem::take(&mut self.pause);
-        let pauses = pause.min(std::mem::replace(&mut self.pause_before, pause));
+        let pauses = self.pauses_before.iter().fold(pause, |least, before| least.min(*before));
+        self.pauses_before.rotate_right(1);
+        self.pauses_before[0] = pause;
         if let Some(longer) = longer {
             self.present = self.present.max(longer.min(MOST));
         } else {
