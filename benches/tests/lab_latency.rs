@@ -1,4 +1,4 @@
-//! The latency laboratory at work: a kernel boots, a line is made, plain TCP and a link of pppssh's pass data on it both
+//! The latency laboratory at work: a kernel boots, or not, a line is made, plain TCP and a link of pppssh's pass data on it both
 //! ways at once, and what was measured is written down. How fast it was is nobody's business here.
 
 use std::fs;
@@ -8,9 +8,18 @@ use serde_json::Value;
 
 #[test]
 fn the_laboratory_measures_a_line_without_and_with_a_link_on_it() {
+    measures(&[]);
+}
+
+#[test]
+fn so_does_this_machine_s_own_kernel_with_a_line_of_the_program_s() {
+    measures(&["--here"]);
+}
+
+fn measures(more: &[&str]) {
     let directory = tempfile::tempdir().unwrap();
     let mut laboratory = Command::new(env!("CARGO_BIN_EXE_lab-latency"));
-    laboratory.args(["--smoke", "--plot", "plain,native", "--output"]).arg(directory.path());
+    laboratory.args(["--smoke", "--plot", "plain,native", "--output"]).arg(directory.path()).args(more);
     let output = laboratory.stdin(Stdio::null()).output().expect("the laboratory runs");
     let said = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{said}\n{}", String::from_utf8_lossy(&output.stderr));

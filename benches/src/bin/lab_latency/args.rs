@@ -73,6 +73,11 @@ pub(crate) struct Arguments {
     #[arg(long, conflicts_with_all = ["rates", "rtts", "loss", "scenarios", "seconds"])]
     pub(crate) long: bool,
 
+    /// On this machine's own kernel and all its processors, and on a line that this program makes: for rates that are too much
+    /// for the laboratory's one processor. pppd can take part only where the kernel has PPP
+    #[arg(long)]
+    pub(crate) here: bool,
+
     /// Only see that all of this works: one line, one link, one load for two seconds
     #[arg(long, conflicts_with_all = ["rates", "rtts", "loss", "contenders", "scenarios", "seconds", "long", "judge"])]
     pub(crate) smoke: bool,

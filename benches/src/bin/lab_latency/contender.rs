@@ -69,6 +69,11 @@ impl Contender {
         matches!(self, Contender::Native | Contender::Openssh | Contender::Listen)
     }
 
+    /// Whether pppd is on an end of it, and so the kernel's PPP.
+    pub(crate) fn needs_ppp(self) -> bool {
+        matches!(self, Contender::Pppd | Contender::ToPppd)
+    }
+
     /// What it is, for a table.
     pub(crate) fn title(self) -> &'static str {
         match self {

@@ -38,7 +38,7 @@ struct Bench<'a> {
 
 impl Bench<'_> {
     fn scenarios(&mut self) {
-        let joined = Joined::by(&self.line);
+        let joined = if self.arguments.here { Joined::here(&self.line) } else { Joined::by(&self.line) };
         let mut standing = None;
         for &scenario in &self.arguments.scenarios {
             let way = standing.take().unwrap_or_else(|| {
@@ -116,6 +116,7 @@ impl Bench<'_> {
             link_drops: drops.link,
             link_lost,
             cpu_seconds: after.busy.saturating_sub(before.busy).as_secs_f64(),
+            processors: std::thread::available_parallelism().map_or(1, usize::from),
             stall: ms(stall),
         };
         (cell, flowed_off)

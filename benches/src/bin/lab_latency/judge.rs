@@ -118,6 +118,7 @@ pub(crate) mod tests {
             link_drops: 0,
             link_lost: false,
             cpu_seconds: 4.0,
+            processors: 1,
             stall: 1.0,
         }
     }

@@ -19,14 +19,18 @@ use pppssh_tests::finish;
 use pppssh_tests::lab_kernel::hosts::Hosts;
 use serde::{Deserialize, Serialize};
 
+use crate::emulated::Emulated;
+
 /// Where netem holds packets that are on their way: far more than ever are.
 const ON_THE_WAY: &str = "100000";
 
 /// The least that the queue at either end holds, in packets.
 const QUEUE_LEAST: u32 = 50;
 
-/// The MTU, and the Ethernet header that netem counts.
-const FRAME_OCTETS: f64 = 1514.0;
+/// The Ethernet header, which netem counts.
+pub(crate) const FRAME_HEADER: usize = 14;
+/// The MTU, and that.
+const FRAME_OCTETS: f64 = 1500.0 + FRAME_HEADER as f64;
 
 /// What a line is like, the same both ways.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -81,11 +85,17 @@ impl Line {
 /// The hosts with a line between them.
 pub(crate) struct Joined {
     pub(crate) hosts: Hosts,
-    near: Host,
-    far: Host,
+    between: Between,
+}
+
+/// What is between the hosts.
+enum Between {
+    Routers { near: Host, far: Host },
+    Emulated(Emulated),
 }
 
 impl Joined {
+    /// By routers with netem.
     pub(crate) fn by(line: &Line) -> Joined {
         let hosts = Hosts::apart();
         let lab = &hosts.lab;
@@ -107,14 +117,34 @@ impl Joined {
         near.route_via("10.10.10.0/24", "10.0.0.2").unwrap();
         far.route_via("10.9.9.0/24", "10.0.0.1").unwrap();
         for host in [&hosts.venus, &hosts.saturn] {
-            // What one connection learnt of the path is not told to the next one.
-            host.sysctl("net/ipv4/tcp_no_metrics_save", "1").unwrap();
             // Packets of the wire's MTU, as on a real one; a super-packet would be delayed, and lost, as a whole.
             ip(host, &["link", "set", "eth0", "gso_max_segs", "1"]);
         }
-        let joined = Joined { hosts, near, far };
-        joined.shape(line);
-        joined
+        for router in [&near, &far] {
+            shape(router, line);
+        }
+        Joined::between(hosts, Between::Routers { near, far })
+    }
+
+    /// By this program.
+    pub(crate) fn here(line: &Line) -> Joined {
+        let hosts = Hosts::apart();
+        let Hosts { venus, saturn, .. } = &hosts;
+        let emulated = Emulated::join([venus, saturn], "eth0", line);
+        for (host, address) in [(venus, "10.9.9.1/24"), (saturn, "10.10.10.1/24")] {
+            host.address("eth0", address).unwrap();
+            host.up("eth0").unwrap();
+            host.route_dev("10.0.0.0/8", "eth0").unwrap();
+        }
+        Joined::between(hosts, Between::Emulated(emulated))
+    }
+
+    fn between(hosts: Hosts, between: Between) -> Joined {
+        for host in [&hosts.venus, &hosts.saturn] {
+            // What one connection learnt of the path is not told to the next one.
+            host.sysctl("net/ipv4/tcp_no_metrics_save", "1").unwrap();
+        }
+        Joined { hosts, between }
     }
 
     /// From now on, on both hosts.
@@ -124,30 +154,32 @@ impl Joined {
         }
     }
 
-    fn shape(&self, line: &Line) {
-        for router in [&self.near, &self.far] {
-            if let Some(rate) = line.rate.0 {
-                let (rate, limit) = (format!("{}kbit", rate * 1e3), line.queue().to_string());
-                netem(router, "line", &["rate", &rate, "limit", &limit]);
-            }
-            let delay = format!("{}us", line.rtt_ms * 500);
-            let mut words = vec!["delay", &delay, "limit", ON_THE_WAY];
-            let loss = format!("{}%", line.loss_percent);
-            if line.loss_percent > 0.0 {
-                words.extend(["loss", &loss]);
-            }
-            let slots = format!("{}ms", line.slots_ms);
-            if line.slots_ms > 0 {
-                words.extend(["slot", "1ms", &slots]);
-            }
-            netem(router, "eth0", &words);
-        }
-    }
-
     /// Packets that the queue at either end, up and down, had no room for so far.
     pub(crate) fn dropped(&self) -> [u64; 2] {
-        [&self.near, &self.far].map(|router| queue_drops(router, "line"))
+        match &self.between {
+            Between::Routers { near, far } => [near, far].map(|router| queue_drops(router, "line")),
+            Between::Emulated(emulated) => emulated.dropped(),
+        }
     }
+}
+
+/// What a router does at its end of the line.
+fn shape(router: &Host, line: &Line) {
+    if let Some(rate) = line.rate.0 {
+        let (rate, limit) = (format!("{}kbit", rate * 1e3), line.queue().to_string());
+        netem(router, "line", &["rate", &rate, "limit", &limit]);
+    }
+    let delay = format!("{}us", line.rtt_ms * 500);
+    let mut words = vec!["delay", &delay, "limit", ON_THE_WAY];
+    let loss = format!("{}%", line.loss_percent);
+    if line.loss_percent > 0.0 {
+        words.extend(["loss", &loss]);
+    }
+    let slots = format!("{}ms", line.slots_ms);
+    if line.slots_ms > 0 {
+        words.extend(["slot", "1ms", &slots]);
+    }
+    netem(router, "eth0", &words);
 }
 
 fn netem(router: &Host, device: &str, words: &[&str]) {

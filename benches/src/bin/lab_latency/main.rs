@@ -3,11 +3,13 @@
 //!
 //! Run as root: `cargo run --release -p pppssh-benches --bin lab-latency`. Outside, this program boots for each line a
 //! kernel that has PPP and netem, collects what its first process says, writes it down and judges it. That first
-//! process is this program, too: it makes venus, saturn and the line between them, and measures. docs/latency.md tells
-//! the method.
+//! process is this program, too: it makes venus, saturn and the line between them, and measures. With `--here` there is
+//! no such kernel, but a process of this machine's, and the line is made by this program. docs/latency.md tells the method.
 
 mod args;
 mod contender;
+mod emulated;
+mod here;
 mod inside;
 mod judge;
 mod line;
@@ -28,6 +30,11 @@ fn main() -> ExitCode {
     let arguments = args::Arguments::parse();
     if is_first_process() {
         first_process(|| inside::measure(&arguments))
+    }
+    if here::is_inside() {
+        here::prepare();
+        inside::measure(&arguments);
+        return ExitCode::SUCCESS;
     }
     outside::run(arguments)
 }

@@ -12,6 +12,7 @@ use serde::Serialize;
 
 use crate::args::{Arguments, USUAL};
 use crate::contender::Contender;
+use crate::here;
 use crate::judge;
 use crate::line::Line;
 use crate::load::Scenario;
@@ -33,6 +34,10 @@ struct Results {
 /// Measures what was asked for, and writes it down.
 pub(crate) fn run(arguments: Arguments) -> ExitCode {
     let arguments = arguments.resolved();
+    if let Err(why) = can_measure(&arguments, here::has_ppp()) {
+        eprintln!("lab-latency: {why}");
+        return ExitCode::from(2);
+    }
     match measure(&arguments) {
         Ok(results) => conclude(&arguments, &results),
         Err(error) => {
@@ -40,6 +45,16 @@ pub(crate) fn run(arguments: Arguments) -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Whether the kernel that measures has what it takes; the laboratory's has.
+fn can_measure(arguments: &Arguments, has_ppp: bool) -> Result<(), &'static str> {
+    let needs_ppp = arguments.contenders.iter().any(|contender| contender.needs_ppp());
+    if arguments.here && needs_ppp && !has_ppp {
+        return Err("this machine's kernel has no PPP: name those who can do without (--contenders \
+                    ssh-w,native,openssh,listen), or leave out --here");
+    }
+    Ok(())
 }
 
 fn measure(arguments: &Arguments) -> std::io::Result<Results> {
@@ -51,7 +66,7 @@ fn measure(arguments: &Arguments) -> std::io::Result<Results> {
     let mut results = Results::default();
     for line in arguments.lines() {
         println!("\n{line}, queue {} packets", line.queue());
-        let said = boot(arguments, &line);
+        let said = one_line(arguments, &line);
         for cell in &said.cells {
             write(&mut cells, cell)?;
         }
@@ -75,15 +90,14 @@ fn write(file: &mut impl Write, record: &impl Serialize) -> std::io::Result<()> 
     file.flush()
 }
 
-/// Boots a kernel that measures one line.
-fn boot(arguments: &Arguments, line: &Line) -> Results {
+/// Has one line measured, by a kernel of its own or here.
+fn one_line(arguments: &Arguments, line: &Line) -> Results {
     let mut results = Results::default();
     let cells = u32::try_from(arguments.scenarios.len()).unwrap_or(u32::MAX);
     let contenders = u32::try_from(arguments.contenders.len()).unwrap_or(u32::MAX);
     // What is in the queues may take as long again to flow off.
     let patience = PATIENCE + contenders * (PATIENCE + cells * (arguments.cell() + PATIENCE));
-    let kernel = Kernel { patience, arguments: arguments.for_line(line), first: true, ..Kernel::default() };
-    kernel.boot(|said| match Said::parse(&said) {
+    let hear = |said: String| match Said::parse(&said) {
         Some(Said::Cell(cell)) => {
             println!("{}", table::brief(&cell));
             results.cells.push(*cell);
@@ -91,7 +105,13 @@ fn boot(arguments: &Arguments, line: &Line) -> Results {
         Some(Said::Trace(trace)) => results.traces.push(trace),
         Some(Said::Failed(failed)) => results.failed.push(failed),
         None => println!("    {said}"),
-    });
+    };
+    let told = arguments.for_line(line);
+    if arguments.here {
+        here::measure(&told, hear);
+    } else {
+        Kernel { patience, arguments: told, first: true, ..Kernel::default() }.boot(hear);
+    }
     results.failed.extend(missing(arguments, line, &results));
     results
 }
@@ -147,6 +167,17 @@ mod tests {
 
     use super::*;
     use crate::judge::tests::cell;
+
+    #[test]
+    fn pppd_is_not_measured_by_a_kernel_without_ppp() {
+        let can = |words: &str, has_ppp| {
+            let arguments = Arguments::parse_from(words.split(' ')).resolved();
+            can_measure(&arguments, has_ppp).is_ok()
+        };
+        assert!(can("x --contenders native,to-pppd", false) && can("x --contenders native --here", false));
+        assert!(can("x --contenders native,to-pppd --here", true));
+        assert!(!can("x --contenders native,to-pppd --here", false) && !can("x --here", false));
+    }
 
     #[test]
     fn a_cell_that_nobody_heard_of_has_failed() {

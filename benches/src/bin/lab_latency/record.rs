@@ -56,13 +56,15 @@ pub(crate) struct Cell {
     pub(crate) link_drops: u64,
     /// Whether whoever held the link on venus gave it up.
     pub(crate) link_lost: bool,
-    /// Processor seconds of everything in the lab kernel during the load.
+    /// Processor seconds of everything in the lab kernel during the load, or on this machine.
     pub(crate) cpu_seconds: f64,
+    /// Its processors.
+    pub(crate) processors: usize,
     /// By how much a probe was sent too late, at worst, in ms: the machine outside stood still.
     pub(crate) stall: f64,
 }
 
-/// A processor this busy may be what bounds a cell.
+/// Processors this busy may be what bounds a cell.
 const SATURATED: f64 = 0.9;
 /// A stall of this many ms is as much as what is to be measured.
 const STALLED: f64 = 20.0;
@@ -73,9 +75,9 @@ impl Cell {
         self.flows.iter().sum()
     }
 
-    /// Whether the lab kernel's only processor, and not the line, may have bounded it.
+    /// Whether the processors (the lab kernel has one), and not the line, may have bounded it.
     pub(crate) fn is_saturated(&self) -> bool {
-        self.cpu_seconds > SATURATED * self.seconds
+        self.cpu_seconds > SATURATED * self.seconds * self.processors as f64
     }
 
     /// Whether the machine outside stood still for too long to measure latency.
