@@ -168,6 +168,12 @@ impl Credit {
         self.window.rate()
     }
 
+    /// Whether that may well become more: it is still looked for, or has grown by a quarter in the last six round trips, as
+    /// where the TCP below has only begun.
+    pub fn is_growing(&self) -> bool {
+        self.window.is_growing()
+    }
+
     /// The round trip of the empty path, as far as it was seen of late, without what reports waited on their way back.
     pub fn min_rtt(&self) -> Option<Duration> {
         self.window.min_rtt()

@@ -340,6 +340,25 @@ fn a_long_path_that_became_much_quicker_is_found_in_a_few_round_trips() {
 }
 
 #[test]
+fn a_path_whose_rate_still_grows_is_told_from_a_full_one() {
+    for new in BOTH {
+        let mut path = new(20.0, 50 * MS);
+        path.greedy(3000 * MS);
+        assert!(!path.credit.is_growing());
+        // As the TCP below in its slow growth.
+        let mut growing = 0;
+        for _ in 0..20 {
+            path.rate *= 1.07;
+            path.greedy(50 * MS);
+            growing += u32::from(path.credit.is_growing());
+        }
+        assert!(growing >= 10, "{growing} of 20");
+        path.greedy(700 * MS);
+        assert!(!path.credit.is_growing(), "{:?}", path.credit.mode());
+    }
+}
+
+#[test]
 fn a_long_path_is_hardly_idle_while_it_is_measured() {
     let mut path = Path::new(20.0, 200 * MS);
     path.greedy(5000 * MS);

@@ -38,6 +38,8 @@ const RTT_MEMORY: Duration = Duration::from_secs(20);
 /// Starting ends when in this many round trips the rate did not grow by a quarter (BBR's full pipe).
 const FULL_ROUNDS: u32 = 3;
 const GROWTH: f64 = 1.25;
+/// A path whose rate has grown by that in so many round trips has not been seen full.
+const GROWING_ROUNDS: usize = 6;
 /// One is enough once so many measurements in a row were longer than the empty path and the queue aimed at (as HyStart's
 /// eight): those alone may come from the TCP below, which starts too.
 const QUEUED_SAMPLES: u32 = 8;
@@ -96,6 +98,8 @@ pub(crate) struct Window {
     /// The highest rate of late, by round trips that say something of it.
     rates: Extreme<u64, f64>,
     rate_rounds: u64,
+    /// What that was at the end of the last round trips.
+    rates_before: [f64; GROWING_ROUNDS],
     spells: Spells,
     /// The shortest round trip of late.
     rtts: Extreme<Instant, Duration>,
@@ -150,6 +154,7 @@ impl Window {
             rounds: Rounds::default(),
             rates: Extreme::new(|new, old| new >= old),
             rate_rounds: 0,
+            rates_before: [0.0; GROWING_ROUNDS],
             spells: Spells::new(),
             rtts: Extreme::new(|new, old| new <= old),
             last_rtt: None,
@@ -178,6 +183,11 @@ impl Window {
 
     pub(crate) fn rate(&self) -> Option<f64> {
         self.rates.best().map(|(_, rate)| rate)
+    }
+
+    pub(crate) fn is_growing(&self) -> bool {
+        let before = self.rates_before[GROWING_ROUNDS - 1];
+        self.mode == Mode::Starting || self.rate().unwrap_or_default() >= before * GROWTH
     }
 
     pub(crate) fn min_rtt(&self) -> Option<Duration> {
@@ -267,6 +277,8 @@ impl Window {
         let before = self.recent_rate;
         if let Some(round) = ended {
             self.recent_rate = sample.rate.or(self.recent_rate);
+            self.rates_before.rotate_right(1);
+            self.rates_before[0] = self.rate().unwrap_or_default();
             self.note_spell(config, now, sample.dry, round.shortest);
             self.note_usual(config, round.mean);
         }

@@ -12,7 +12,7 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
-use credit::{Credit, CreditConfig, Mode};
+use credit::{Credit, CreditConfig};
 use fairqueue::{FairQueue, INTERVAL, TARGET};
 use ppp_proto::link::{Link, SendError};
 use ssh_carrier::{CarrierError, CarrierTx};
@@ -210,10 +210,11 @@ impl Outward {
     fn fit_codel(&mut self, mtu: usize) {
         let (Some(rate), Some(rtt)) = (self.credit.rate(), self.credit.usual_rtt()) else { return };
         let packets = Duration::try_from_secs_f64((SHORTEST * mtu) as f64 / rate).unwrap_or_default();
-        let target = match self.credit.mode() {
+        let target = if self.credit.is_growing() {
             // The queue says nothing of the path yet.
-            Mode::Starting => 2 * (rtt + packets),
-            Mode::Steady | Mode::Draining => (rtt / 2).clamp(TARGET, 20 * TARGET).max(packets),
+            2 * (rtt + packets)
+        } else {
+            (rtt / 2).clamp(TARGET, 20 * TARGET).max(packets)
         };
         self.queue.set_codel(target, INTERVAL.max(6 * rtt));
         self.queue.set_rate_hint(rate as u64, mtu);

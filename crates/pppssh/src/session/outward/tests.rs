@@ -5,6 +5,8 @@ use bytes::Bytes;
 use ppp_proto::link::LinkConfig;
 use ppp_proto::{Express, IpcpConfig, LcpConfig, LocalAddress, RemoteAddress};
 
+use credit::Mode;
+
 use super::*;
 
 const MS: Duration = Duration::from_millis(1);
@@ -217,16 +219,20 @@ fn a_super_packet_is_cut_where_the_path_is_slow() {
     assert!(packets.iter().all(|packet| packet.len() <= 1500), "{} packets", packets.len());
 }
 
+/// More to send than a line carries meanwhile, for 10 ms, of which that many octets arrive.
+fn fill(ends: &mut Ends, octets: usize) {
+    ends.take(&[(); 5].map(|()| (VirtioHeader::NONE, tcp(1460))));
+    ends.release();
+    ends.now += 10 * MS;
+    ends.arrive_of(octets);
+    ends.answer();
+}
+
 /// A line of 5 Mb/s whose rate is known, with packets that wait and nothing under way.
 fn on_a_slow_line() -> Ends {
     let mut ends = Ends::up(Some(ALL));
-    let packet = || (VirtioHeader::NONE, tcp(1460));
     for _ in 0..400 {
-        ends.take(&[packet(), packet(), packet(), packet(), packet()]);
-        ends.release();
-        ends.now += 10 * MS;
-        ends.arrive_of(6250);
-        ends.answer();
+        fill(&mut ends, 6250);
     }
     assert_eq!(ends.outward.credit.mode(), Mode::Steady);
     while ends.outward.credit.under_way() > 0 {
@@ -248,6 +254,27 @@ fn where_the_path_is_slow_what_waits_leaves_in_bursts_and_says_when_the_next_is_
         ends.now = due;
     }
     assert!(bursts.len() >= 2 && bursts.iter().all(|burst| *burst <= 4 * 1504), "{bursts:?}");
+}
+
+#[test]
+fn while_the_path_becomes_quicker_a_flow_may_have_more_waiting() {
+    let mut ends = Ends::up(Some(ALL));
+    let mut octets = 800.0;
+    while ends.outward.credit.mode() == Mode::Starting {
+        fill(&mut ends, octets as usize);
+        octets *= 1.02;
+    }
+    // Of a round trip and the time of a few packets.
+    let part = |outward: &Outward| {
+        let credit = &outward.credit;
+        let packets = (SHORTEST * 1500) as f64 / credit.rate().unwrap();
+        outward.queue.target().as_secs_f64() / (credit.usual_rtt().unwrap().as_secs_f64() + packets)
+    };
+    assert!(part(&ends.outward) > 1.9, "{}", part(&ends.outward));
+    for _ in 0..100 {
+        fill(&mut ends, octets as usize);
+    }
+    assert!(part(&ends.outward) < 1.0, "{}", part(&ends.outward));
 }
 
 #[test]
