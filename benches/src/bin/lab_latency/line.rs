@@ -84,8 +84,9 @@ impl Line {
 
 /// The hosts with a line between them.
 pub(crate) struct Joined {
-    pub(crate) hosts: Hosts,
+    /// Goes before the hosts do, and its devices with them.
     between: Between,
+    pub(crate) hosts: Hosts,
 }
 
 /// What is between the hosts.
@@ -144,7 +145,7 @@ impl Joined {
             // What one connection learnt of the path is not told to the next one.
             host.sysctl("net/ipv4/tcp_no_metrics_save", "1").unwrap();
         }
-        Joined { hosts, between }
+        Joined { between, hosts }
     }
 
     /// From now on, on both hosts.
