@@ -23,7 +23,18 @@ pub(crate) fn has_ppp() -> bool {
 pub(crate) fn measure(arguments: &[String], mut line: impl FnMut(String)) {
     let this = std::env::current_exe().expect("this program has a path");
     let mut process = Command::new("unshare");
-    process.args(["--mount", "--propagation", "private", "--"]).arg(this).arg("--here").args(arguments);
+    // With processes of its own, of which none stays: an sshd whose peer has gone with its network would for a quarter of an hour.
+    process.args([
+        "--mount",
+        "--propagation",
+        "private",
+        "--pid",
+        "--fork",
+        "--kill-child",
+        "--mount-proc",
+        "--",
+    ]);
+    process.arg(this).arg("--here").args(arguments);
     process.env(INSIDE, "1").env("PPPSSH_BIN", pppssh_tests::program());
     process.stdin(Stdio::null()).stdout(Stdio::piped());
     let started = die_with_parent(&mut process).spawn();

@@ -28,13 +28,14 @@ use pppssh_tests::lab_kernel::{first_process, is_first_process};
 
 fn main() -> ExitCode {
     let arguments = args::Arguments::parse();
-    if is_first_process() {
-        first_process(|| inside::measure(&arguments))
-    }
+    // That one is the first process, too, but not of a kernel.
     if here::is_inside() {
         here::prepare();
         inside::measure(&arguments);
         return ExitCode::SUCCESS;
+    }
+    if is_first_process() {
+        first_process(|| inside::measure(&arguments))
     }
     outside::run(arguments)
 }
