@@ -29,6 +29,19 @@ pub fn is_first_process() -> bool {
     std::process::id() == 1
 }
 
+/// Mounts an empty directory on each of these, /run among them, where sshd then finds what it wants.
+pub fn mount_empty(directories: &[&str]) {
+    for at in directories {
+        filesystem("tmpfs", at);
+    }
+    fs::create_dir("/run/sshd").expect("a directory that sshd wants");
+}
+
+fn filesystem(kind: &str, at: &str) {
+    mount(kind, at, kind, MountFlags::empty(), None)
+        .unwrap_or_else(|error| panic!("mount {kind} on {at}: {error}"));
+}
+
 /// Prepares the machine, does `work` and turns the machine off.
 pub fn first_process(work: impl FnOnce()) -> ! {
     // A first process that ends is a kernel that panics, and what it said last may be lost.
@@ -45,20 +58,13 @@ pub fn first_process(work: impl FnOnce()) -> ! {
 
 /// Mounts and modules: what an init does.
 fn prepare() {
-    let filesystem = |kind: &str, at: &str| {
-        mount(kind, at, kind, MountFlags::empty(), None)
-            .unwrap_or_else(|error| panic!("mount {kind} on {at}: {error}"));
-    };
     filesystem("proc", "/proc");
     filesystem("sysfs", "/sys");
-    for at in ["/run", "/tmp", "/etc/ppp"] {
-        filesystem("tmpfs", at);
-    }
+    mount_empty(&["/run", "/tmp", "/etc/ppp"]);
     if !Path::new("/dev/pts/ptmx").exists() {
         fs::create_dir_all("/dev/pts").expect("a place for pseudo-terminals");
         filesystem("devpts", "/dev/pts");
     }
-    fs::create_dir("/run/sshd").expect("a directory that sshd wants");
     for module in MODULES {
         let path = modules().join(module);
         let file = File::open(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));

@@ -10,4 +10,4 @@ mod guest;
 pub mod hosts;
 
 pub use boot::Kernel;
-pub use guest::{first_process, is_first_process};
+pub use guest::{first_process, is_first_process, mount_empty};

@@ -7,7 +7,6 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use netlab::die_with_parent;
-use rustix::mount::{MountFlags, mount};
 
 /// The kernel's side of pppd's links.
 const PPP: &str = "/dev/ppp";
@@ -52,13 +51,4 @@ pub(crate) fn measure(arguments: &[String], mut line: impl FnMut(String)) {
 /// Whether this is the process that measures.
 pub(crate) fn is_inside() -> bool {
     std::env::var_os(INSIDE).is_some()
-}
-
-/// Directories of its own for the process that measures.
-pub(crate) fn prepare() {
-    for at in ["/run", "/tmp"] {
-        mount("tmpfs", at, "tmpfs", MountFlags::empty(), None)
-            .unwrap_or_else(|error| panic!("mount tmpfs on {at}: {error}"));
-    }
-    std::fs::create_dir("/run/sshd").expect("a directory that sshd wants");
 }

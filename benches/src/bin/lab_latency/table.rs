@@ -10,7 +10,7 @@ const HEAD: &str = "| through | load | Mb/s | × plain | ping idle ms | loaded a
                     |---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|\n";
 
 /// What the last column says.
-const LEGEND: &str = "C: the lab kernel's processor (here, all) was busy for more than 90 %, and may be what bounded the cell; \
+const LEGEND: &str = "C: the lab kernel's processor (with --here, all) was busy for more than 90 %, and may be what bounded the cell; \
                       S: the machine outside stood still for more than 20 ms; LOST: a keepalive gave the link up.\n";
 
 /// All lines, one table each.

@@ -2,10 +2,9 @@ use std::io::{self, Write as _};
 use std::task::Waker;
 
 use bytes::Bytes;
+use credit::Mode;
 use ppp_proto::link::LinkConfig;
 use ppp_proto::{Express, IpcpConfig, LcpConfig, LocalAddress, RemoteAddress};
-
-use credit::Mode;
 
 use super::*;
 
