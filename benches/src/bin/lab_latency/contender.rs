@@ -13,7 +13,7 @@ use pppssh_tests::{Running, finish};
 use rustix::process::Signal;
 use serde::{Deserialize, Serialize};
 
-use crate::line::{ip, queue_drops};
+use crate::joined::{ip, queue_drops};
 
 /// The cipher of every contender: pppssh's own first choice.
 const CIPHER: &str = "aes128-gcm@openssh.com";

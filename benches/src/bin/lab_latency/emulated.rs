@@ -1,7 +1,7 @@
 //! A line made by this program, for a kernel without netem: what venus sends comes out of a TUN device, waits as long as it
 //! would on a line, and goes into saturn's, and the other way.
 //!
-//! It is the line of [`crate::line`]: a FIFO that empties at the line's rate at either end, and behind it the delay, the
+//! It is the line of [`crate::joined`]: a FIFO that empties at the line's rate at either end, and behind it the delay, the
 //! loss and the slots.
 
 use std::collections::VecDeque;

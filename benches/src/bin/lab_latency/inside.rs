@@ -7,7 +7,8 @@ use pppssh_benches::machine;
 
 use crate::args::Arguments;
 use crate::contender::{Contender, Way};
-use crate::line::{Joined, Line};
+use crate::joined::Joined;
+use crate::line::Line;
 use crate::load::{Flow, Scenario};
 use crate::probe::{Probe, Prober};
 use crate::record::{Cell, Failed, Said, Trace};

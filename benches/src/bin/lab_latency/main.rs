@@ -11,6 +11,7 @@ mod contender;
 mod emulated;
 mod here;
 mod inside;
+mod joined;
 mod judge;
 mod line;
 mod load;
