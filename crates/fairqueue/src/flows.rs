@@ -52,11 +52,25 @@ impl List {
     }
 }
 
-/// All queues. One comes into being when the first packet falls to its bucket, and stays: what CoDel has learned of a
-/// flow outlasts its pauses.
+/// So many buckets side by side are a set, in which a flow takes one that no other uses, as in CAKE: else one flow in a hundred
+/// shares its queue where ten others are active (RFC 8290 §5.3), and if that is a ping, it waits with a transfer.
+const WAYS: usize = 8;
+
+/// A place for a queue.
+#[derive(Debug, Clone, Copy)]
+struct Bucket {
+    /// The hash of the flow that has it.
+    hash: u64,
+    queue: u32,
+    /// Others are in the queue, too, and may not leave it before it is empty, so that their packets stay in order.
+    is_shared: bool,
+}
+
+/// All queues. One comes into being when a flow first takes its bucket, and stays: what CoDel has learned of a flow outlasts
+/// its pauses, until another flow needs the bucket.
 #[derive(Debug)]
 pub(crate) struct Flows {
-    buckets: Vec<Option<u32>>,
+    buckets: Vec<Option<Bucket>>,
     queues: Vec<Flow>,
     new: List,
     old: List,
@@ -67,13 +81,41 @@ impl Flows {
         Self { buckets: vec![None; buckets], queues: Vec::new(), new: List::default(), old: List::default() }
     }
 
-    /// The queue of those packets that hash to this (RFC 8290 §4.1).
+    /// The queue of those packets that hash to this (RFC 8290 §4.1): the one that the flow has, else one of its set that is free,
+    /// else one that it shares.
     pub(crate) fn of_hash(&mut self, hash: u64) -> u32 {
-        let bucket = (hash % self.buckets.len() as u64) as usize;
-        *self.buckets[bucket].get_or_insert_with(|| {
-            self.queues.push(Flow::default());
-            (self.queues.len() - 1) as u32
-        })
+        let own = (hash % self.buckets.len() as u64) as usize;
+        let first = own - own % WAYS;
+        let set = first..(first + WAYS).min(self.buckets.len());
+        let mut had = self.buckets[set.clone()].iter().flatten();
+        if let Some(bucket) = had.find(|bucket| bucket.hash == hash) {
+            return bucket.queue;
+        }
+        let may_move = self.is_free(own) || self.buckets[own].is_none_or(|bucket| !bucket.is_shared);
+        let free = std::iter::once(own).chain(set).filter(|_| may_move).find(|at| self.is_free(*at));
+        let is_shared = free.is_none();
+        match &mut self.buckets[free.unwrap_or(own)] {
+            Some(bucket) => {
+                bucket.is_shared = is_shared;
+                if !is_shared {
+                    bucket.hash = hash;
+                    // It was learned of another flow.
+                    self.queues[bucket.queue as usize].codel = Codel::default();
+                }
+                bucket.queue
+            }
+            none => {
+                let queue = self.queues.len() as u32;
+                self.queues.push(Flow::default());
+                *none = Some(Bucket { hash, queue, is_shared });
+                queue
+            }
+        }
+    }
+
+    /// Whether no flow has the bucket, or one that has nothing waiting.
+    fn is_free(&self, bucket: usize) -> bool {
+        self.buckets[bucket].is_none_or(|bucket| self.get(bucket.queue).state == State::Empty)
     }
 
     pub(crate) fn get(&self, flow: u32) -> &Flow {

@@ -71,6 +71,40 @@ fn a_ping_waits_a_packet_of_each_greedy_flow_at_most() {
 }
 
 #[test]
+fn no_flow_shares_a_queue_while_another_is_free() {
+    // By their hashes alone, eight flows in eight queues would have one each in one of 400 cases.
+    let mut bottleneck = Bottleneck::new(RATE, Config { flows: 8, ..Config::default() });
+    for _ in 0..7 {
+        bottleneck.add(Steady::new(1500, 2 * RATE));
+    }
+    let ping = bottleneck.add(Steady::every(84, Duration::from_millis(97)));
+    bottleneck.run(SECOND);
+    let arrived = bottleneck.run(20 * SECOND);
+    assert!(arrived[ping].sojourn(100) <= bottleneck.time_of(1500), "{:?}", arrived[ping].sojourn(100));
+    assert_eq!(arrived[ping].lost, 0);
+    assert_equal_shares(&arrived[..7].iter().map(|flow| flow.bytes).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_flow_that_shares_a_queue_gets_one_of_its_own_when_there_is_one_and_its_packets_have_left() {
+    let mut queue = packets::queue(Config { flows: 8, ..Config::default() });
+    let now = Instant::now();
+    let order = |queue: &mut packets::Queue<u16>| -> Vec<u16> {
+        std::iter::from_fn(|| queue.dequeue(now).map(|packet| packet.tag)).collect()
+    };
+    for flow in 1..=9 {
+        queue.enqueue(now, &packets::packet(flow, 0, 1500, NOT_ECT), flow);
+    }
+    assert_eq!(queue.stats().new_flows, 8, "the ninth shares");
+    assert_eq!(order(&mut queue), [1, 2, 3, 4, 5, 6, 7, 8, 9]);
+    assert!(queue.is_empty());
+    for (number, flow) in [9, 8, 9, 8].into_iter().enumerate() {
+        queue.enqueue(now, &packets::packet(flow, number as u64, 1500, NOT_ECT), flow);
+    }
+    assert_eq!(queue.stats().new_flows, 10);
+}
+
+#[test]
 fn a_call_beside_a_hundred_transfers_waits_few_packets() {
     let mut bottleneck = Bottleneck::new(10 * RATE, Config::default());
     for _ in 0..100 {
