@@ -30,6 +30,7 @@
 #![forbid(unsafe_code)]
 
 mod delivery;
+mod fall;
 mod filter;
 mod pacer;
 mod rounds;

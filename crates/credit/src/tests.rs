@@ -222,6 +222,23 @@ fn a_path_that_becomes_slower_or_quicker_is_followed() {
 }
 
 #[test]
+fn a_path_that_becomes_very_much_slower_is_found_out_while_what_was_under_way_arrives() {
+    for new in BOTH {
+        for (rtt, slower) in [(10, 20), (50, 5), (50, 20), (200, 5), (200, 10), (200, 20)] {
+            let mut path = new(100.0, rtt * MS);
+            path.greedy(5000 * MS);
+            path.rate /= f64::from(slower);
+            // What was under way takes so many times the round trip.
+            path.greedy(1000 * MS + rtt * slower * MS * 3 / 2);
+            let (share, wait) = path.greedy(5000 * MS);
+            let case = format!("{rtt} ms, {slower} times slower");
+            assert!(share > 0.93, "{case}: {share:.3} used");
+            assert!(wait < 40 * MS, "{case}: {wait:?} in the queue");
+        }
+    }
+}
+
+#[test]
 fn a_path_that_becomes_longer_is_not_taken_for_a_queue() {
     for new in BOTH {
         let mut path = new(20.0, 50 * MS);

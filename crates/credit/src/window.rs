@@ -22,6 +22,7 @@ use std::time::{Duration, Instant};
 
 use crate::CreditConfig;
 use crate::delivery::Sample;
+use crate::fall::Fall;
 use crate::filter::Extreme;
 use crate::rounds::{Round, Rounds};
 use crate::spells::Spells;
@@ -50,7 +51,7 @@ const STARTING_GAIN: f64 = 2.5;
 const WARY_GAIN: f64 = 1.5;
 /// The window was full, and less than this part of the rate arrived: so it took longer than the window holds (Little's law).
 const FULL: f64 = 0.8;
-/// Round trips too long for the window before Draining finds out why.
+/// Round trips too long for the window before Draining finds out why; [`Fall`] does not wait for them.
 const LONG_ROUNDS: u32 = 4;
 /// Of the path's product: a sender whom the window does not bound, since a TCP inside has a smaller one, may fill the queue of a
 /// path that became slower if he has more than this under way. Acknowledgements of a transfer the other way are less.
@@ -118,6 +119,7 @@ pub(crate) struct Window {
     /// The rate that Starting has to outdo, and for how many round trips it has not.
     full_rate: f64,
     full_rounds: u32,
+    fall: Fall,
     /// Round trips in a row that were too long.
     long_rounds: u32,
     queued_samples: u32,
@@ -166,6 +168,7 @@ impl Window {
             arrived_at: None,
             full_rate: 0.0,
             full_rounds: 0,
+            fall: Fall::default(),
             long_rounds: 0,
             queued_samples: 0,
             is_wary: false,
@@ -368,19 +371,28 @@ impl Window {
         &mut self,
         config: &CreditConfig,
         now: Instant,
-        &Sample { dry, under_way, .. }: &Sample,
+        sample: &Sample,
         ended: Option<Round>,
         before: Option<f64>,
     ) {
-        let Some(Round { shortest, mean }) = ended else { return };
         let rtt = self.min_rtt().unwrap_or_default();
+        let explained = self.explained(config);
         // To hold back next to nothing, as answers to others are, would not show what others do.
         let little = (self.product(rtt) * LITTLE).max(2.0 * config.floor as f64);
-        let is_long = (!dry || under_way as f64 >= little) && shortest > self.explained(config);
+        let counts = !sample.dry || sample.under_way as f64 >= little;
+        if let Some(rate) = self.fall.found(sample, counts, explained) {
+            self.hold_back(None, sample.rtt, rate);
+            // The present round trip is not over.
+            self.drain.end += 1;
+            return;
+        }
+        let Some(Round { shortest, mean }) = ended else { return };
+        let is_long = counts && shortest > explained;
         self.long_rounds = if is_long { self.long_rounds + 1 } else { 0 };
         let probed = self.unfilled;
         let grown = 1.0 + ROOM * probe(rtt).as_secs_f64() / rtt.as_secs_f64();
-        let grew = !dry && before.zip(self.recent_rate).is_some_and(|(before, now)| now > before * grown);
+        let grew =
+            !sample.dry && before.zip(self.recent_rate).is_some_and(|(before, now)| now > before * grown);
         self.room_rounds = if probed && grew { self.room_rounds + 1 } else { 0 };
         let is_short = shortest < rtt + slack(config, rtt) / 2;
         self.unfilled = is_short || self.room_rounds > 0 || self.rounds.ended().is_multiple_of(PROBE_EVERY);
@@ -391,16 +403,17 @@ impl Window {
             return;
         }
         let stale = self.drained_at.is_none_or(|at| now.saturating_duration_since(at) >= DRAIN_EVERY);
-        if stale || self.long_rounds >= LONG_ROUNDS {
-            self.mode = Mode::Draining;
-            self.drain = Drain {
-                end: self.rounds.ended() + DRAIN_ROUNDS,
-                from: (self.long_rounds < LONG_ROUNDS).then_some(rtt),
-                mean,
-                rate: self.recent_rate.unwrap_or_default(),
-            };
-            self.long_rounds = 0;
+        let is_slower = self.long_rounds >= LONG_ROUNDS;
+        if stale || is_slower {
+            self.hold_back(Some(rtt).filter(|_| !is_slower), mean, self.recent_rate.unwrap_or_default());
         }
+    }
+
+    /// Draining begins: `from` is the shortest round trip if the path need not have changed, `mean` and `rate` those of late.
+    fn hold_back(&mut self, from: Option<Duration>, mean: Duration, rate: f64) {
+        self.mode = Mode::Draining;
+        self.drain = Drain { end: self.rounds.ended() + DRAIN_ROUNDS, from, mean, rate };
+        (self.long_rounds, self.fall) = (0, Fall::default());
     }
 
     fn drain(&mut self, now: Instant, ended: Option<Round>) {
