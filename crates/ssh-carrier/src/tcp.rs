@@ -21,9 +21,18 @@ pub(crate) fn keep_short(stream: &TcpStream) -> io::Result<()> {
     Ok(())
 }
 
-/// Has the system's congestion control of that name steer what is sent.
+/// Has the system's congestion control of that name steer what is sent; if the system does not give it, a warning says why, and its
+/// own choice stays.
+pub(crate) fn steer(stream: &TcpStream, congestion_control: Option<&str>) {
+    if let Some(name) = congestion_control
+        && let Err(error) = set_congestion_control(stream, name)
+    {
+        tracing::warn!("cannot use the congestion control {name}, going on with the system's: {error}");
+    }
+}
+
 #[cfg(any(target_os = "linux", target_os = "freebsd"))]
-pub(crate) fn set_congestion_control(stream: &TcpStream, name: &str) -> io::Result<()> {
+fn set_congestion_control(stream: &TcpStream, name: &str) -> io::Result<()> {
     rustix::net::sockopt::set_tcp_congestion(stream, name).map_err(why_not)
 }
 
@@ -44,7 +53,7 @@ fn why_not(error: Errno) -> io::Error {
 
 /// Elsewhere a socket cannot be told.
 #[cfg(not(any(target_os = "linux", target_os = "freebsd")))]
-pub(crate) fn set_congestion_control(_: &TcpStream, _: &str) -> io::Result<()> {
+fn set_congestion_control(_: &TcpStream, _: &str) -> io::Result<()> {
     Err(io::Error::new(io::ErrorKind::Unsupported, "this system has no choice of it for each connection"))
 }
 

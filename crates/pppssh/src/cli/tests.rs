@@ -122,7 +122,7 @@ fn all_manual_pages_can_be_written_to_a_directory() {
 fn o_takes_every_key_as_the_example_writes_it() {
     for key in KEYS {
         let line = format!("{}={}", key.name(), key.sample);
-        let parsed: Result<crate::config::flags::KeyValue, _> = line.parse();
+        let parsed: Result<crate::config::key_value::KeyValue, _> = line.parse();
         assert!(parsed.is_ok(), "{line}: {parsed:?}");
     }
 }

@@ -98,7 +98,10 @@ async fn bind(context: &Context, profile: &Profile) -> Result<Server, CarrierErr
         info!("host key {}", key.fingerprint());
     }
     let keys = vec![profile.authorized_keys.clone()];
-    Server::bind(ServerConfig::new(profile.listen.clone(), host_keys, keys)).await
+    let congestion_control = profile.carrier_cc.clone();
+    let config =
+        ServerConfig { congestion_control, ..ServerConfig::new(profile.listen.clone(), host_keys, keys) };
+    Server::bind(config).await
 }
 
 /// The host key in the user's configuration, made if it is missing.

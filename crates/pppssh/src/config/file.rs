@@ -8,7 +8,7 @@ use toml::de::DeTable;
 use toml::{Spanned, Table};
 
 use super::ConfigError;
-use super::flags::nearest_key;
+use super::key_value::nearest_key;
 use super::profile::{Key, Profile};
 
 /// The keys that one file sets.

@@ -2,40 +2,18 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 
 use clap::Args;
 use ipnet::Ipv4Net;
 use serde::Serialize;
-use toml::{Table, Value};
 
-use super::profile::{KEYS, Key, Profile};
+use super::given::Given;
+use super::key_value::KeyValue;
 use super::{
     Addresses, CarrierChoice, ControlMap, Escapes, FcsChoice, InterfaceIds, PacketSize, ProfileName, Route,
     Seconds,
 };
 use crate::capture::LinkType;
-
-/// A key that the command line sets, and the flag that did it.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Given {
-    /// The flag as the user wrote it, for messages: `--route`.
-    pub flag: String,
-    /// The key that it sets: `routes`.
-    pub key: String,
-    /// The value, as it would stand in the file.
-    pub value: Value,
-}
-
-impl Given {
-    /// A flag's value for a key.
-    pub fn new(flag: &str, key: &str, value: impl Serialize) -> Self {
-        debug_assert!(Key::find(key).is_some(), "{key} is not a key");
-        // Every value here is one that a profile can hold, and a profile is TOML.
-        let value = Value::try_from(value).expect("a profile's values have a TOML form");
-        Self { flag: flag.to_owned(), key: key.to_owned(), value }
-    }
-}
 
 /// Collects what was given, leaving out what was not.
 #[derive(Default)]
@@ -419,91 +397,22 @@ pub struct ListenFlags {
     /// Keys that may log in.
     #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath, help_heading = "SSH server")]
     pub authorized_keys: Option<PathBuf>,
+
+    /// Congestion control of the TCP connections, such as `bbr`.
+    #[arg(long, value_name = "NAME", help_heading = "SSH server")]
+    pub carrier_cc: Option<String>,
 }
 
 impl ListenFlags {
     /// The keys that these flags set.
     #[deny(unused_variables)]
     pub fn given(&self) -> Vec<Given> {
-        let Self { listen, host_key, authorized_keys } = self;
+        let Self { listen, host_key, authorized_keys, carrier_cc } = self;
         let mut all = Collector::default();
         all.many("--listen", "listen", listen);
         all.many("--host-key", "host-key", host_key);
         all.one("--authorized-keys", "authorized-keys", authorized_keys.as_ref());
+        all.one("--carrier-cc", "carrier-cc", carrier_cc.as_ref());
         all.0
     }
-}
-
-/// `-o KEY=VALUE`: any key of the profile.
-#[derive(Debug, Clone, PartialEq)]
-pub struct KeyValue {
-    key: String,
-    value: Value,
-}
-
-impl KeyValue {
-    fn given(&self) -> Given {
-        Given { flag: format!("-o {}", self.key), key: self.key.clone(), value: self.value.clone() }
-    }
-}
-
-/// Why a text is no [`KeyValue`].
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum BadKeyValue {
-    /// There is no `=`.
-    #[error("`{0}` is not KEY=VALUE")]
-    NoEquals(String),
-    /// No key of that name.
-    #[error("there is no key `{key}`; did you mean `{nearest}`? `pppssh config --example` lists all")]
-    UnknownKey {
-        /// What was given.
-        key: String,
-        /// The most similar key.
-        nearest: String,
-    },
-    /// The key does not take that value.
-    #[error("{key}: {why}")]
-    BadValue {
-        /// The key.
-        key: String,
-        /// What it expects.
-        why: String,
-    },
-}
-
-impl FromStr for KeyValue {
-    type Err = BadKeyValue;
-
-    fn from_str(text: &str) -> Result<Self, BadKeyValue> {
-        let (key, value) = text.split_once('=').ok_or_else(|| BadKeyValue::NoEquals(text.to_owned()))?;
-        if Key::find(key).is_none() {
-            return Err(BadKeyValue::UnknownKey { key: key.to_owned(), nearest: nearest_key(key) });
-        }
-        // As TOML first (numbers, lists, true); else as the string that a shell user means.
-        let as_toml =
-            toml::from_str::<Table>(&format!("v = {value}")).ok().and_then(|mut table| table.remove("v"));
-        let as_text = Value::from(value);
-        let accepts = |value: &Value| {
-            Table::from_iter([(key.to_owned(), value.clone())]).try_into::<Profile>().map_err(|error| {
-                BadKeyValue::BadValue { key: key.to_owned(), why: error.message().to_owned() }
-            })
-        };
-        let value = match as_toml {
-            Some(value) if accepts(&value).is_ok() => value,
-            Some(value) => match accepts(&as_text) {
-                Ok(_) => as_text,
-                Err(_) => return Err(accepts(&value).expect_err("checked in the arm above")),
-            },
-            None => accepts(&as_text).map(|_| as_text)?,
-        };
-        Ok(Self { key: key.to_owned(), value })
-    }
-}
-
-/// The key most like `word`.
-pub(super) fn nearest_key(word: &str) -> String {
-    let word = word.replace('_', "-").to_ascii_lowercase();
-    let likeness = |name: &String| strsim::jaro_winkler(name, &word);
-    let names = KEYS.iter().map(Key::name);
-    names.max_by(|a, b| likeness(a).total_cmp(&likeness(b))).unwrap_or_default()
 }

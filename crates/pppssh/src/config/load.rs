@@ -10,7 +10,7 @@ use toml::{Table, Value};
 
 use super::check::check;
 use super::file::Layer;
-use super::flags::Given;
+use super::given::Given;
 use super::profile::{Key, Profile};
 use super::sources::{Source, Sources};
 use super::trust::{Caller, Trust, TrustError};

@@ -84,8 +84,8 @@ profile! {
         known_hosts: Option<PathBuf> = None, Widens, r#""/etc/pppssh/known_hosts""#;
         /// Who speaks SSH: "native" (pppssh itself) or "openssh" (the system's ssh as a child process).
         carrier: CarrierChoice = CarrierChoice::Native, Widens, r#""native""#;
-        /// Congestion control of the TCP connection, for carrier = "native": "bbr", or another that the system has. Without
-        /// it, the system's own choice.
+        /// Congestion control of the TCP connection, for carrier = "native" and for `listen`: "bbr", or another that the system
+        /// has. Without it, the system's own choice.
         carrier_cc: Option<String> = None, Widens, r#""bbr""#;
         /// The ssh program: for carrier = "openssh", and for `ssh -G`, which reads ssh_config for both carriers.
         ssh_program: PathBuf = "ssh".into(), Widens, r#""ssh""#;

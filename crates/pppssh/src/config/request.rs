@@ -4,7 +4,8 @@ use std::convert::Infallible;
 use std::path::Path;
 use std::str::FromStr;
 
-use super::flags::{CallFlags, Given, LinkFlags, ListenFlags};
+use super::flags::{CallFlags, LinkFlags, ListenFlags};
+use super::given::Given;
 use super::load::{Effective, Places, Wanted, load};
 use super::trust::Trust;
 use super::{ConfigError, ProfileName};

@@ -91,11 +91,7 @@ async fn connect(address: SocketAddr, target: &Target) -> io::Result<TcpStream> 
     }
     let stream = socket.connect(address).await?;
     tcp::keep_short(&stream)?;
-    if let Some(name) = &target.congestion_control
-        && let Err(error) = tcp::set_congestion_control(&stream, name)
-    {
-        tracing::warn!("cannot use the congestion control {name}, going on with the system's: {error}");
-    }
+    tcp::steer(&stream, target.congestion_control.as_deref());
     let (idle, interval, count) = TCP_KEEPALIVE;
     sockopt::set_socket_keepalive(&stream, true)?;
     sockopt::set_tcp_keepidle(&stream, idle)?;

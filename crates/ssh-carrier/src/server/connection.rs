@@ -16,6 +16,7 @@ use super::channel::{Command, Session, What};
 use super::handler::Handler;
 use super::{Phase, Shared};
 use crate::ring::{RingCloser, RingConfig, RingStream};
+use crate::tcp;
 
 /// How long a client may take to receive the last octets of a session and its status: a window of 2 MiB may be
 /// under way, which takes 17 s at 1 Mb/s.
@@ -93,9 +94,10 @@ pub(super) async fn serve(
     shared: Arc<Shared>,
     permit: OwnedSemaphorePermit,
 ) {
-    if let Err(error) = crate::tcp::keep_short(&stream) {
+    if let Err(error) = tcp::keep_short(&stream) {
         tracing::debug!(%peer, %error, "cannot keep what waits in the socket short");
     }
+    tcp::steer(&stream, shared.config.congestion_control.as_deref());
     let (read, write) = stream.into_split();
     let ring = RingStream::from_halves(read, write, RingConfig::default());
     let (gate, closer) = (ring.gate(), ring.closer());

@@ -67,6 +67,9 @@ pub struct ServerConfig {
     pub authorized_keys: Vec<PathBuf>,
     /// The names under which a login is accepted; any, if there is none.
     pub users: Vec<String>,
+    /// The congestion control of the connections, as in `net.ipv4.tcp_available_congestion_control`. Without it, or where the system
+    /// does not give it, which is logged, the system's own.
+    pub congestion_control: Option<String>,
     /// Connections at once.
     pub max_clients: usize,
     /// Of these, how many may not have logged in yet.
@@ -87,6 +90,7 @@ impl ServerConfig {
             host_keys,
             authorized_keys,
             users: Vec::new(),
+            congestion_control: None,
             max_clients: 64,
             max_unauthenticated: 10,
             max_sessions: 4,
