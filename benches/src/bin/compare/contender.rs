@@ -1,6 +1,5 @@
 //! The ways from venus to saturn, and how each is set up.
 
-use std::net::Ipv4Addr;
 use std::process::Stdio;
 
 use clap::ValueEnum;
@@ -9,7 +8,7 @@ use pppssh_tests::traffic::ping;
 use pppssh_tests::{Carrier, PPPSSH, Running, SATURN, Session, VENUS, processes};
 use rustix::process::Signal;
 
-use crate::scene::{Scene, ip};
+use crate::scene::{Ends, Scene, ip};
 use crate::wireguard;
 
 /// One way from venus to saturn.
@@ -78,13 +77,6 @@ impl Contender {
         }
         way
     }
-}
-
-/// The addresses at the ends of a way.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Ends {
-    pub(crate) venus: Ipv4Addr,
-    pub(crate) saturn: Ipv4Addr,
 }
 
 /// A way that is up.

@@ -9,7 +9,7 @@ use pppssh_tests::World;
 use rustix::io::Errno;
 use rustix::net::{MMsgHdr, SendAncillaryBuffer, SendFlags, Shutdown, sendmmsg, shutdown, sockopt};
 
-use crate::contender::Ends;
+use crate::scene::Ends;
 use crate::traffic::Traffic;
 
 /// Octets of one IP packet.

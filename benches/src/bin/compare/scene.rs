@@ -1,5 +1,6 @@
 //! Two hosts with sshd and pppssh.
 
+use std::net::Ipv4Addr;
 use std::process::Command;
 
 use netlab::Host;
@@ -105,4 +106,11 @@ pub(crate) fn ip(host: &Host, arguments: &[&str]) {
     let mut ip = host.command("/sbin/ip");
     ip.args(arguments);
     finish("ip (package iproute2)", ip).well();
+}
+
+/// The addresses at the ends of a way.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ends {
+    pub(crate) venus: Ipv4Addr,
+    pub(crate) saturn: Ipv4Addr,
 }

@@ -8,8 +8,8 @@ use pppssh_tests::World;
 use pppssh_tests::traffic::connection;
 use rustix::net::sockopt::set_socket_linger;
 
-use crate::contender::Ends;
 use crate::load::Load;
+use crate::scene::Ends;
 use crate::traffic::Traffic;
 
 /// Octets written and read at a time.

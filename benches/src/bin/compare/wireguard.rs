@@ -8,8 +8,7 @@ use std::path::{Path, PathBuf};
 use netlab::Host;
 use pppssh_tests::{Running, SATURN, VENUS, World};
 
-use crate::contender::Ends;
-use crate::scene::ip;
+use crate::scene::{Ends, ip};
 
 /// The keys of RFC 7748 §6.1: good enough between two namespaces.
 const VENUS_KEYS: Keys = Keys {

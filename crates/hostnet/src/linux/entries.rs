@@ -14,13 +14,18 @@ use netlink_packet_route::{
     route::{RouteAddress, RouteAttribute, RouteFlags, RouteMessage, RouteMetric, RouteType, RouteVia},
 };
 
-use super::netlink::MARK;
 use crate::{Change, Family, TABLE_MAIN, change::default_metric};
 
 /// `RTPROT_KERNEL` and `RTPROT_RA` (linux/rtnetlink.h): routes the kernel makes, for the network of an address, and
 /// as a router advertises.
 pub(crate) const BY_KERNEL: u8 = 2;
 pub(crate) const BY_ADVERTISEMENT: u8 = 9;
+
+/// pppssh's mark on what it makes: `rtm_protocol` of a route, `IFA_PROTO` of an address, `NDA_PROTOCOL` of a proxy entry.
+///
+/// The kernel keeps it and gives it no meaning; linux/rtnetlink.h leaves values from 5 up to administrators,
+/// and neither it nor iproute2's `rt_protos` uses this one ('p').
+pub(crate) const MARK: u8 = 112;
 
 /// A device.
 #[derive(Clone, Debug)]

@@ -17,16 +17,10 @@ use netlink_packet_route::{
 use rtnetlink::{Handle, sys::AsyncSocket};
 
 use super::{
-    entries::{Address, Link, Proxy, RouteEntry, family_of, family_of_net},
+    entries::{Address, Link, MARK, Proxy, RouteEntry, family_of, family_of_net},
     refusal::{errno, refused},
 };
 use crate::{Change, Error, Family};
-
-/// pppssh's mark on what it makes: `rtm_protocol` of a route, `IFA_PROTO` of an address, `NDA_PROTOCOL` of a proxy entry.
-///
-/// The kernel keeps it and gives it no meaning; linux/rtnetlink.h leaves values from 5 up to administrators,
-/// and neither it nor iproute2's `rt_protos` uses this one ('p').
-pub(crate) const MARK: u8 = 112;
 
 /// A connection to the kernel's routing, in the network namespace of the thread that opened it.
 #[derive(Clone, Debug)]
