@@ -10,8 +10,8 @@
 //! without harm to others.
 //!
 //! No clock, no I/O: times are arguments. One file an idea: [`Credit`] ties together `delivery` (what each report says of the
-//! path), `way_back` (what of that is the report's own way), `filter` (the best of late), `window` (what follows from that), and
-//! `pacer` (when it leaves).
+//! path), `way_back` (what of that is the report's own way), `filter` (the best of late), `window` (what follows from that, with
+//! `rounds`, `spells` and `fall` for what happens to round trips), and `pacer` (when it leaves).
 //!
 //! ```
 //! use std::time::{Duration, Instant};
