@@ -22,6 +22,9 @@ pub(crate) struct Flow {
     pub(crate) credits: i64,
     /// CoDel has decided that the first packet is to be sent: that is done once for a packet, when it is first offered.
     pub(crate) offered: bool,
+    /// Since it was last empty, flows without a bucket came, too: they may not leave it before it is, so that their packets stay in
+    /// order.
+    is_shared: bool,
     state: State,
     /// The one behind it in its list.
     next: Option<u32>,
@@ -62,8 +65,6 @@ struct Bucket {
     /// The hash of the flow that has it.
     hash: u64,
     queue: u32,
-    /// Others are in the queue, too, and may not leave it before it is empty, so that their packets stay in order.
-    is_shared: bool,
 }
 
 /// All queues. One comes into being when a flow first takes its bucket, and stays: what CoDel has learned of a flow outlasts
@@ -87,35 +88,28 @@ impl Flows {
         let own = (hash % self.buckets.len() as u64) as usize;
         let first = own - own % WAYS;
         let set = first..(first + WAYS).min(self.buckets.len());
-        let mut had = self.buckets[set.clone()].iter().flatten();
-        if let Some(bucket) = had.find(|bucket| bucket.hash == hash) {
+        if let Some(bucket) = self.buckets[set.clone()].iter().flatten().find(|bucket| bucket.hash == hash) {
             return bucket.queue;
         }
-        let may_move = self.is_free(own) || self.buckets[own].is_none_or(|bucket| !bucket.is_shared);
-        let free = std::iter::once(own).chain(set).filter(|_| may_move).find(|at| self.is_free(*at));
-        let is_shared = free.is_none();
-        match &mut self.buckets[free.unwrap_or(own)] {
-            Some(bucket) => {
-                bucket.is_shared = is_shared;
-                if !is_shared {
-                    bucket.hash = hash;
-                    // It was learned of another flow.
-                    self.queues[bucket.queue as usize].codel = Codel::default();
-                }
-                bucket.queue
-            }
-            none => {
-                let queue = self.queues.len() as u32;
-                self.queues.push(Flow::default());
-                *none = Some(Bucket { hash, queue, is_shared });
-                queue
-            }
+        let is_shared = self.buckets[own].is_some_and(|bucket| self.get(bucket.queue).is_shared);
+        let is_free =
+            |at: &usize| self.buckets[*at].is_none_or(|bucket| self.get(bucket.queue).state == State::Empty);
+        let at = if is_shared || is_free(&own) { own } else { set.into_iter().find(is_free).unwrap_or(own) };
+        let Some(bucket) = &mut self.buckets[at] else {
+            let queue = self.queues.len() as u32;
+            self.queues.push(Flow::default());
+            self.buckets[at] = Some(Bucket { hash, queue });
+            return queue;
+        };
+        let flow = &mut self.queues[bucket.queue as usize];
+        if flow.state == State::Empty {
+            bucket.hash = hash;
+            // It was learned of another flow.
+            flow.codel = Codel::default();
+        } else {
+            flow.is_shared = true;
         }
-    }
-
-    /// Whether no flow has the bucket, or one that has nothing waiting.
-    fn is_free(&self, bucket: usize) -> bool {
-        self.buckets[bucket].is_none_or(|bucket| self.get(bucket.queue).state == State::Empty)
+        bucket.queue
     }
 
     pub(crate) fn get(&self, flow: u32) -> &Flow {
@@ -133,6 +127,7 @@ impl Flows {
             return false;
         }
         it.state = State::New;
+        it.is_shared = false;
         it.credits = quantum.into();
         self.new.push(&mut self.queues, flow);
         true

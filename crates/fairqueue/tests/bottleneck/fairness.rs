@@ -105,6 +105,22 @@ fn a_flow_that_shares_a_queue_gets_one_of_its_own_when_there_is_one_and_its_pack
 }
 
 #[test]
+fn what_shared_a_queue_does_not_go_back_to_it_while_another_is_free() {
+    let now = Instant::now();
+    for absent in 1..=8 {
+        let mut queue = packets::queue(Config { flows: 8, ..Config::default() });
+        for flow in 1..=9 {
+            queue.enqueue(now, &packets::packet(flow, 0, 1500, NOT_ECT), ());
+        }
+        while queue.dequeue(now).is_some() {}
+        for flow in (1..=9).filter(|flow| *flow != absent) {
+            queue.enqueue(now, &packets::packet(flow, 1, 1500, NOT_ECT), ());
+        }
+        assert_eq!(queue.stats().new_flows, 16, "without {absent}");
+    }
+}
+
+#[test]
 fn a_call_beside_a_hundred_transfers_waits_few_packets() {
     let mut bottleneck = Bottleneck::new(10 * RATE, Config::default());
     for _ in 0..100 {

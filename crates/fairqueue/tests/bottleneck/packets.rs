@@ -29,7 +29,9 @@ pub(crate) fn packet(flow: u16, number: u64, len: usize, ecn: u8) -> Vec<u8> {
     packet[28..36].copy_from_slice(&number.to_be_bytes());
     let sum: u32 =
         (0..20).step_by(2).map(|at| u32::from(u16::from_be_bytes([packet[at], packet[at + 1]]))).sum();
-    let sum = (sum & 0xffff) + (sum >> 16);
+    // Twice, since the first carry may make another (RFC 1071 §4.1).
+    let fold = |sum: u32| (sum & 0xffff) + (sum >> 16);
+    let sum = fold(fold(sum));
     packet[10..12].copy_from_slice(&(!(sum as u16)).to_be_bytes());
     packet
 }
