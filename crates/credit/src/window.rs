@@ -405,7 +405,7 @@ impl Window {
         let stale = self.drained_at.is_none_or(|at| now.saturating_duration_since(at) >= DRAIN_EVERY);
         let is_slower = self.long_rounds >= LONG_ROUNDS;
         if stale || is_slower {
-            self.hold_back(Some(rtt).filter(|_| !is_slower), mean, self.recent_rate.unwrap_or_default());
+            self.hold_back((!is_slower).then_some(rtt), mean, self.recent_rate.unwrap_or_default());
         }
     }
 
