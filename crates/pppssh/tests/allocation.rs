@@ -69,6 +69,8 @@ struct Pipe {
     chunks: VecDeque<(u64, Bytes)>,
     turn: u64,
     delay: u64,
+    /// Takes nothing more.
+    shut: bool,
     /// Octets that came out.
     passed: u64,
 }
@@ -83,7 +85,8 @@ struct Tx(Shared);
 
 impl CarrierTx for Tx {
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), CarrierError>> {
-        if lock(&self.0).chunks.len() < PIPE { Poll::Ready(Ok(())) } else { Poll::Pending }
+        let pipe = lock(&self.0);
+        if !pipe.shut && pipe.chunks.len() < PIPE { Poll::Ready(Ok(())) } else { Poll::Pending }
     }
 
     fn start_send(&mut self, chunk: Bytes) -> Result<(), CarrierError> {
@@ -240,6 +243,22 @@ impl Ends {
         .await;
     }
 
+    /// Lets `count` packets stand in the queue of each end: it keeps their buffers for those that stand there later.
+    /// Whether, and when, credit lets any stand is up to the processor's leisure.
+    async fn stand(&mut self, count: u64) {
+        self.pipes.iter().for_each(|pipe| lock(pipe).shut = true);
+        self.until(|ends| {
+            for end in &mut *ends {
+                end.device.to_give = count - end.queued();
+            }
+            ends.iter().all(|end| end.queued() == count)
+        })
+        .await;
+        self.pipes.iter().for_each(|pipe| lock(pipe).shut = false);
+        let arrived = |from: &End, to: &End| to.device.got + from.dropped() == from.device.given;
+        self.until(|[a, b]| arrived(a, b) && arrived(b, a)).await;
+    }
+
     /// Sends `count` packets each way, `window` of them at a time.
     async fn send(&mut self, count: u64, window: u64) -> Run {
         let start = self.ends.each_ref().map(|end| (end.device.given, end.device.got, end.dropped()));
@@ -284,6 +303,7 @@ fn costs_buffers_only(express: Option<Express>, len: usize, window: u64, delay: 
     let runs = runtime.block_on(async {
         let mut ends = Ends::new(express, len, delay);
         ends.until(|ends| ends.iter().all(|end| end.up)).await;
+        ends.stand(window).await;
         ends.send(COUNT, window).await;
         [ends.send(COUNT, window).await, ends.send(2 * COUNT, window).await]
     });
