@@ -40,6 +40,17 @@ fn check_portions(header: &VirtioHeader, packet: &[u8], whole: &[Vec<u8>]) {
     assert_eq!(segments, whole);
 }
 
+/// Without the Identification of a datagram with DF, which is not given back, and what it adds to the header's checksum.
+fn without_atomic_id(mut packet: Vec<u8>) -> Vec<u8> {
+    if packet.len() >= 20 && packet[0] == 0x45 && packet[6] & 0x40 != 0 {
+        let word = |at: usize| u32::from(u16::from_be_bytes([packet[at], packet[at + 1]]));
+        let rest = ((word(4) + word(10)) % 0xffff) as u16;
+        packet[4..6].fill(0);
+        packet[10..12].copy_from_slice(&rest.to_be_bytes());
+    }
+    packet
+}
+
 fuzz_target!(|input: &[u8]| {
     let mut rest = input;
     let mut pushed = Vec::new();
@@ -63,7 +74,8 @@ fuzz_target!(|input: &[u8]| {
         }
     }
 
-    let mut merger = Merger::new(2, true);
+    let mut merger = Merger::new(2);
+    merger.merge_udp(true);
     let mut arrived = Vec::new();
     let mut send = |header: &VirtioHeader, packet: &[u8]| {
         arrived.extend(split(header, packet));
@@ -74,6 +86,8 @@ fuzz_target!(|input: &[u8]| {
     }
     let Ok(()) = merger.flush(&mut send);
     // Flows may overtake each other; nothing is lost, made or changed.
+    let [mut pushed, mut arrived] =
+        [pushed, arrived].map(|packets| packets.into_iter().map(without_atomic_id).collect::<Vec<_>>());
     pushed.sort();
     arrived.sort();
     assert_eq!(arrived, pushed);

@@ -71,6 +71,21 @@ fn a_hundred_mebibytes_each_way_at_once_pass_the_systems_ssh_as_they_were_sent()
 }
 
 #[test]
+fn a_device_without_offload_is_given_each_segment_by_itself() {
+    let packets_sent = |offload: &str| {
+        let (world, _sshd) = World::ready(Carrier::Native, &format!("offload = \"{offload}\""), "");
+        let session = world.connect(&[]);
+        session.wait("ipv4-up");
+        ping(&world.venus, "192.168.2.1");
+        exchange(&connection(&world.venus, &world.saturn, [192, 168, 2, 1].into()), 8 * MIB);
+        session.status()["counters"]["packets_sent"].as_u64().unwrap()
+    };
+    let [whole, single] = ["all", "none"].map(packets_sent);
+    assert!(single >= 8 * MIB / 1460, "{single} packets");
+    assert!(whole < single / 2, "{whole} packets, {single} without offload");
+}
+
+#[test]
 fn a_link_that_is_disconnected_goes_with_all_it_made_and_exits_as_pppd_does() {
     let (world, _sshd) = World::ready(Carrier::Native, "", "");
     let before = world.snapshot();

@@ -1,13 +1,19 @@
 //! Two pumps, each with a device that is a pair of queues, joined by a pipe in memory.
 
+use std::future::poll_fn;
+use std::io;
+use std::pin::pin;
+use std::task::{Context, Poll};
 use std::time::Instant;
 
 use bytes::{Bytes, BytesMut};
 use futures_util::FutureExt;
 use ppp_proto::link::{CloseReason, Event, Link, LinkConfig};
 use ppp_proto::{IpcpConfig, LcpConfig, LocalAddress, RemoteAddress};
-use pppssh::session::{ChannelDevice, ChannelEnds, Pump, Step};
+use pppssh::session::{ChannelDevice, ChannelEnds, Device, Pump, Step};
 use ssh_carrier::Carrier;
+use tunio::offload::{GsoType, VirtioHeader, ones_complement_sum};
+use tunio::{Offload, PacketBatch};
 
 /// A pump, what carries it and what it serves.
 struct End {
@@ -148,6 +154,69 @@ async fn one_end_lowers_the_segment_size_of_connections_both_ways() {
         _ = venus.serve() => unreachable!("it serves for ever"),
         _ = saturn.serve() => unreachable!("it serves for ever"),
     };
+}
+
+/// A device that sends nothing, and keeps what it got.
+struct Keeping {
+    offload: Offload,
+    got: Vec<(GsoType, usize)>,
+}
+
+impl Device for Keeping {
+    fn poll_recv(&mut self, _: &mut Context<'_>, _: &mut PacketBatch) -> Poll<io::Result<usize>> {
+        Poll::Pending
+    }
+
+    fn send(&mut self, packet: &[u8]) -> io::Result<()> {
+        self.send_offload(&VirtioHeader::NONE, packet)
+    }
+
+    fn send_offload(&mut self, header: &VirtioHeader, packet: &[u8]) -> io::Result<()> {
+        self.got.push((header.gso_type, packet.len()));
+        Ok(())
+    }
+
+    fn offload(&self) -> Offload {
+        self.offload
+    }
+}
+
+/// UDP with 100 octets, as from a socket of Linux that is not connected: DF, and no Identification.
+fn datagram() -> Bytes {
+    let mut ip = [0x45, 0, 0, 128, 0, 0, 0x40, 0, 64, 17, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2];
+    let checksum = !ones_complement_sum(&ip);
+    ip[10..12].copy_from_slice(&checksum.to_be_bytes());
+    let mut udp = vec![0x9c, 0x40, 1, 187, 0, 108, 0, 0];
+    udp.extend([7; 100]);
+    let pseudo_header = [&ip[12..], &[0, 17, 0, 108]].concat();
+    let checksum = !ones_complement_sum(&[&pseudo_header[..], &udp].concat());
+    udp[6..8].copy_from_slice(&checksum.to_be_bytes());
+    [&ip[..], &udp].concat().into()
+}
+
+#[tokio::test]
+async fn datagrams_behind_each_other_are_one_packet_for_a_device_that_takes_them_so() {
+    let one_by_one = vec![(GsoType::None, 128); 4];
+    for (offload, expected) in [
+        (Offload::ALL, vec![(GsoType::UdpL4, 428)]),
+        (Offload { udp: false, ..Offload::ALL }, one_by_one.clone()),
+        (Offload::NONE, one_by_one),
+    ] {
+        let (mut venus, mut saturn) = joined().await;
+        for _ in 0..4 {
+            venus.program.outgoing.try_send(datagram()).unwrap();
+        }
+        let mut device = Keeping { offload, got: vec![] };
+        let arrived = poll_fn(|cx| {
+            while pin!(saturn.pump.run(&mut saturn.carrier, &mut device)).poll(cx).is_ready() {}
+            if device.got.is_empty() { Poll::Pending } else { Poll::Ready(()) }
+        });
+        tokio::select! {
+            _ = venus.serve() => unreachable!("it serves for ever"),
+            () = arrived => {}
+        }
+        assert_eq!(device.got, expected, "{offload:?}");
+    }
 }
 
 #[tokio::test]

@@ -113,13 +113,13 @@ impl Tun {
         self.device.get_ref().set_owner(uid)
     }
 
-    /// What the kernel leaves to this program.
+    /// What the kernel leaves to this program, and this program to the kernel.
     pub fn offload(&self) -> Offload {
         self.offload
     }
 
-    /// Changes what the kernel leaves to this program, and returns how much of it the kernel knows; nothing if the
-    /// device was opened without offload. Packets that wait already come as they are.
+    /// Changes what the kernel leaves to this program and this to the kernel, and returns how much of it the kernel knows;
+    /// nothing if the device was opened without offload. Packets that wait already come as they are.
     pub fn set_offload(&mut self, wanted: Offload) -> Result<Offload, TunError> {
         self.offload = self.device.get_ref().set_offload(wanted)?;
         tracing::debug!(name = self.name, offload = ?self.offload, "TUN device's offload set");
@@ -171,11 +171,11 @@ impl Tun {
     /// | [`ErrorKind::OutOfMemory`] | no buffer (ENOBUFS, ENOMEM) | yes |
     /// | [`ErrorKind::NotConnected`] | the device was deleted (EBADFD) | no |
     pub fn send(&mut self, packet: &[u8]) -> io::Result<()> {
-        self.write(&VirtioHeader::NONE, packet)
+        write(self.device.get_mut(), &VirtioHeader::NONE, packet)
     }
 
     /// Hands one packet to the system that stands for several, or lacks its checksum, as `header` says. What the
-    /// device does not take whole is cut here first. Errors are those of [`Tun::send`].
+    /// device does not take whole, or refuses, is cut here. Errors are those of [`Tun::send`].
     ///
     /// The two are [`validate`]d, whoever wrote them: a [`Refusal`](crate::offload::Refusal) is the source of an
     /// [`ErrorKind::InvalidInput`].
@@ -183,34 +183,20 @@ impl Tun {
         let checked =
             validate(header, packet).map_err(|refusal| io::Error::new(ErrorKind::InvalidInput, refusal))?;
         if checked.is_complete() {
-            self.send(packet)
-        } else if self.takes(&checked) {
-            self.write(&checked.header(), packet)
-        } else {
-            let mut segment = std::mem::take(&mut self.segment);
-            let mut segments = checked.split();
-            let mut sent = Ok(());
-            while sent.is_ok() && segments.next_into(&mut segment) {
-                sent = self.send(&segment);
-            }
-            self.segment = segment;
-            sent
+            return self.send(packet);
         }
+        let takes = self.takes(&checked);
+        let device = self.device.get_mut();
+        deliver(&checked, takes, &mut self.segment, |header, packet| write(device, header, packet))
     }
 
     /// Whether the device takes the packet as it is.
     fn takes(&self, checked: &Checked<'_>) -> bool {
-        let datagrams = checked.header().gso_type == GsoType::UdpL4;
-        self.device.get_ref().header_len() > 0
-            && (!datagrams || self.offload.udp && checked.segments() <= MAX_UDP_SEGMENTS)
-    }
-
-    fn write(&mut self, header: &VirtioHeader, packet: &[u8]) -> io::Result<()> {
-        loop {
-            match self.device.get_mut().write(header, packet) {
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                result => return result,
-            }
+        match checked.header().gso_type {
+            GsoType::None => self.offload.checksum,
+            GsoType::TcpV4 => self.offload.tcp4,
+            GsoType::TcpV6 => self.offload.tcp6,
+            GsoType::UdpL4 => self.offload.udp && checked.segments() <= MAX_UDP_SEGMENTS,
         }
     }
 }
@@ -230,6 +216,38 @@ pub fn drops_packet(error: &io::Error) -> bool {
     )
 }
 
+fn write(device: &mut sys::Device, header: &VirtioHeader, packet: &[u8]) -> io::Result<()> {
+    loop {
+        match device.write(header, packet) {
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            result => return result,
+        }
+    }
+}
+
+/// Writes a packet whole to a device that takes it so, else the packets that it stands for.
+///
+/// Kernels have refused what is right: those with e269d79c7d35 and without 89add40066f9 (Linux 6.6.44, 6.1.103 and
+/// others of July 2024) a last segment shorter than the others. They get the segments.
+fn deliver(
+    checked: &Checked<'_>,
+    takes: bool,
+    segment: &mut Vec<u8>,
+    mut write: impl FnMut(&VirtioHeader, &[u8]) -> io::Result<()>,
+) -> io::Result<()> {
+    if takes {
+        match write(&checked.header(), checked.packet()) {
+            Err(error) if error.kind() == ErrorKind::InvalidInput => {}
+            result => return result,
+        }
+    }
+    let mut segments = checked.split();
+    while segments.next_into(segment) {
+        write(&VirtioHeader::NONE, segment)?;
+    }
+    Ok(())
+}
+
 /// Reads until the batch is full (`Ok`) or the device has no more ([`ErrorKind::WouldBlock`]).
 fn fill(device: &mut sys::Device, batch: &mut PacketBatch) -> io::Result<()> {
     let header = device.header_len();
@@ -240,4 +258,57 @@ fn fill(device: &mut sys::Device, batch: &mut PacketBatch) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A datagram of 1200 octets that stands for three, the last a short one.
+    fn whole() -> (VirtioHeader, Vec<u8>) {
+        let mut packet = vec![0x60, 0, 0, 0, 4, 184, 17, 64];
+        packet.extend([[0xfd; 16], [0xfc; 16]].concat());
+        packet.extend([0x9c, 0x40, 1, 187, 4, 184, 0, 0]);
+        packet.resize(40 + 8 + 1200, 7);
+        let header = VirtioHeader {
+            needs_csum: true,
+            gso_type: GsoType::UdpL4,
+            hdr_len: 48,
+            gso_size: 500,
+            csum_start: 40,
+            csum_offset: 6,
+            ..VirtioHeader::NONE
+        };
+        (header, packet)
+    }
+
+    fn written(
+        takes: bool,
+        refuses: impl Fn(&VirtioHeader) -> bool,
+    ) -> (io::Result<()>, Vec<(GsoType, usize)>) {
+        let (header, packet) = whole();
+        let checked = validate(&header, &packet).unwrap();
+        let mut written = Vec::new();
+        let result = deliver(&checked, takes, &mut Vec::new(), |header, packet| {
+            if refuses(header) {
+                return Err(ErrorKind::InvalidInput.into());
+            }
+            written.push((header.gso_type, packet.len()));
+            Ok(())
+        });
+        (result, written)
+    }
+
+    #[test]
+    fn what_a_kernel_refuses_whole_it_gets_cut() {
+        let segments = [548, 548, 248].map(|length| (GsoType::None, length));
+        let (result, all) = written(true, |_| false);
+        assert!(result.is_ok() && all == [(GsoType::UdpL4, 1248)], "{all:?}");
+        for takes in [false, true] {
+            let (result, all) = written(takes, |header| header.gso_type != GsoType::None);
+            assert!(result.is_ok() && all == segments, "{all:?}");
+        }
+        let (result, all) = written(true, |_| true);
+        assert_eq!((result.unwrap_err().kind(), all), (ErrorKind::InvalidInput, vec![]));
+    }
 }

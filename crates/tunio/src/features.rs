@@ -1,9 +1,7 @@
 //! What a device leaves to this program.
 
-/// The work on packets that the kernel leaves to whoever reads a device, as TUNSETOFFLOAD takes it.
-///
-/// It is about packets that are received. What is sent may always be left undone where packets have a header, only
-/// that a kernel older than 6.2 knows nothing of [`Offload::udp`].
+/// The work on packets that the kernel leaves to whoever reads a device, as TUNSETOFFLOAD takes it, and that whoever
+/// writes one leaves to the kernel.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Offload {
     /// TUN_F_CSUM: checksums. All others need it.

@@ -117,7 +117,9 @@ struct Way {
 
 impl Way {
     fn new(pass: Pass) -> Way {
-        Way { pass, batch: PacketBatch::default(), merger: Merger::new(Merger::DEFAULT_FLOWS, true) }
+        let mut merger = Merger::default();
+        merger.merge_udp(true);
+        Way { pass, batch: PacketBatch::default(), merger }
     }
 
     /// Until nothing waits.

@@ -155,13 +155,20 @@ pub(super) async fn open_fully(
 
 /// The device that the profile names: passed as an open file, there already, or made now.
 fn open_tun(profile: &Profile) -> Result<Tun, TunError> {
-    if let Some(fd) = profile.tun_fd {
-        let doing = format!("take over descriptor {fd} (tun-fd)");
-        return Tun::adopt(super::inherited::take(fd).map_err(|source| TunError::Io { doing, source })?);
-    }
-    let name = &profile.tun;
+    let mut tun = match profile.tun_fd {
+        Some(fd) => {
+            let doing = format!("take over descriptor {fd} (tun-fd)");
+            Tun::adopt(super::inherited::take(fd).map_err(|source| TunError::Io { doing, source })?)?
+        }
+        None => open_named(&profile.tun)?,
+    };
+    tun.set_offload(profile.offload.wanted())?;
+    Ok(tun)
+}
+
+fn open_named(name: &str) -> Result<Tun, TunError> {
     let create =
-        || Tun::create(&TunConfig { name: Some(name.clone()), offload: true, ..TunConfig::default() });
+        || Tun::create(&TunConfig { name: Some(name.to_owned()), offload: true, ..TunConfig::default() });
     if name.contains('%') {
         return create();
     }

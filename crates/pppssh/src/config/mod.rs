@@ -43,5 +43,5 @@ pub use trust::{Caller, Trust, TrustError};
 pub use trusted::open_trusted;
 pub use values::{
     AuthMethod, BadControlMap, BadEscapes, BadPacketSize, BadSeconds, CarrierChoice, ControlMap, Escapes,
-    FcsChoice, PacketSize, Seconds,
+    FcsChoice, OffloadChoice, PacketSize, Seconds,
 };

@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use super::class::Class;
 use super::{
-    Addresses, AuthMethod, CarrierChoice, ControlMap, Escapes, FcsChoice, InterfaceIds, PacketSize,
-    ProfileName, Route, Seconds,
+    Addresses, AuthMethod, CarrierChoice, ControlMap, Escapes, FcsChoice, InterfaceIds, OffloadChoice,
+    PacketSize, ProfileName, Route, Seconds,
 };
 use crate::capture::LinkType;
 
@@ -129,6 +129,9 @@ profile! {
         configure: bool = true, OnlyOff, "true";
         /// Largest packet to send, in octets. The peer's MRU may lower it.
         mtu: PacketSize = PacketSize::DEFAULT, Lowers, "1500";
+        /// What the kernel may leave undone on packets of the device, and is left to do: "all", "tcp" (datagrams cross the
+        /// device one by one) or "none". For kernels whose segmentation has a fault.
+        offload: OffloadChoice = OffloadChoice::All, Harmless, r#""all""#;
         /// Whether to lower the maximum segment size of TCP connections that cross the link to what it carries.
         mss_clamp: bool = true, Harmless, "true";
         /// Networks reached through the link, while it is up.

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use ppp_proto::AuthProtocol;
 use serde::{Deserialize, Serialize};
+use tunio::Offload;
 
 use super::text::text_serde;
 
@@ -37,6 +38,30 @@ pub enum FcsChoice {
     #[serde(rename = "null")]
     #[value(name = "null")]
     Null,
+}
+
+/// What of the work on packets is left undone between the kernel's network and this program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OffloadChoice {
+    /// Checksums, and the segmentation of TCP and UDP, as far as the kernel knows it.
+    #[default]
+    All,
+    /// Checksums, and the segmentation of TCP.
+    Tcp,
+    /// Nothing.
+    None,
+}
+
+impl OffloadChoice {
+    /// What to ask of the kernel.
+    pub fn wanted(self) -> Offload {
+        match self {
+            Self::All => Offload::ALL,
+            Self::Tcp => Offload { udp: false, ..Offload::ALL },
+            Self::None => Offload::NONE,
+        }
+    }
 }
 
 /// A way to prove inside PPP who one is.

@@ -6,7 +6,7 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use tokio::sync::mpsc;
 use tunio::offload::{VirtioHeader, validate};
-use tunio::{PacketBatch, Tun};
+use tunio::{Offload, PacketBatch, Tun};
 
 /// A network interface as the pump sees it: whole IP packets, nothing else.
 pub trait Device: Send {
@@ -33,9 +33,9 @@ pub trait Device: Send {
         sent
     }
 
-    /// Whether it gains by getting one packet that stands for several.
-    fn wants_merged(&self) -> bool {
-        false
+    /// What it takes in one packet that stands for several: so much is merged for it.
+    fn offload(&self) -> Offload {
+        Offload::NONE
     }
 }
 
@@ -52,8 +52,8 @@ impl Device for Tun {
         Tun::send_offload(self, header, packet)
     }
 
-    fn wants_merged(&self) -> bool {
-        self.offload().tcp4
+    fn offload(&self) -> Offload {
+        Tun::offload(self)
     }
 }
 

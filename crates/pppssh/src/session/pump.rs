@@ -271,7 +271,9 @@ impl Pump {
         }
         let now = Instant::now();
         let mut rest = &self.inbox[..];
-        let merges = device.wants_merged();
+        let takes = device.offload();
+        let merges = takes.tcp4 || takes.udp;
+        self.merger.merge_udp(takes.udp);
         let mtu = smaller_mtu(&self.link);
         let (mut malformed, mut governed, mut marked) = (0, 0, 0);
         let traffic = &mut self.traffic;

@@ -15,6 +15,8 @@ pub(crate) mod ipv4 {
     pub(crate) const LENGTH: Range<usize> = 2..4;
     pub(crate) const ID: Range<usize> = 4..6;
     pub(crate) const FLAGS_AND_OFFSET: Range<usize> = 6..8;
+    /// Don't Fragment, in the first octet of the flags.
+    pub(crate) const DF: u8 = 0x40;
     pub(crate) const PROTOCOL: usize = 9;
     pub(crate) const CHECKSUM: Range<usize> = 10..12;
     pub(crate) const ADDRESSES: Range<usize> = 12..20;

@@ -15,8 +15,10 @@ const MAX_MERGED_DATAGRAMS: usize = 64;
 ///
 /// Only what [`Checked::split`](super::Checked::split) would undo to the last octet is merged: segments of TCP with
 /// payload and no flags but ACK and PSH, next to each other in sequence, with equal options (also timestamps), window,
-/// acknowledgement, TTL and ECN, and right checksums; of one size, but for the last. The order within a flow never
-/// changes; between flows it does. A batch ends with [`Merger::flush`]: nothing is kept longer.
+/// acknowledgement, TTL and ECN, and right checksums; of one size, but for the last. Datagrams of UDP likewise, where
+/// [`Merger::merge_udp`] was told so. Of packets with DF the Identification does not count, nor is it given back: nobody
+/// may look at it (RFC 6864 §4.1), and many senders have the same in all. The order within a flow never changes; between
+/// flows it does. A batch ends with [`Merger::flush`]: nothing is kept longer.
 ///
 /// `send` is called with each packet that is finished, as [`Tun::send_offload`](crate::Tun::send_offload) takes it. An
 /// error that it returns comes back at once, and the packet at hand is lost.
@@ -54,14 +56,19 @@ impl Merger {
     /// Flows of which packets grow at the same time in one made by [`Default`].
     pub const DEFAULT_FLOWS: usize = 8;
 
-    /// One for at most `flows` at a time, each of which takes 64 KiB once it is needed. `udp` says whether
-    /// datagrams are merged too, for which the device must have [`Offload::udp`](crate::Offload).
+    /// One for at most `flows` at a time, each of which takes 64 KiB once it is needed.
     ///
     /// # Panics
     /// If `flows` is 0.
-    pub fn new(flows: usize, udp: bool) -> Merger {
+    pub fn new(flows: usize) -> Merger {
         assert!(flows > 0, "there must be room for one flow");
-        Merger { growing: Vec::with_capacity(flows), spare: Vec::new(), flows, udp }
+        Merger { growing: Vec::with_capacity(flows), spare: Vec::new(), flows, udp: false }
+    }
+
+    /// Whether datagrams are merged, too, from now on; not at first. The device must have
+    /// [`Offload::udp`](crate::Offload).
+    pub fn merge_udp(&mut self, wanted: bool) {
+        self.udp = wanted;
     }
 
     /// Takes one packet. A header with [`data_valid`](VirtioHeader::data_valid) says that its checksum need not be
@@ -140,9 +147,8 @@ impl Merger {
 }
 
 impl Default for Merger {
-    /// Of TCP alone.
     fn default() -> Merger {
-        Merger::new(Merger::DEFAULT_FLOWS, false)
+        Merger::new(Merger::DEFAULT_FLOWS)
     }
 }
 
@@ -186,9 +192,11 @@ impl Growing {
         }
         let same_ip = match shape.version {
             Version::V4 => {
-                // TOS; fragmentation, TTL, protocol; the identification counted on.
                 let next = be16(&self.packet[ipv4::ID]).wrapping_add(self.count as u16);
-                equal(0..2) && equal(6..10) && be16(&packet[ipv4::ID]) == next
+                let counted =
+                    packet[ipv4::FLAGS_AND_OFFSET.start] & ipv4::DF != 0 || be16(&packet[ipv4::ID]) == next;
+                // TOS; fragmentation, TTL, protocol.
+                equal(0..2) && equal(6..10) && counted
             }
             // Traffic class, flow label; next header, hop limit.
             Version::V6 => equal(0..4) && equal(6..8),

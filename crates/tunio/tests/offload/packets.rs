@@ -18,6 +18,10 @@ pub(crate) struct Flow {
     pub(crate) tos: u8,
     pub(crate) ttl: u8,
     pub(crate) first_id: u16,
+    /// By how much the Identification of each packet is above that of the one before.
+    pub(crate) id_step: u16,
+    /// DF.
+    pub(crate) atomic: bool,
     pub(crate) first_sequence: u32,
     pub(crate) acknowledgement: u32,
     pub(crate) window: u16,
@@ -34,6 +38,8 @@ impl Flow {
             tos: 0,
             ttl: 64,
             first_id: 65534,
+            id_step: 1,
+            atomic: true,
             first_sequence: 0xffff_fff0,
             acknowledgement: 77,
             window: 512,
@@ -97,8 +103,23 @@ impl Flow {
         } else {
             packet.extend([0x45, self.tos]);
             packet.extend((20 + length).to_be_bytes());
-            packet.extend(self.first_id.wrapping_add(index as u16).to_be_bytes());
-            packet.extend([0x40, 0, self.ttl, protocol, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2]);
+            packet.extend(self.first_id.wrapping_add(index as u16 * self.id_step).to_be_bytes());
+            packet.extend([
+                u8::from(self.atomic) << 6,
+                0,
+                self.ttl,
+                protocol,
+                0,
+                0,
+                10,
+                0,
+                0,
+                1,
+                10,
+                0,
+                0,
+                2,
+            ]);
             let checksum = !sum(&packet);
             packet[10..12].copy_from_slice(&checksum.to_be_bytes());
         }
@@ -174,11 +195,24 @@ prop_compose! {
     pub(crate) fn flows()(
         (v6, udp) in any::<(bool, bool)>(),
         (source_port, first_id, window) in any::<(u16, u16, u16)>(),
-        (tos, ttl) in any::<(u8, u8)>(),
+        (tos, ttl, atomic) in any::<(u8, u8, bool)>(),
         (first_sequence, acknowledgement) in any::<(u32, u32)>(),
         options in proptest::collection::vec(any::<[u8; 4]>(), 0..=10),
     ) -> Flow {
-        Flow { v6, udp, source_port, tos, ttl, first_id, first_sequence, acknowledgement, window, options }
+        Flow {
+            v6,
+            udp,
+            source_port,
+            tos,
+            ttl,
+            first_id,
+            id_step: 1,
+            atomic,
+            first_sequence,
+            acknowledgement,
+            window,
+            options,
+        }
     }
 }
 
