@@ -1,7 +1,7 @@
 //! Who is there? PAP (RFC 1334 §2) and CHAP (RFC 1994), in both roles.
 //!
 //! The authenticator demands a proof, the peer gives it; an end may be both at once, by two exchanges that do not know of
-//! each other. Each of the four roles is a small machine without I/O. `link/authenticate.rs` runs them in the phase
+//! each other. Each of the four roles is a small machine without I/O. `link/authentication.rs` runs them in the phase
 //! Authenticate, and CHAP's authenticator later on as well.
 //!
 //! An end that demands a proof and does not get it closes the link: [`CloseReason`](crate::CloseReason) says why.

@@ -13,6 +13,7 @@ use super::{
     core::Core,
     data::{Kind, restore},
     networks::{failed, is_started},
+    streams::{Compression, Receiving},
 };
 use crate::{
     ccp::{
@@ -27,23 +28,6 @@ use crate::{
 
 /// Resets in a row after which the stream is given up: the two ends do not mean the same by Deflate.
 const MAX_RESETS: u32 = 5;
-
-/// Both directions' streams.
-#[derive(Debug, Default)]
-pub(super) struct Compression {
-    sent: Option<Compressor>,
-    pub(super) received: Option<Receiving>,
-}
-
-/// The stream from the peer.
-#[derive(Debug)]
-pub(super) struct Receiving {
-    stream: Decompressor,
-    /// The stream is broken: the Reset-Request's Identifier, and when it was made.
-    broken: Option<(u8, Instant)>,
-    /// Resets since a datagram was last unpacked.
-    resets: u32,
-}
 
 /// What a compressed datagram came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -244,23 +228,6 @@ impl Core {
 
     fn send_reset_request(&mut self, id: u8) {
         self.send(protocol::CCP, ControlPacket { code: Code::ResetRequest, id, data: &[] });
-    }
-}
-
-impl Compression {
-    /// What to send in the place of a packet, if it shrinks and if that may be sent.
-    pub(super) fn compress(
-        &mut self,
-        ccp: Option<&ControlMachine<Ccp>>,
-        number: u16,
-        packet: &[u8],
-    ) -> Option<&[u8]> {
-        let datagram = self.sent.as_mut()?.compress(number, packet)?;
-        ccp.is_some_and(|ccp| ccp.state() == State::Opened).then_some(datagram)
-    }
-
-    fn unpacked(&self) -> &[u8] {
-        self.received.as_ref().map_or(&[], |receiving| receiving.stream.packet())
     }
 }
 

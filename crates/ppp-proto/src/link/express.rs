@@ -7,25 +7,12 @@ use bytes::BytesMut;
 use super::{Direction, Family, Link, Packet, SendError, core::Core, data::family, keepalive::Keepalive};
 use crate::{
     Express,
-    express::{HEADER_LEN, MAX_RECORD, OFFLOAD_HEADER_LEN, RecordKind, Report, Reporter, Taken, emit_header},
+    express::{HEADER_LEN, MAX_RECORD, OFFLOAD_HEADER_LEN, RecordKind, Report, Taken, emit_header},
     fsm::State,
 };
 
 /// The virtio header in front of a packet.
 pub type OffloadHeader = [u8; OFFLOAD_HEADER_LEN];
-
-/// What both ends sent and told since LCP is Opened.
-#[derive(Debug, Default)]
-pub(super) struct Traffic {
-    /// Octets of packets sent: whole records, and what a Link-Quality-Report would count of frames (RFC 1989 §2.3), since the
-    /// receiver does not know how many were escaped.
-    sent: u64,
-    reporter: Reporter,
-    /// Waits to be sent.
-    report: Option<Report>,
-    /// Was received, and not asked for yet.
-    heard: Option<Report>,
-}
 
 impl Core {
     /// What the peer takes beyond the RFCs, and we send.

@@ -1,6 +1,7 @@
 //! One end of a link: the phases of RFC 1661 §3 around LCP, authentication, IPCP, IPV6CP and CCP.
 
 mod authenticate;
+mod authentication;
 mod compression;
 mod config;
 mod core;
@@ -12,11 +13,14 @@ mod express;
 mod keepalive;
 mod lcp_codes;
 mod networks;
+mod phases;
 mod probe;
 mod quality;
 mod sampler;
 mod status;
+mod streams;
 mod tap;
+mod told;
 mod transmit;
 
 use std::time::Instant;
