@@ -17,7 +17,7 @@ use tokio::process::{Child, ChildStderr, Command};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::ending::{self, Ending, EndingRx, EndingTx, Opening};
-use crate::fd::{FdRx, FdTx};
+use crate::fd::{FdRx, FdTx, PIPE};
 use crate::stderr::Stderr;
 use crate::{Carrier, CarrierError, CarrierInfo, CarrierKind, CarrierRx, CarrierTx};
 
@@ -26,9 +26,6 @@ const TERMINATE_PATIENCE: Duration = Duration::from_secs(2);
 
 /// How long to wait for the rest of standard error once the child has exited: something it started may hold it open.
 const STDERR_PATIENCE: Duration = Duration::from_millis(500);
-
-/// Bytes that a socket to or from ssh shall hold: eight packets of SSH, as the kernel counts.
-const SOCKET: usize = 256 * 1024;
 
 /// OpenSSH's exit status for failures of its own: ssh(1), EXIT STATUS.
 const SSH_FAILED: i32 = 255;
@@ -98,8 +95,8 @@ fn one_way(is_ssh: bool) -> io::Result<(OwnedFd, OwnedFd)> {
     }
     // A pipe is filled and emptied page by page, and wakes whoever waits for each of them (docs/performance.md).
     let (read, write) = UnixStream::pair()?;
-    // The system need not allow it.
-    let _ = rustix::net::sockopt::set_socket_send_buffer_size(&write, SOCKET);
+    // As much as a pipe shall. The system need not allow it.
+    let _ = rustix::net::sockopt::set_socket_send_buffer_size(&write, PIPE);
     Ok((read.into(), write.into()))
 }
 

@@ -17,7 +17,7 @@ const READ: usize = 128 * 1024;
 /// Bytes that a pipe shall hold: by default it is 64 KiB on Linux, two packets of SSH, and each end waits for the other.
 /// All pipes of a user without privilege may hold 64 MiB there (/proc/sys/fs/pipe-user-pages-soft): beyond, they stay as
 /// they are.
-const PIPE: usize = 512 * 1024;
+pub(crate) const PIPE: usize = 512 * 1024;
 
 /// Below this much room a fresh buffer is taken rather than reading in small pieces.
 const READ_LEAST: usize = 16 * 1024;
