@@ -2,12 +2,12 @@
 
 use std::hash::{DefaultHasher, Hasher};
 use std::io::{Read, Write};
-use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::thread;
 
 use netlab::Host;
 
-use crate::process::finish;
+use crate::process::{NEVER, finish};
 
 /// One mebibyte.
 pub const MIB: u64 = 1 << 20;
@@ -42,6 +42,37 @@ pub fn connection(from: &Host, to: &Host, address: IpAddr) -> (TcpStream, TcpStr
         .unwrap_or_else(|error| panic!("{} cannot connect to {address}: {error}", from.name()));
     let (far, _) = listener.accept().expect("the connection that was just made");
     (near, far)
+}
+
+/// Sends datagrams in bursts from a socket that is not connected, and sees that all arrive as they were sent and in order.
+/// Their number.
+#[track_caller]
+pub fn datagrams(from: &Host, to: &Host, address: IpAddr) -> u64 {
+    const BURSTS: u64 = 50;
+    const BURST: u64 = 32;
+    let bound = |host: &Host, address: IpAddr| {
+        host.run(|| UdpSocket::bind(SocketAddr::new(address, 0))).unwrap().expect("an address of the host's")
+    };
+    let (near, far) = (bound(from, Ipv4Addr::UNSPECIFIED.into()), bound(to, address));
+    far.set_read_timeout(Some(NEVER)).expect("a time");
+    let there = far.local_addr().expect("a bound socket");
+    let datagram = |number: u64| {
+        let mut noise = Noise(number);
+        let mut octets = [0; 1000];
+        noise.fill(&mut octets);
+        octets
+    };
+    for first in (0..BURSTS).map(|burst| burst * BURST) {
+        for number in first..first + BURST {
+            near.send_to(&datagram(number), there).expect("a way there");
+        }
+        for number in first..first + BURST {
+            let mut heard = [0; 2000];
+            let length = far.recv(&mut heard).unwrap_or_else(|error| panic!("datagram {number}: {error}"));
+            assert!(heard[..length] == datagram(number), "datagram {number}");
+        }
+    }
+    BURSTS * BURST
 }
 
 /// Moves `octets` each way at once and sees that both arrive as they were sent.

@@ -1,7 +1,7 @@
 //! More than the two ends: LANs behind them, and packets of other sizes.
 
 use netlab::Host;
-use pppssh_tests::traffic::{MIB, connection, exchange, ping, ping_sized};
+use pppssh_tests::traffic::{MIB, connection, datagrams, exchange, ping, ping_sized};
 use pppssh_tests::{Carrier, NEVER, World, finish};
 
 /// IPv4 and ICMP headers without options, in octets.
@@ -50,6 +50,42 @@ fn hosts_in_the_lans_reach_each_other_over_the_native_carrier() {
 #[test]
 fn hosts_in_the_lans_reach_each_other_over_the_systems_ssh() {
     hosts_in_the_lans_reach_each_other(Carrier::Openssh);
+}
+
+/// Packets that the host's devices of PPP have handed in (proc_net_dev(5)).
+fn handed_in(host: &Host) -> u64 {
+    let table = host.run(|| std::fs::read_to_string("/proc/thread-self/net/dev")).unwrap().unwrap();
+    let lines = table.lines().filter(|line| line.trim_start().starts_with("ppp"));
+    lines.map(|line| line.split_whitespace().nth(2).unwrap().parse::<u64>().unwrap()).sum()
+}
+
+/// Merged at the device of the far end, they are apart again where they arrive.
+fn datagrams_from_lan_to_lan(more: &str) -> (u64, u64) {
+    let (world, _sshd) = World::ready(
+        Carrier::Native,
+        "routes = [\"192.168.2.0/24\"]\nforward = true",
+        &format!("routes = [\"192.168.1.0/24\"]\nforward = true\n{more}"),
+    );
+    let mars = lan(&world, &world.venus, "192.168.1");
+    let titan = lan(&world, &world.saturn, "192.168.2");
+    let session = world.connect(&[]);
+    session.wait("ipv4-up");
+    ping(&mars, "192.168.2.10");
+    let before = handed_in(&world.saturn);
+    let sent = datagrams(&mars, &titan, [192, 168, 2, 10].into());
+    (sent, handed_in(&world.saturn) - before)
+}
+
+#[test]
+fn datagrams_are_merged_on_their_way_into_the_far_device_and_arrive_as_they_were_sent() {
+    let (sent, handed_in) = datagrams_from_lan_to_lan("");
+    assert!(handed_in < sent / 2, "{handed_in} packets for {sent} datagrams (this needs Linux 6.2)");
+}
+
+#[test]
+fn datagrams_cross_the_far_device_one_by_one_where_that_is_wanted() {
+    let (sent, handed_in) = datagrams_from_lan_to_lan("offload = \"tcp\"");
+    assert!(handed_in >= sent, "{handed_in} packets for {sent} datagrams");
 }
 
 /// Hosts in LANs of 1500 octets, a link of 1400 between them, and nobody who says so: connections open, and only their
