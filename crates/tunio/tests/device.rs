@@ -4,6 +4,7 @@
 
 use std::io::ErrorKind;
 use std::net::UdpSocket;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use netlab::{Files, Host, Lab};
 use tokio::runtime::Runtime;
@@ -14,6 +15,13 @@ struct Bench {
     runtime: Runtime,
     host: Host,
     tun: Tun,
+}
+
+/// For tests that start programs, and those in which a device goes with its last descriptor: until it runs its program, a
+/// child has copies of all descriptors of this process, those of other tests, too.
+fn apart() -> MutexGuard<'static, ()> {
+    static APART: Mutex<()> = Mutex::new(());
+    APART.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn runtime() -> Runtime {
@@ -105,6 +113,7 @@ fn the_kernel_fills_in_the_first_free_number() {
 
 #[test]
 fn a_device_goes_with_the_last_descriptor() {
+    let _apart = apart();
     let Bench { tun, host, runtime, .. } = bench();
     drop(tun);
     assert!(!host.snapshot().unwrap().contains("tun-test"));
@@ -203,6 +212,7 @@ fn the_largest_packet_comes_whole() {
 
 #[test]
 fn errors_of_send_say_whether_the_device_is_still_good() {
+    let _apart = apart();
     let mut bench = bench();
     let not_ip = bench.tun.send(&[0xff; 40]).unwrap_err();
     assert_eq!((not_ip.kind(), drops_packet(&not_ip)), (ErrorKind::InvalidInput, true));
@@ -222,6 +232,7 @@ fn errors_of_send_say_whether_the_device_is_still_good() {
 
 #[test]
 fn a_reader_is_told_when_the_device_is_deleted() {
+    let _apart = apart();
     let Bench { runtime, host, mut tun } = bench();
     let mut batch = PacketBatch::default();
     let error = runtime.block_on(async {
@@ -246,6 +257,7 @@ fn a_name_that_is_taken_is_not_taken_over() {
 
 #[test]
 fn a_persistent_device_can_be_left_attached_to_and_let_go() {
+    let _apart = apart();
     let (runtime, host) = (runtime(), host());
     let config = TunConfig { persist: true, ..named("tun-kept") };
     let attach = |name: &str| open(&runtime, &host, || Tun::attach(name));
@@ -262,6 +274,7 @@ fn a_persistent_device_can_be_left_attached_to_and_let_go() {
 
 #[test]
 fn attaching_to_what_is_no_tun_is_refused() {
+    let _apart = apart();
     let (runtime, host) = (runtime(), host());
     for arguments in [
         ["tuntap", "add", "dev", "tap-test", "mode", "tap"].as_slice(),
