@@ -137,6 +137,18 @@ impl Host {
         snapshot::take(self)
     }
 
+    /// What a device has counted (proc_net_dev(5)): bytes, packets, errs, drop, fifo, frame, compressed and multicast of what
+    /// it handed in, then bytes, packets, errs, drop, fifo, colls, carrier and compressed of what it sent. `None` if it is not
+    /// there.
+    pub fn counters(&self, device: &str) -> Result<Option<Vec<u64>>, LabError> {
+        let table = self
+            .run(|| std::fs::read_to_string("/proc/thread-self/net/dev"))?
+            .map_err(|error| LabError::io(&self.name, "read its devices' counters", error))?;
+        let prefix = format!("{device}:");
+        let counters = table.lines().find_map(|line| line.trim_start().strip_prefix(&prefix));
+        Ok(counters.map(|counters| counters.split_whitespace().flat_map(str::parse).collect()))
+    }
+
     pub(crate) fn has_ipv6(&self) -> Result<bool, LabError> {
         self.run(|| Path::new("/proc/sys/net/ipv6").exists())
     }

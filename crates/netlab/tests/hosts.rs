@@ -88,6 +88,17 @@ fn a_chain_of_four_passes_packets_on_only_when_told_to() -> Result<(), LabError>
 }
 
 #[test]
+fn a_device_counts_what_it_sends_and_hands_in() -> Result<(), LabError> {
+    let (venus, _) = two_hosts()?;
+    assert!(ping(&venus, "127.0.0.1"));
+    let counters = venus.counters("lo")?.unwrap();
+    assert_eq!(counters.len(), 16);
+    assert!(counters[1] > 0 && counters[1] == counters[9], "{counters:?}");
+    assert_eq!(venus.counters("elsewhere")?, None);
+    Ok(())
+}
+
+#[test]
 fn sockets_made_on_a_host_work_from_any_thread() -> Result<(), LabError> {
     let (venus, saturn) = two_hosts()?;
     let listener = saturn.run(|| TcpListener::bind("10.0.0.2:0"))?.unwrap();

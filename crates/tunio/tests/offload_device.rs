@@ -240,11 +240,9 @@ fn send_datagrams(runtime: &Runtime, ends: &mut [End; 2], pass: Pass, from: &str
     seen
 }
 
-/// How many packets the host has had from its device (proc_net_dev(5)).
+/// How many packets the host has had from its device.
 fn arrived(host: &Host) -> u64 {
-    let table = host.run(|| std::fs::read_to_string("/proc/thread-self/net/dev")).unwrap().unwrap();
-    let line = table.lines().find_map(|line| line.trim_start().strip_prefix("tun-test:")).unwrap();
-    line.split_whitespace().nth(1).unwrap().parse().unwrap()
+    host.counters("tun-test").unwrap().unwrap()[1]
 }
 
 /// UDP_SEGMENT (udp(7)): what is sent by one call leaves as datagrams of [`DATAGRAM`] octets.

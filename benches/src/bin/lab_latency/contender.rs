@@ -258,9 +258,5 @@ fn append(path: &str, line: &str) {
 
 /// A device's own count of packets that it did not send, if it is there.
 fn sent_dropped(host: &Host, device: &str) -> Option<u64> {
-    let devices = host.run(|| fs::read_to_string("/proc/thread-self/net/dev")).unwrap().ok()?;
-    let prefix = format!("{device}:");
-    let counters = devices.lines().find_map(|line| line.trim().strip_prefix(&prefix).map(str::to_owned))?;
-    // Eight columns of what was received; bytes, packets, errs and drop of what was sent.
-    counters.split_whitespace().nth(11)?.parse().ok()
+    host.counters(device).unwrap()?.get(11).copied()
 }

@@ -104,22 +104,8 @@ impl Flow {
             packet.extend([0x45, self.tos]);
             packet.extend((20 + length).to_be_bytes());
             packet.extend(self.first_id.wrapping_add(index as u16 * self.id_step).to_be_bytes());
-            packet.extend([
-                u8::from(self.atomic) << 6,
-                0,
-                self.ttl,
-                protocol,
-                0,
-                0,
-                10,
-                0,
-                0,
-                1,
-                10,
-                0,
-                0,
-                2,
-            ]);
+            let flags = u8::from(self.atomic) << 6;
+            packet.extend([flags, 0, self.ttl, protocol, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2]);
             let checksum = !sum(&packet);
             packet[10..12].copy_from_slice(&checksum.to_be_bytes());
         }
@@ -199,20 +185,8 @@ prop_compose! {
         (first_sequence, acknowledgement) in any::<(u32, u32)>(),
         options in proptest::collection::vec(any::<[u8; 4]>(), 0..=10),
     ) -> Flow {
-        Flow {
-            v6,
-            udp,
-            source_port,
-            tos,
-            ttl,
-            first_id,
-            id_step: 1,
-            atomic,
-            first_sequence,
-            acknowledgement,
-            window,
-            options,
-        }
+        let identification = Flow { first_id, atomic, ..Flow::tcp4() };
+        Flow { v6, udp, source_port, tos, ttl, first_sequence, acknowledgement, window, options, ..identification }
     }
 }
 
