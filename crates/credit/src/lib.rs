@@ -116,6 +116,12 @@ impl Credit {
         self.delivery.ran_dry();
     }
 
+    /// So many octets have come from the far end, in all. Where that is about as much as is sent, its reports wait behind it on
+    /// their way, and whoever waits for an answer does in both queues: so they are kept shorter.
+    pub fn heard(&mut self, octets: u64) {
+        self.window.heard(octets);
+    }
+
     /// The far end has received `total` of the octets sent, the last of them `age` before it said so. What cannot be (more
     /// than was sent, less than before) is ignored.
     ///

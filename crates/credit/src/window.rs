@@ -70,6 +70,8 @@ const PACE: f64 = 1.5;
 /// Faster, and what it sends at once would arrive as one long message of SSH, which to it looks like a queue: it would end its
 /// slow start.
 const STARTING_PACE: f64 = 4.0;
+/// Transfers meet where at least this part of what arrives there comes from there; acknowledgements are less.
+const MEETING: u64 = 4;
 /// Of the path's product, while Draining, where the path may be another one than it was.
 const DRAINED: f64 = 0.5;
 /// Else as much is held back as lets our queue leave, and no more, since what the path does not carry meanwhile is lost. It was
@@ -109,6 +111,12 @@ pub(crate) struct Window {
     usual_rtt: Option<Duration>,
     /// What reports wait on their way back, smoothed; it is in none of the round trips here, but the last.
     back: Duration,
+    /// Octets that have come from the far end, and how many had when the last round trip ended, and how many had arrived there.
+    heard: u64,
+    heard_before: u64,
+    delivered_before: u64,
+    /// The far end sends about as much as we do: reports wait for that, and not because of the path.
+    is_met: bool,
     /// Of the last one, what octets of ours had to wait for others of ours.
     own_wait: Duration,
     /// Smoothed time between two reports.
@@ -162,6 +170,10 @@ impl Window {
             last_rtt: None,
             usual_rtt: None,
             back: Duration::ZERO,
+            heard: 0,
+            heard_before: 0,
+            delivered_before: 0,
+            is_met: false,
             own_wait: Duration::ZERO,
             interval: None,
             reported_at: None,
@@ -220,8 +232,9 @@ impl Window {
                 self.product(time).max(least as f64)
             }
             Mode::Steady => {
-                let probe = if self.unfilled { probe(rtt) } else { Duration::ZERO };
-                self.product(rtt + self.back + self.standing(config, rtt) + probe + self.spells.allowance())
+                let probe = if self.unfilled { self.probe(rtt) } else { Duration::ZERO };
+                let standing = self.standing(config, rtt).saturating_sub(self.spared(config, rtt));
+                self.product(rtt + self.back + standing + probe + self.spells.allowance())
             }
             Mode::Draining => {
                 let least = rtt.mul_f64(DRAINED);
@@ -243,6 +256,28 @@ impl Window {
     /// The queue that Steady lets stand, and what has arrived and is not reported yet.
     fn standing(&self, config: &CreditConfig, rtt: Duration) -> Duration {
         slack(config, rtt) + self.interval.unwrap_or_default()
+    }
+
+    /// What of that is left out where transfers meet: some of what the way back waits, and less on a short path, where a burst is
+    /// a larger part of all.
+    fn spared(&self, config: &CreditConfig, rtt: Duration) -> Duration {
+        (self.met() / 4).min(slack(config, rtt) / 2).min(rtt / 20)
+    }
+
+    /// The queue that is risked to find out whether there is room, in time: where transfers meet down to half as much.
+    fn probe(&self, rtt: Duration) -> Duration {
+        let probe = probe(rtt);
+        probe.saturating_sub(self.met().min(probe / 2))
+    }
+
+    /// What the way back waits, if it is for a transfer: who waits for an answer then waits in both queues.
+    fn met(&self) -> Duration {
+        if self.is_met { self.back } else { Duration::ZERO }
+    }
+
+    /// So many octets have come from the far end, in all.
+    pub(crate) fn heard(&mut self, octets: u64) {
+        self.heard = octets;
     }
 
     /// The longest round trip that the window may have made.
@@ -282,6 +317,7 @@ impl Window {
             self.recent_rate = sample.rate.or(self.recent_rate);
             self.rates_before.rotate_right(1);
             self.rates_before[0] = self.rate().unwrap_or_default();
+            self.note_meeting(sample);
             self.note_spell(config, now, sample.dry, round.shortest);
             self.note_usual(config, round.mean);
         }
@@ -307,6 +343,12 @@ impl Window {
         let is_long = shortest > self.explained(config);
         let longer = is_long.then(|| shortest.saturating_sub(rtt + self.standing(config, rtt)));
         self.spells.ended(now, longer);
+    }
+
+    fn note_meeting(&mut self, sample: &Sample) {
+        let heard = self.heard.saturating_sub(self.heard_before);
+        self.is_met = heard * MEETING >= sample.delivered - self.delivered_before;
+        (self.heard_before, self.delivered_before) = (self.heard, sample.delivered);
     }
 
     fn note_usual(&mut self, config: &CreditConfig, mean: Duration) {
@@ -390,7 +432,7 @@ impl Window {
         let is_long = counts && shortest > explained;
         self.long_rounds = if is_long { self.long_rounds + 1 } else { 0 };
         let probed = self.unfilled;
-        let grown = 1.0 + ROOM * probe(rtt).as_secs_f64() / rtt.as_secs_f64();
+        let grown = 1.0 + ROOM * self.probe(rtt).as_secs_f64() / rtt.as_secs_f64();
         let grew =
             !sample.dry && before.zip(self.recent_rate).is_some_and(|(before, now)| now > before * grown);
         self.room_rounds = if probed && grew { self.room_rounds + 1 } else { 0 };

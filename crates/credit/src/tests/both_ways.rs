@@ -76,6 +76,8 @@ fn greedy(ways: &mut [Path; 2], time: Duration) -> [(f64, Duration); 2] {
             break;
         }
         let first = usize::from(next[1] < next[0]);
+        let heard = ways[1 - first].arrived;
+        ways[first].credit.heard(heard);
         ways[first].late = ways[1 - first].free_at.saturating_duration_since(at);
         if ways[first].next().is_some_and(|next| next <= at) {
             ways[first].step();
@@ -88,6 +90,12 @@ fn greedy(ways: &mut [Path; 2], time: Duration) -> [(f64, Duration); 2] {
 }
 
 impl Path {
+    /// What a transfer that nothing meets waits, once its start is over.
+    fn settled(mut self) -> Duration {
+        self.greedy(8000 * MS);
+        self.greedy(60_000 * MS).1
+    }
+
     /// Sends what may leave now; when the next packet may, if only its turn keeps it back.
     fn send_in_turn(&mut self) -> Option<Instant> {
         let mut turn = None;
@@ -148,6 +156,37 @@ fn transfers_that_overrun_the_queue_as_they_begin_do_not_keep_it_full() {
                 assert!(share > 0.93, "{case}: {share:.3} used");
                 assert!(wait < 18 * MS, "{case}: {wait:?} in the queue");
             }
+        }
+    }
+}
+
+#[test]
+fn where_transfers_meet_queues_are_shorter_and_paths_as_full() {
+    for (megabits, rtt) in [(5.0, 50), (20.0, 50), (20.0, 200)] {
+        let mut ways = ways(megabits, rtt * MS);
+        greedy(&mut ways, 8000 * MS);
+        let alone = Path::new(megabits, rtt * MS).settled();
+        for (share, wait) in greedy(&mut ways, 60_000 * MS) {
+            let case = format!("{megabits} Mb/s, {rtt} ms, {alone:?} alone");
+            assert!(share > 0.96, "{case}: {share:.3} used");
+            assert!(wait < alone, "{case}: {wait:?} in the queue");
+        }
+    }
+}
+
+#[test]
+fn where_transfers_meet_room_is_found_all_the_same() {
+    for (megabits, rtt) in [(5.0, 50), (10.0, 10), (20.0, 200)] {
+        let mut ways = ways(megabits, rtt * MS);
+        greedy(&mut ways, 8000 * MS);
+        for way in &mut ways {
+            way.rate *= 2.0;
+        }
+        greedy(&mut ways, 8000 * MS);
+        for (share, wait) in greedy(&mut ways, 20_000 * MS) {
+            let case = format!("{megabits} Mb/s twice as quick, {rtt} ms");
+            assert!(share > 0.95, "{case}: {share:.3} used");
+            assert!(wait < 20 * MS, "{case}: {wait:?} in the queue");
         }
     }
 }
