@@ -13,6 +13,7 @@ mod network;
 mod outward;
 mod pump;
 mod requests;
+mod segments;
 mod takeover;
 mod traffic;
 

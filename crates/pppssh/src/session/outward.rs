@@ -20,6 +20,7 @@ use tracing::trace;
 use tunio::PacketBatch;
 use tunio::offload::{GsoType, VirtioHeader, validate};
 
+use super::segments::SEGMENT;
 use super::traffic::Traffic;
 use crate::status::{Path, ToldBy};
 
@@ -59,6 +60,8 @@ pub(super) struct Outward {
     credit: Credit,
     /// What the link says it has sent, as the account has it; `None` where nobody reports.
     booked: Option<u64>,
+    /// Octets of these that have not left: the end of a packet, kept back to fill a segment.
+    kept: u64,
     /// Measured, and not asked for yet.
     round_trip: Option<Duration>,
     /// Where packets are cut: those that would keep the path busy for long, and those that the peer does not take whole.
@@ -72,6 +75,7 @@ impl Outward {
             queue: FairQueue::new(fairqueue::Config::default()),
             credit: Credit::new(CreditConfig::default()),
             booked: None,
+            kept: 0,
             round_trip: None,
             piece: Vec::new(),
             segment: Vec::new(),
@@ -132,7 +136,9 @@ impl Outward {
 
     /// Lets go what may leave now; whether anything did.
     pub(super) fn release(&mut self, now: Instant, link: &mut Link, outbox: &mut Outbox<'_, '_>) -> bool {
+        self.credit.heard(outbox.traffic.bytes_received);
         self.book(now, link);
+        self.kept = outbox.frames.len().saturating_sub(*outbox.urgent).min(SEGMENT) as u64;
         let mut released = false;
         while let Some(len) = self.queue.peek(now).map(|packet| packet.bytes.len())
             && self.may_leave(now, len, outbox)
@@ -180,7 +186,12 @@ impl Outward {
 
     /// Whether so many octets may be under way. One packet may be, however small the window.
     fn affords(&self, len: usize) -> bool {
-        self.credit.available() >= len as u64 || self.credit.under_way() == 0
+        self.credit.available() + self.kept >= len as u64 || self.credit.under_way() == 0
+    }
+
+    /// Whether packets wait for their turn, or for others to arrive: more leaves soon.
+    pub(super) fn waits_for_the_path(&self) -> bool {
+        self.booked.is_some() && !self.queue.is_empty()
     }
 
     /// When what waits may leave, if it is only its turn that has not come.
@@ -247,13 +258,15 @@ fn book(booked: &mut Option<u64>, credit: &mut Credit, now: Instant, link: &Link
 /// A question behind a packet, and not only behind all that leave together.
 fn ask(now: Instant, link: &mut Link, outbox: &mut Outbox<'_, '_>) {
     if link.is_sampled() {
-        link.report_along(now, outbox.frames);
+        outbox.tell(now, link);
     }
 }
 
 /// Where frames gather, and how much of them.
 pub(super) struct Outbox<'a, 'c> {
     pub(super) frames: &'a mut BytesMut,
+    /// How many of these octets are not to be kept back for others.
+    pub(super) urgent: &'a mut usize,
     /// Octets from which on packets wait.
     pub(super) full: usize,
     pub(super) traffic: &'a mut Traffic,
@@ -301,6 +314,15 @@ impl Outbox<'_, '_> {
         }
     }
 
+    /// A report or a question, if there is something to tell or to ask.
+    fn tell(&mut self, now: Instant, link: &mut Link) {
+        let before = self.frames.len();
+        link.report_along(now, self.frames);
+        if self.frames.len() > before {
+            *self.urgent = self.frames.len();
+        }
+    }
+
     /// What came of giving packets to the carrier.
     pub(super) fn result(self) -> Result<(), CarrierError> {
         self.writer.and_then(|writer| writer.failed).map_or(Ok(()), Err)
@@ -308,7 +330,12 @@ impl Outbox<'_, '_> {
 
     fn count(&mut self, len: usize, framed: Result<(), SendError>) {
         match framed {
-            Ok(()) => self.traffic.sent(len),
+            Ok(()) => {
+                self.traffic.sent(len);
+                if len <= SMALL {
+                    *self.urgent = self.frames.len();
+                }
+            }
             Err(SendError::TooBig { .. }) => self.traffic.dropped_too_big += 1,
             Err(SendError::NotIp | SendError::NotUp(_) | SendError::NoOffload) => {
                 self.traffic.dropped_not_up += 1;
@@ -326,6 +353,10 @@ fn frame(
     link: &mut Link,
     outbox: &mut Outbox<'_, '_>,
 ) {
+    if !link.is_sampled() {
+        // In front of the packet, of which the end may be kept back.
+        outbox.tell(now, link);
+    }
     if !header.needs_csum && header.gso_type == GsoType::None {
         let framed = link.encode(packet, outbox.frames);
         return outbox.count(packet.len(), framed);
@@ -334,8 +365,8 @@ fn frame(
         let header = header.emit();
         let framed = match &mut outbox.writer {
             Some(writer) if packet.len() >= LENT => {
-                link.report_along(now, outbox.frames);
                 let framed = link.encode_offload_head(&header, packet, outbox.frames);
+                *outbox.urgent = 0;
                 framed.map(|()| writer.send(outbox.frames, packet))
             }
             _ => link.encode_offload(&header, packet, outbox.frames),

@@ -27,6 +27,7 @@ use super::device::Device;
 use super::governor::{Governor, Judged};
 use super::mss::{MssClamp, smaller_mtu};
 use super::outward::{Outbox, Outward, Writer};
+use super::segments::Kept;
 use super::traffic::Traffic;
 use crate::capture::Capture;
 use crate::status::Path;
@@ -75,6 +76,9 @@ pub struct Pump {
     governor: Governor,
     /// Frames that wait for the carrier.
     outbox: BytesMut,
+    /// How many octets of these are not to be kept back for others.
+    urgent: usize,
+    kept: Kept,
     /// Makes one packet for the device of many from the peer.
     merger: Merger,
     mss: MssClamp,
@@ -100,6 +104,8 @@ impl Pump {
             outward: Outward::new(),
             governor: Governor::default(),
             outbox: BytesMut::with_capacity(2 * CHUNK),
+            urgent: 0,
+            kept: Kept::default(),
             merger: Merger::default(),
             mss: MssClamp::default(),
             batch: PacketBatch::new(BATCH_PACKETS, CHUNK),
@@ -156,6 +162,7 @@ impl Pump {
         self.link.lower_down(Instant::now());
         self.inbox.clear();
         self.outbox.clear();
+        (self.urgent, self.kept) = (0, Kept::default());
         self.outward.clear();
         self.governor.clear();
         self.capture.ended();
@@ -227,7 +234,11 @@ impl Pump {
             }
 
             progress |= self.poll_timer(cx);
+            let before = self.outbox.len();
             self.link.poll_transmit(&mut self.outbox);
+            if self.outbox.len() > before {
+                self.urgent = self.outbox.len();
+            }
 
             progress |= self.release(cx, carrier)?;
             if self.reading {
@@ -242,14 +253,7 @@ impl Pump {
             }
 
             if !self.outbox.is_empty() && carrier.tx.poll_ready(cx)?.is_ready() {
-                self.link.report_along(Instant::now(), &mut self.outbox);
-                self.capture.sent(&self.outbox);
-                carrier.tx.start_send(self.outbox.split().freeze())?;
-                // The carrier has what was gathered; most of the buffer may be left.
-                if self.outbox.capacity() < CHUNK + CHUNK / 8 {
-                    self.outbox.reserve(2 * CHUNK);
-                }
-                progress = true;
+                progress |= self.send(carrier)?;
             }
 
             if !progress {
@@ -259,6 +263,31 @@ impl Pump {
         }
         cx.waker().wake_by_ref();
         Poll::Pending
+    }
+
+    /// Gives the carrier what leaves now, if anything does; whether there is more to do.
+    fn send(&mut self, carrier: &mut Carrier) -> Result<bool, CarrierError> {
+        let now = Instant::now();
+        let follow = self.outward.waits_for_the_path();
+        let mut leaving = self.kept.leaving(now, self.outbox.len(), self.urgent, follow);
+        if leaving == 0 {
+            // The timer may not have been told.
+            let until = self.kept.poll_timeout(now);
+            return Ok(self.deadline.is_none() || until < self.deadline);
+        }
+        if leaving == self.outbox.len() {
+            self.link.report_along(now, &mut self.outbox);
+            leaving = self.outbox.len();
+        }
+        let chunk = self.outbox.split_to(leaving).freeze();
+        self.urgent = 0;
+        self.capture.sent(&chunk);
+        carrier.tx.start_send(chunk)?;
+        // The carrier has what was gathered; most of the buffer may be left.
+        if self.outbox.capacity() < CHUNK + CHUNK / 8 {
+            self.outbox.reserve(2 * CHUNK);
+        }
+        Ok(true)
     }
 
     /// Feeds the link with what was received, up to the next event, and the device with the packets therein.
@@ -322,8 +351,9 @@ impl Pump {
     }
 
     fn poll_timer(&mut self, cx: &mut Context<'_>) -> bool {
-        let turn = self.outward.poll_timeout(Instant::now());
-        let deadline = self.link.poll_timeout().into_iter().chain(turn).min();
+        let now = Instant::now();
+        let (turn, kept) = (self.outward.poll_timeout(now), self.kept.poll_timeout(now));
+        let deadline = self.link.poll_timeout().into_iter().chain(turn).chain(kept).min();
         let Some(at) = deadline else {
             self.deadline = None;
             return false;
@@ -343,7 +373,13 @@ impl Pump {
     /// Lets go what waits and may leave now.
     fn release(&mut self, cx: &mut Context<'_>, carrier: &mut Carrier) -> Result<bool, CarrierError> {
         let writer = Writer::new(&self.link, cx, &mut *carrier.tx);
-        let mut outbox = Outbox { frames: &mut self.outbox, full: CHUNK, traffic: &mut self.traffic, writer };
+        let mut outbox = Outbox {
+            frames: &mut self.outbox,
+            urgent: &mut self.urgent,
+            full: CHUNK,
+            traffic: &mut self.traffic,
+            writer,
+        };
         let now = Instant::now();
         let released = self.outward.release(now, &mut self.link, &mut outbox);
         outbox.result()?;
@@ -358,7 +394,13 @@ impl Pump {
     fn take_batch(&mut self, cx: &mut Context<'_>, carrier: &mut Carrier) -> Result<(), CarrierError> {
         self.mss.outward(&self.link, &mut self.batch);
         let writer = Writer::new(&self.link, cx, &mut *carrier.tx);
-        let mut outbox = Outbox { frames: &mut self.outbox, full: CHUNK, traffic: &mut self.traffic, writer };
+        let mut outbox = Outbox {
+            frames: &mut self.outbox,
+            urgent: &mut self.urgent,
+            full: CHUNK,
+            traffic: &mut self.traffic,
+            writer,
+        };
         self.outward.take(Instant::now(), &self.batch, &mut self.link, &mut outbox);
         outbox.result()
     }

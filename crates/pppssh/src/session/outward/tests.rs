@@ -18,6 +18,7 @@ struct Ends {
     now: Instant,
     outward: Outward,
     frames: BytesMut,
+    urgent: usize,
     traffic: Traffic,
 }
 
@@ -50,6 +51,7 @@ impl Ends {
             now,
             outward: Outward::new(),
             frames: BytesMut::new(),
+            urgent: 0,
             traffic: Traffic::default(),
         };
         for _ in 0..10 {
@@ -91,14 +93,24 @@ impl Ends {
         for (header, packet) in packets {
             assert!(batch.push_with(header, packet));
         }
-        let mut outbox =
-            Outbox { frames: &mut self.frames, full: FULL, traffic: &mut self.traffic, writer: None };
+        let mut outbox = Outbox {
+            frames: &mut self.frames,
+            urgent: &mut self.urgent,
+            full: FULL,
+            traffic: &mut self.traffic,
+            writer: None,
+        };
         self.outward.take(self.now, &batch, &mut self.near, &mut outbox);
     }
 
     fn release(&mut self) -> bool {
-        let mut outbox =
-            Outbox { frames: &mut self.frames, full: FULL, traffic: &mut self.traffic, writer: None };
+        let mut outbox = Outbox {
+            frames: &mut self.frames,
+            urgent: &mut self.urgent,
+            full: FULL,
+            traffic: &mut self.traffic,
+            writer: None,
+        };
         self.outward.release(self.now, &mut self.near, &mut outbox)
     }
 }
@@ -150,9 +162,11 @@ fn what_exceeds_the_credit_waits_until_the_peer_reports_that_something_has_arriv
     for some in packets.chunks(10) {
         ends.take(some);
     }
-    let sent = ends.frames.len();
+    let left = std::mem::take(&mut ends.frames);
+    let sent = left.len();
     assert!(sent <= initial && sent > initial - 3000, "{sent} octets left at once");
     assert!(!ends.release(), "there is no credit left");
+    ends.frames = left;
     ends.now += 20 * MS;
     assert!(!ends.arrive().is_empty());
     ends.now += 10 * MS;
@@ -377,7 +391,13 @@ fn through(ends: &mut Ends, pipe: &mut Pipe, payloads: &[usize]) -> Result<(), C
     }
     let mut cx = Context::from_waker(Waker::noop());
     let writer = Some(Writer { tx: pipe, cx: &mut cx, failed: None });
-    let mut outbox = Outbox { frames: &mut ends.frames, full: FULL, traffic: &mut ends.traffic, writer };
+    let mut outbox = Outbox {
+        frames: &mut ends.frames,
+        urgent: &mut ends.urgent,
+        full: FULL,
+        traffic: &mut ends.traffic,
+        writer,
+    };
     if payloads.is_empty() {
         ends.outward.release(ends.now, &mut ends.near, &mut outbox);
     } else {
@@ -421,4 +441,44 @@ fn a_carrier_that_broke_is_told_of_though_nothing_is_framed() {
     let mut ends = Ends::up(Some(Express { reports: false, ..ALL }));
     let mut pipe = Pipe { is_broken: true, ..Pipe::default() };
     assert!(through(&mut ends, &mut pipe, &[40_000]).is_err());
+}
+
+#[test]
+fn small_packets_and_reports_wait_for_nobody_and_long_packets_may() {
+    let mut ends = Ends::up(Some(ALL));
+    (ends.frames, ends.urgent) = (BytesMut::new(), 0);
+    ends.take(&[(VirtioHeader::NONE, tcp(1400))]);
+    assert_eq!((ends.urgent, ends.traffic.packets_sent), (0, 1));
+    ends.take(&[(VirtioHeader::NONE, tcp(20))]);
+    assert_eq!(ends.urgent, ends.frames.len());
+    let before = ends.frames.len();
+    ends.take(&[(VirtioHeader::NONE, tcp(1400))]);
+    assert_eq!(ends.urgent, before);
+    ends.arrive();
+
+    // What there is to tell goes in front of a packet of which the end may be kept back.
+    let mut answer = BytesMut::new();
+    ends.far.encode(&tcp(1400), &mut answer).unwrap();
+    assert!(ends.near.receive(ends.now, &mut &answer[..]).is_some());
+    ends.urgent = 0;
+    ends.take(&[(VirtioHeader::NONE, tcp(1400))]);
+    assert!(ends.urgent > 0 && ends.urgent < 100, "{} of {}", ends.urgent, ends.frames.len());
+}
+
+#[test]
+fn what_is_kept_back_is_not_under_way() {
+    let mut ends = Ends::up(Some(ALL));
+    for _ in 0..100 {
+        ends.take(&[(VirtioHeader::NONE, tcp(1400))]);
+    }
+    assert!(!ends.outward.queue.is_empty(), "more than may be under way");
+    // All has left: nothing more may.
+    (ends.frames, ends.urgent) = (BytesMut::new(), 0);
+    assert!(!ends.release());
+    // Of a whole packet's octets it has not left.
+    ends.frames.resize(1500, 0);
+    assert!(ends.release());
+    // They do not wait, so they are not kept back but about to leave.
+    (ends.frames, ends.urgent) = (BytesMut::zeroed(1500), 1500);
+    assert!(!ends.release());
 }
