@@ -9,7 +9,7 @@ use std::time::Instant;
 use bytes::{Bytes, BytesMut};
 use futures_util::FutureExt;
 use ppp_proto::link::{CloseReason, Event, Link, LinkConfig};
-use ppp_proto::{IpcpConfig, LcpConfig, LocalAddress, RemoteAddress};
+use ppp_proto::{Express, IpcpConfig, LcpConfig, LocalAddress, RemoteAddress};
 use pppssh::session::{ChannelDevice, ChannelEnds, Device, Pump, Step};
 use ssh_carrier::Carrier;
 use tunio::offload::{GsoType, VirtioHeader, ones_complement_sum};
@@ -122,6 +122,61 @@ async fn packets_cross_both_ways_at_once_unchanged_and_in_order() {
     }
     assert_eq!(venus.pump.traffic().packets_sent, 1000);
     assert_eq!(venus.pump.traffic().packets_received, 1000);
+}
+
+#[tokio::test]
+async fn what_waits_for_the_peer_leaves_in_chunks_that_fill_segments_and_the_rest_a_moment_later() {
+    let (to_saturn, to_venus) = Carrier::memory_pair();
+    let express = Some(Express { offload: false, reports: true });
+    let lcp = LcpConfig { express, ..LcpConfig::default() };
+    let mut venus = End::with(to_saturn, [10, 0, 0, 1], RemoteAddress::Any, lcp.clone());
+    let mut saturn = End::with(to_venus, [10, 0, 0, 2], RemoteAddress::Any, lcp);
+    both_up(&mut venus, &mut saturn).await;
+    venus.program.outgoing.try_send(packet(0, 100)).unwrap();
+    tokio::select! {
+        first = saturn.program.incoming.recv() => assert_eq!(first, Some(packet(0, 100))),
+        _ = venus.serve() => unreachable!(),
+        _ = saturn.pump.run(&mut saturn.carrier, &mut saturn.device) => panic!("nothing else happens"),
+    }
+    // More than may be under way: saturn says no more from here on.
+    for number in 0..100 {
+        venus.program.outgoing.try_send(packet(number, 1500)).unwrap();
+    }
+    let records = async {
+        let mut octets = BytesMut::new();
+        loop {
+            let chunk = saturn.carrier.rx.recv().await.unwrap().expect("venus goes on");
+            if octets.is_empty() {
+                // A message has 20 octets around what is padded to a multiple of 16, and 14 of these are not ours.
+                let message = 20 + (chunk.len() + 14).next_multiple_of(16);
+                assert!(message % 1400 > 1400 - 16, "{} octets in the first chunk", chunk.len());
+            }
+            octets.extend_from_slice(&chunk);
+            if let Some(records) = whole_records(&octets) {
+                return records;
+            }
+        }
+    };
+    let records = tokio::select! {
+        records = records => records,
+        _ = venus.serve() => unreachable!(),
+    };
+    assert_eq!(records, venus.pump.traffic().packets_sent - 1);
+}
+
+/// How many records there are (docs/express.md), with frames among them, if the last one is whole.
+fn whole_records(mut octets: &[u8]) -> Option<u64> {
+    let mut records = 0;
+    while let Some((first, rest)) = octets.split_first() {
+        let len = if *first == 0x7e {
+            1 + rest.iter().position(|octet| *octet == 0x7e)? + 1
+        } else {
+            records += 1;
+            4 + usize::from(u16::from_be_bytes([*rest.get(1)?, *rest.get(2)?]))
+        };
+        octets = octets.get(len..)?;
+    }
+    Some(records)
 }
 
 /// A SYN over IPv4 whose sender counts with packets of 1500 octets.

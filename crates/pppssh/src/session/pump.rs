@@ -5,8 +5,9 @@
 //! down: carrier → decode → device
 //! ```
 //!
-//! A chunk holds many frames and leaves as soon as the carrier takes it: there is no timer. While the carrier takes
-//! nothing the outbox fills to [`CHUNK`] and no further; then packets wait in the device's own queue.
+//! A chunk holds many frames and leaves as soon as the carrier takes it, but for what is [kept back](super::segments) for a
+//! moment because more follows. While the carrier takes nothing the outbox fills to [`CHUNK`] and no further; then packets wait
+//! in the device's own queue.
 
 use std::convert::Infallible;
 use std::future::poll_fn;
@@ -78,6 +79,7 @@ pub struct Pump {
     outbox: BytesMut,
     /// How many octets of these are not to be kept back for others.
     urgent: usize,
+    /// What of them is kept back.
     kept: Kept,
     /// Makes one packet for the device of many from the peer.
     merger: Merger,
