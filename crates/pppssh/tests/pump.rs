@@ -17,7 +17,7 @@ use tunio::{Offload, PacketBatch};
 
 /// A pump, what carries it and what it serves.
 struct End {
-    pump: Pump,
+    pump: Box<Pump>,
     carrier: Carrier,
     device: ChannelDevice,
     program: ChannelEnds,
@@ -32,7 +32,8 @@ impl End {
         let ipv4 =
             Some(IpcpConfig { local: LocalAddress::Fixed(local.into()), remote, ..IpcpConfig::default() });
         let seed = u64::from(local[3]);
-        let mut pump = Pump::new(LinkConfig { lcp, ipv4, ipv6: None, seed, ..LinkConfig::default() });
+        let config = LinkConfig { lcp, ipv4, ipv6: None, seed, ..LinkConfig::default() };
+        let mut pump = Box::new(Pump::new(config));
         pump.lower_up();
         let (device, program) = ChannelDevice::new(1024);
         End { pump, carrier, device, program }
