@@ -233,7 +233,10 @@ impl Window {
             }
             Mode::Steady => {
                 let probe = if self.unfilled { self.probe(rtt) } else { Duration::ZERO };
-                let standing = self.standing(config, rtt).saturating_sub(self.spared(config, rtt));
+                let mut standing = self.standing(config, rtt);
+                if self.is_met {
+                    standing = standing.saturating_sub(self.spared(config, rtt));
+                }
                 self.product(rtt + self.back + standing + probe + self.spells.allowance())
             }
             Mode::Draining => {
@@ -261,18 +264,13 @@ impl Window {
     /// What of that is left out where transfers meet: some of what the way back waits, and less on a short path, where a burst is
     /// a larger part of all.
     fn spared(&self, config: &CreditConfig, rtt: Duration) -> Duration {
-        (self.met() / 4).min(slack(config, rtt) / 2).min(rtt / 20)
+        (self.back / 4).min(slack(config, rtt) / 2).min(rtt / 20)
     }
 
     /// The queue that is risked to find out whether there is room, in time: where transfers meet down to half as much.
     fn probe(&self, rtt: Duration) -> Duration {
         let probe = probe(rtt);
-        probe.saturating_sub(self.met().min(probe / 2))
-    }
-
-    /// What the way back waits, if it is for a transfer: who waits for an answer then waits in both queues.
-    fn met(&self) -> Duration {
-        if self.is_met { self.back } else { Duration::ZERO }
+        if self.is_met { probe.saturating_sub(self.back.min(probe / 2)) } else { probe }
     }
 
     /// So many octets have come from the far end, in all.
