@@ -11,7 +11,7 @@
 //!
 //! No clock, no I/O: times are arguments. One file an idea: [`Credit`] ties together `delivery` (what each report says of the
 //! path), `way_back` (what of that is the report's own way), `filter` (the best of late), `window` (what follows from that, with
-//! `rounds`, `spells` and `fall` for what happens to round trips), and `pacer` (when it leaves).
+//! `rounds`, `spells` and `fall` for what happens to round trips, and `meeting` for a transfer the other way), and `pacer` (when it leaves).
 //!
 //! ```
 //! use std::time::{Duration, Instant};
@@ -32,6 +32,7 @@
 mod delivery;
 mod fall;
 mod filter;
+mod meeting;
 mod pacer;
 mod rounds;
 mod spells;

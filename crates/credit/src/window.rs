@@ -24,6 +24,7 @@ use crate::CreditConfig;
 use crate::delivery::Sample;
 use crate::fall::Fall;
 use crate::filter::Extreme;
+use crate::meeting::Meeting;
 use crate::rounds::{Round, Rounds};
 use crate::spells::Spells;
 
@@ -70,8 +71,6 @@ const PACE: f64 = 1.5;
 /// Faster, and what it sends at once would arrive as one long message of SSH, which to it looks like a queue: it would end its
 /// slow start.
 const STARTING_PACE: f64 = 4.0;
-/// Transfers meet where at least this part of what arrives there comes from there; acknowledgements are less.
-const MEETING: u64 = 4;
 /// Of the path's product, while Draining, where the path may be another one than it was.
 const DRAINED: f64 = 0.5;
 /// Else as much is held back as lets our queue leave, and no more, since what the path does not carry meanwhile is lost. It was
@@ -111,12 +110,7 @@ pub(crate) struct Window {
     usual_rtt: Option<Duration>,
     /// What reports wait on their way back, smoothed; it is in none of the round trips here, but the last.
     back: Duration,
-    /// Octets that have come from the far end, and how many had when the last round trip ended, and how many had arrived there.
-    heard: u64,
-    heard_before: u64,
-    delivered_before: u64,
-    /// The far end sends about as much as we do: reports wait for that, and not because of the path.
-    is_met: bool,
+    meeting: Meeting,
     /// Of the last one, what octets of ours had to wait for others of ours.
     own_wait: Duration,
     /// Smoothed time between two reports.
@@ -170,10 +164,7 @@ impl Window {
             last_rtt: None,
             usual_rtt: None,
             back: Duration::ZERO,
-            heard: 0,
-            heard_before: 0,
-            delivered_before: 0,
-            is_met: false,
+            meeting: Meeting::default(),
             own_wait: Duration::ZERO,
             interval: None,
             reported_at: None,
@@ -234,7 +225,7 @@ impl Window {
             Mode::Steady => {
                 let probe = if self.unfilled { self.probe(rtt) } else { Duration::ZERO };
                 let mut standing = self.standing(config, rtt);
-                if self.is_met {
+                if self.meeting.is_on() {
                     standing = standing.saturating_sub(self.spared(config, rtt));
                 }
                 self.product(rtt + self.back + standing + probe + self.spells.allowance())
@@ -270,12 +261,12 @@ impl Window {
     /// The queue that is risked to find out whether there is room, in time: where transfers meet down to half as much.
     fn probe(&self, rtt: Duration) -> Duration {
         let probe = probe(rtt);
-        if self.is_met { probe.saturating_sub(self.back.min(probe / 2)) } else { probe }
+        if self.meeting.is_on() { probe.saturating_sub(self.back.min(probe / 2)) } else { probe }
     }
 
     /// So many octets have come from the far end, in all.
     pub(crate) fn heard(&mut self, octets: u64) {
-        self.heard = octets;
+        self.meeting.heard(octets);
     }
 
     /// The longest round trip that the window may have made.
@@ -315,7 +306,7 @@ impl Window {
             self.recent_rate = sample.rate.or(self.recent_rate);
             self.rates_before.rotate_right(1);
             self.rates_before[0] = self.rate().unwrap_or_default();
-            self.note_meeting(sample);
+            self.meeting.ended(sample);
             self.note_spell(config, now, sample.dry, round.shortest);
             self.note_usual(config, round.mean);
         }
@@ -341,12 +332,6 @@ impl Window {
         let is_long = shortest > self.explained(config);
         let longer = is_long.then(|| shortest.saturating_sub(rtt + self.standing(config, rtt)));
         self.spells.ended(now, longer);
-    }
-
-    fn note_meeting(&mut self, sample: &Sample) {
-        let heard = self.heard.saturating_sub(self.heard_before);
-        self.is_met = heard * MEETING >= sample.delivered - self.delivered_before;
-        (self.heard_before, self.delivered_before) = (self.heard, sample.delivered);
     }
 
     fn note_usual(&mut self, config: &CreditConfig, mean: Duration) {
