@@ -20,7 +20,7 @@ use tracing::trace;
 use tunio::PacketBatch;
 use tunio::offload::{GsoType, VirtioHeader, validate};
 
-use super::segments::SEGMENT;
+use super::segments::{Gathered, SEGMENT};
 use super::traffic::Traffic;
 use crate::status::{Path, ToldBy};
 
@@ -138,7 +138,8 @@ impl Outward {
     pub(super) fn release(&mut self, now: Instant, link: &mut Link, outbox: &mut Outbox<'_, '_>) -> bool {
         self.credit.heard(outbox.traffic.bytes_received);
         self.book(now, link);
-        self.kept = outbox.frames.len().saturating_sub(*outbox.urgent).min(SEGMENT) as u64;
+        let Gathered { frames, urgent } = &*outbox.gathered;
+        self.kept = frames.len().saturating_sub(*urgent).min(SEGMENT) as u64;
         let mut released = false;
         while let Some(len) = self.queue.peek(now).map(|packet| packet.bytes.len())
             && self.may_leave(now, len, outbox)
@@ -264,9 +265,7 @@ fn ask(now: Instant, link: &mut Link, outbox: &mut Outbox<'_, '_>) {
 
 /// Where frames gather, and how much of them.
 pub(super) struct Outbox<'a, 'c> {
-    pub(super) frames: &'a mut BytesMut,
-    /// How many of these octets are not to be kept back for others.
-    pub(super) urgent: &'a mut usize,
+    pub(super) gathered: &'a mut Gathered,
     /// Octets from which on packets wait.
     pub(super) full: usize,
     pub(super) traffic: &'a mut Traffic,
@@ -310,17 +309,13 @@ impl Outbox<'_, '_> {
     fn has_room(&mut self, len: usize) -> bool {
         match &mut self.writer {
             Some(writer) if len >= LENT => writer.is_ready(),
-            _ => self.frames.len() < self.full,
+            _ => self.gathered.frames.len() < self.full,
         }
     }
 
     /// A report or a question, if there is something to tell or to ask.
     fn tell(&mut self, now: Instant, link: &mut Link) {
-        let before = self.frames.len();
-        link.report_along(now, self.frames);
-        if self.frames.len() > before {
-            *self.urgent = self.frames.len();
-        }
+        self.gathered.urgently(|frames| link.report_along(now, frames));
     }
 
     /// What came of giving packets to the carrier.
@@ -333,7 +328,7 @@ impl Outbox<'_, '_> {
             Ok(()) => {
                 self.traffic.sent(len);
                 if len <= SMALL {
-                    *self.urgent = self.frames.len();
+                    self.gathered.urgent = self.gathered.frames.len();
                 }
             }
             Err(SendError::TooBig { .. }) => self.traffic.dropped_too_big += 1,
@@ -358,18 +353,18 @@ fn frame(
         outbox.tell(now, link);
     }
     if !header.needs_csum && header.gso_type == GsoType::None {
-        let framed = link.encode(packet, outbox.frames);
+        let framed = link.encode(packet, &mut outbox.gathered.frames);
         return outbox.count(packet.len(), framed);
     }
     if link.takes_offload() && (header.gso_type != GsoType::None || packet.len() > COMPLETED) {
         let header = header.emit();
         let framed = match &mut outbox.writer {
             Some(writer) if packet.len() >= LENT => {
-                let framed = link.encode_offload_head(&header, packet, outbox.frames);
-                *outbox.urgent = 0;
-                framed.map(|()| writer.send(outbox.frames, packet))
+                let framed = link.encode_offload_head(&header, packet, &mut outbox.gathered.frames);
+                outbox.gathered.urgent = 0;
+                framed.map(|()| writer.send(&mut outbox.gathered.frames, packet))
             }
-            _ => link.encode_offload(&header, packet, outbox.frames),
+            _ => link.encode_offload(&header, packet, &mut outbox.gathered.frames),
         };
         return outbox.count(packet.len(), framed);
     }
@@ -377,7 +372,7 @@ fn frame(
         Ok(checked) => {
             let mut segments = checked.split();
             while segments.next_into(segment) {
-                let framed = link.encode(segment, outbox.frames);
+                let framed = link.encode(segment, &mut outbox.gathered.frames);
                 outbox.count(segment.len(), framed);
             }
         }

@@ -28,7 +28,7 @@ use super::device::Device;
 use super::governor::{Governor, Judged};
 use super::mss::{MssClamp, smaller_mtu};
 use super::outward::{Outbox, Outward, Writer};
-use super::segments::Kept;
+use super::segments::{Gathered, Kept};
 use super::traffic::Traffic;
 use crate::capture::Capture;
 use crate::status::Path;
@@ -76,9 +76,7 @@ pub struct Pump {
     /// Slows down who sends to us, where the peer does not.
     governor: Governor,
     /// Frames that wait for the carrier.
-    outbox: BytesMut,
-    /// How many octets of these are not to be kept back for others.
-    urgent: usize,
+    outbox: Gathered,
     /// What of them is kept back.
     kept: Kept,
     /// Makes one packet for the device of many from the peer.
@@ -105,8 +103,7 @@ impl Pump {
             inbox: Bytes::new(),
             outward: Outward::new(),
             governor: Governor::default(),
-            outbox: BytesMut::with_capacity(2 * CHUNK),
-            urgent: 0,
+            outbox: Gathered { frames: BytesMut::with_capacity(2 * CHUNK), urgent: 0 },
             kept: Kept::default(),
             merger: Merger::default(),
             mss: MssClamp::default(),
@@ -163,8 +160,8 @@ impl Pump {
     pub fn lower_down(&mut self) {
         self.link.lower_down(Instant::now());
         self.inbox.clear();
-        self.outbox.clear();
-        (self.urgent, self.kept) = (0, Kept::default());
+        self.outbox.frames.clear();
+        (self.outbox.urgent, self.kept) = (0, Kept::default());
         self.outward.clear();
         self.governor.clear();
         self.capture.ended();
@@ -202,10 +199,10 @@ impl Pump {
 
     /// Sends what is left, a Terminate-Ack for instance, and ends the stream.
     pub async fn finish(&mut self, carrier: &mut Carrier) -> Result<(), CarrierError> {
-        self.link.poll_transmit(&mut self.outbox);
-        if !self.outbox.is_empty() {
-            self.capture.sent(&self.outbox);
-            carrier.tx.send(self.outbox.split().freeze()).await?;
+        self.link.poll_transmit(&mut self.outbox.frames);
+        if !self.outbox.frames.is_empty() {
+            self.capture.sent(&self.outbox.frames);
+            carrier.tx.send(self.outbox.frames.split().freeze()).await?;
         }
         carrier.tx.finish().await
     }
@@ -236,11 +233,7 @@ impl Pump {
             }
 
             progress |= self.poll_timer(cx);
-            let before = self.outbox.len();
-            self.link.poll_transmit(&mut self.outbox);
-            if self.outbox.len() > before {
-                self.urgent = self.outbox.len();
-            }
+            self.outbox.urgently(|frames| self.link.poll_transmit(frames));
 
             progress |= self.release(cx, carrier)?;
             if self.reading {
@@ -254,7 +247,7 @@ impl Pump {
                 }
             }
 
-            if !self.outbox.is_empty() && carrier.tx.poll_ready(cx)?.is_ready() {
+            if !self.outbox.frames.is_empty() && carrier.tx.poll_ready(cx)?.is_ready() {
                 progress |= self.send(carrier)?;
             }
 
@@ -270,24 +263,25 @@ impl Pump {
     /// Gives the carrier what leaves now, if anything does; whether there is more to do.
     fn send(&mut self, carrier: &mut Carrier) -> Result<bool, CarrierError> {
         let now = Instant::now();
+        let Gathered { frames, urgent } = &mut self.outbox;
         let follow = self.outward.waits_for_the_path();
-        let mut leaving = self.kept.leaving(now, self.outbox.len(), self.urgent, follow);
+        let mut leaving = self.kept.leaving(now, frames.len(), *urgent, follow);
         if leaving == 0 {
             // The timer may not have been told.
             let until = self.kept.poll_timeout(now);
             return Ok(self.deadline.is_none() || until < self.deadline);
         }
-        if leaving == self.outbox.len() {
-            self.link.report_along(now, &mut self.outbox);
-            leaving = self.outbox.len();
+        if leaving == frames.len() {
+            self.link.report_along(now, frames);
+            leaving = frames.len();
         }
-        let chunk = self.outbox.split_to(leaving).freeze();
-        self.urgent = 0;
+        let chunk = frames.split_to(leaving).freeze();
+        *urgent = 0;
         self.capture.sent(&chunk);
         carrier.tx.start_send(chunk)?;
         // The carrier has what was gathered; most of the buffer may be left.
-        if self.outbox.capacity() < CHUNK + CHUNK / 8 {
-            self.outbox.reserve(2 * CHUNK);
+        if frames.capacity() < CHUNK + CHUNK / 8 {
+            frames.reserve(2 * CHUNK);
         }
         Ok(true)
     }
@@ -375,13 +369,8 @@ impl Pump {
     /// Lets go what waits and may leave now.
     fn release(&mut self, cx: &mut Context<'_>, carrier: &mut Carrier) -> Result<bool, CarrierError> {
         let writer = Writer::new(&self.link, cx, &mut *carrier.tx);
-        let mut outbox = Outbox {
-            frames: &mut self.outbox,
-            urgent: &mut self.urgent,
-            full: CHUNK,
-            traffic: &mut self.traffic,
-            writer,
-        };
+        let mut outbox =
+            Outbox { gathered: &mut self.outbox, full: CHUNK, traffic: &mut self.traffic, writer };
         let now = Instant::now();
         let released = self.outward.release(now, &mut self.link, &mut outbox);
         outbox.result()?;
@@ -396,13 +385,8 @@ impl Pump {
     fn take_batch(&mut self, cx: &mut Context<'_>, carrier: &mut Carrier) -> Result<(), CarrierError> {
         self.mss.outward(&self.link, &mut self.batch);
         let writer = Writer::new(&self.link, cx, &mut *carrier.tx);
-        let mut outbox = Outbox {
-            frames: &mut self.outbox,
-            urgent: &mut self.urgent,
-            full: CHUNK,
-            traffic: &mut self.traffic,
-            writer,
-        };
+        let mut outbox =
+            Outbox { gathered: &mut self.outbox, full: CHUNK, traffic: &mut self.traffic, writer };
         self.outward.take(Instant::now(), &self.batch, &mut self.link, &mut outbox);
         outbox.result()
     }

@@ -6,6 +6,8 @@
 
 use std::time::{Duration, Instant};
 
+use bytes::BytesMut;
+
 /// Octets of a message, such that it fills one segment wherever the line carries packets of 1452 octets (1472 with IPv6). One
 /// smaller than it could be by a thirtieth costs an eight-hundredth; one larger than that costs what this spares.
 pub(super) const SEGMENT: usize = 1400;
@@ -23,6 +25,25 @@ const BLOCK: usize = 16;
 
 /// For no longer than this is anything kept back.
 const MOMENT: Duration = Duration::from_millis(10);
+
+/// Frames that wait for the carrier.
+#[derive(Debug, Default)]
+pub(super) struct Gathered {
+    pub(super) frames: BytesMut,
+    /// How many of these octets are not to be kept back for others.
+    pub(super) urgent: usize,
+}
+
+impl Gathered {
+    /// Lets something append frames that are not to be kept back.
+    pub(super) fn urgently<T>(&mut self, append: impl FnOnce(&mut BytesMut) -> T) {
+        let before = self.frames.len();
+        append(&mut self.frames);
+        if self.frames.len() > before {
+            self.urgent = self.frames.len();
+        }
+    }
+}
 
 /// What is kept back.
 #[derive(Debug, Default)]

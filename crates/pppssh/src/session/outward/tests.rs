@@ -17,8 +17,7 @@ struct Ends {
     far: Link,
     now: Instant,
     outward: Outward,
-    frames: BytesMut,
-    urgent: usize,
+    gathered: Gathered,
     traffic: Traffic,
 }
 
@@ -50,13 +49,12 @@ impl Ends {
             far,
             now,
             outward: Outward::new(),
-            frames: BytesMut::new(),
-            urgent: 0,
+            gathered: Gathered::default(),
             traffic: Traffic::default(),
         };
         for _ in 0..10 {
             ends.answer();
-            ends.near.poll_transmit(&mut ends.frames);
+            ends.near.poll_transmit(&mut ends.gathered.frames);
             ends.arrive();
         }
         assert!(ends.near.status().ipv4.is_some() && ends.far.status().ipv4.is_some());
@@ -70,7 +68,7 @@ impl Ends {
 
     /// So many octets of it do.
     fn arrive_of(&mut self, most: usize) -> Vec<Vec<u8>> {
-        let octets = self.frames.split_to(most.min(self.frames.len()));
+        let octets = self.gathered.frames.split_to(most.min(self.gathered.frames.len()));
         let mut rest = &octets[..];
         let mut packets = Vec::new();
         while let Some(packet) = self.far.receive(self.now, &mut rest) {
@@ -93,24 +91,14 @@ impl Ends {
         for (header, packet) in packets {
             assert!(batch.push_with(header, packet));
         }
-        let mut outbox = Outbox {
-            frames: &mut self.frames,
-            urgent: &mut self.urgent,
-            full: FULL,
-            traffic: &mut self.traffic,
-            writer: None,
-        };
+        let mut outbox =
+            Outbox { gathered: &mut self.gathered, full: FULL, traffic: &mut self.traffic, writer: None };
         self.outward.take(self.now, &batch, &mut self.near, &mut outbox);
     }
 
     fn release(&mut self) -> bool {
-        let mut outbox = Outbox {
-            frames: &mut self.frames,
-            urgent: &mut self.urgent,
-            full: FULL,
-            traffic: &mut self.traffic,
-            writer: None,
-        };
+        let mut outbox =
+            Outbox { gathered: &mut self.gathered, full: FULL, traffic: &mut self.traffic, writer: None };
         self.outward.release(self.now, &mut self.near, &mut outbox)
     }
 }
@@ -162,18 +150,18 @@ fn what_exceeds_the_credit_waits_until_the_peer_reports_that_something_has_arriv
     for some in packets.chunks(10) {
         ends.take(some);
     }
-    let left = std::mem::take(&mut ends.frames);
+    let left = std::mem::take(&mut ends.gathered.frames);
     let sent = left.len();
     assert!(sent <= initial && sent > initial - 3000, "{sent} octets left at once");
     assert!(!ends.release(), "there is no credit left");
-    ends.frames = left;
+    ends.gathered.frames = left;
     ends.now += 20 * MS;
     assert!(!ends.arrive().is_empty());
     ends.now += 10 * MS;
     ends.answer();
     assert!(ends.release());
     // The path took all of it, so it may take twice as much (slow start).
-    assert!(ends.frames.len() > initial, "{} octets left then", ends.frames.len());
+    assert!(ends.gathered.frames.len() > initial, "{} octets left then", ends.gathered.frames.len());
 }
 
 #[test]
@@ -261,7 +249,7 @@ fn where_the_path_is_slow_what_waits_leaves_in_bursts_and_says_when_the_next_is_
     let mut ends = on_a_slow_line();
     let mut bursts = Vec::new();
     while ends.release() {
-        bursts.push(ends.frames.split().len());
+        bursts.push(ends.gathered.frames.split().len());
         let Some(due) = ends.outward.poll_timeout(ends.now) else { break };
         assert!(!ends.release(), "it was not due");
         ends.now = due;
@@ -295,10 +283,10 @@ fn a_pump_that_comes_late_for_a_turn_makes_up_for_it() {
     let burst = |late| {
         let mut ends = on_a_slow_line();
         assert!(ends.release());
-        ends.frames.clear();
+        ends.gathered.frames.clear();
         ends.now = ends.outward.poll_timeout(ends.now).unwrap() + late;
         assert!(ends.release());
-        ends.frames.len()
+        ends.gathered.frames.len()
     };
     let [in_time, late] = [Duration::ZERO, 6 * MS].map(burst);
     assert!(late > in_time, "{late} and {in_time}");
@@ -317,7 +305,7 @@ fn the_path_is_known_from_the_first_packet_on_until_it_is_gone_and_to_a_stranger
     ends.take(&packets);
     let path = ends.outward.path(&ends.near).unwrap();
     assert_eq!((path.told_by, path.rtt_ms), (ToldBy::Reports, None));
-    assert_eq!(path.bytes_under_way, ends.frames.len() as u64);
+    assert_eq!(path.bytes_under_way, ends.gathered.frames.len() as u64);
     assert_eq!((path.packets_waiting, path.bytes_waiting), (19, 19 * 1500));
     ends.now += 20 * MS;
     ends.arrive();
@@ -337,7 +325,7 @@ fn the_first_answer_of_one_who_is_asked_tells_how_long_the_empty_path_takes() {
     ends.take(&[(VirtioHeader::NONE, tcp(10))]);
     assert_eq!(ends.outward.poll_round_trip(), None);
     ends.near.handle_timeout(ends.now);
-    ends.near.poll_transmit(&mut ends.frames);
+    ends.near.poll_transmit(&mut ends.gathered.frames);
     ends.arrive();
     ends.now += 20 * MS;
     ends.answer();
@@ -391,13 +379,7 @@ fn through(ends: &mut Ends, pipe: &mut Pipe, payloads: &[usize]) -> Result<(), C
     }
     let mut cx = Context::from_waker(Waker::noop());
     let writer = Some(Writer { tx: pipe, cx: &mut cx, failed: None });
-    let mut outbox = Outbox {
-        frames: &mut ends.frames,
-        urgent: &mut ends.urgent,
-        full: FULL,
-        traffic: &mut ends.traffic,
-        writer,
-    };
+    let mut outbox = Outbox { gathered: &mut ends.gathered, full: FULL, traffic: &mut ends.traffic, writer };
     if payloads.is_empty() {
         ends.outward.release(ends.now, &mut ends.near, &mut outbox);
     } else {
@@ -408,8 +390,8 @@ fn through(ends: &mut Ends, pipe: &mut Pipe, payloads: &[usize]) -> Result<(), C
 
 /// The lengths of the packets that reach the far end.
 fn lengths(ends: &mut Ends, pipe: &mut Pipe) -> Vec<usize> {
-    pipe.written.unsplit(ends.frames.split());
-    ends.frames = std::mem::take(&mut pipe.written);
+    pipe.written.unsplit(ends.gathered.frames.split());
+    ends.gathered.frames = std::mem::take(&mut pipe.written);
     ends.arrive().iter().map(Vec::len).collect()
 }
 
@@ -428,7 +410,7 @@ fn a_long_packet_waits_in_the_queue_while_the_carrier_writes_another() {
     let mut ends = Ends::up(Some(Express { reports: false, ..ALL }));
     let mut pipe = Pipe::default();
     through(&mut ends, &mut pipe, &[40_000]).unwrap();
-    assert!(ends.frames.is_empty() && pipe.lent.is_empty());
+    assert!(ends.gathered.frames.is_empty() && pipe.lent.is_empty());
     assert_eq!(ends.outward.queue.len(), 1);
     pipe.is_ready = true;
     through(&mut ends, &mut pipe, &[]).unwrap();
@@ -446,23 +428,28 @@ fn a_carrier_that_broke_is_told_of_though_nothing_is_framed() {
 #[test]
 fn small_packets_and_reports_wait_for_nobody_and_long_packets_may() {
     let mut ends = Ends::up(Some(ALL));
-    (ends.frames, ends.urgent) = (BytesMut::new(), 0);
+    ends.gathered = Gathered::default();
     ends.take(&[(VirtioHeader::NONE, tcp(1400))]);
-    assert_eq!((ends.urgent, ends.traffic.packets_sent), (0, 1));
+    assert_eq!((ends.gathered.urgent, ends.traffic.packets_sent), (0, 1));
     ends.take(&[(VirtioHeader::NONE, tcp(20))]);
-    assert_eq!(ends.urgent, ends.frames.len());
-    let before = ends.frames.len();
+    assert_eq!(ends.gathered.urgent, ends.gathered.frames.len());
+    let before = ends.gathered.frames.len();
     ends.take(&[(VirtioHeader::NONE, tcp(1400))]);
-    assert_eq!(ends.urgent, before);
+    assert_eq!(ends.gathered.urgent, before);
     ends.arrive();
 
     // What there is to tell goes in front of a packet of which the end may be kept back.
     let mut answer = BytesMut::new();
     ends.far.encode(&tcp(1400), &mut answer).unwrap();
     assert!(ends.near.receive(ends.now, &mut &answer[..]).is_some());
-    ends.urgent = 0;
+    ends.gathered.urgent = 0;
     ends.take(&[(VirtioHeader::NONE, tcp(1400))]);
-    assert!(ends.urgent > 0 && ends.urgent < 100, "{} of {}", ends.urgent, ends.frames.len());
+    assert!(
+        ends.gathered.urgent > 0 && ends.gathered.urgent < 100,
+        "{} of {}",
+        ends.gathered.urgent,
+        ends.gathered.frames.len()
+    );
 }
 
 #[test]
@@ -473,12 +460,12 @@ fn what_is_kept_back_is_not_under_way() {
     }
     assert!(!ends.outward.queue.is_empty(), "more than may be under way");
     // All has left: nothing more may.
-    (ends.frames, ends.urgent) = (BytesMut::new(), 0);
+    ends.gathered = Gathered::default();
     assert!(!ends.release());
     // Of a whole packet's octets it has not left.
-    ends.frames.resize(1500, 0);
+    ends.gathered.frames.resize(1500, 0);
     assert!(ends.release());
     // They do not wait, so they are not kept back but about to leave.
-    (ends.frames, ends.urgent) = (BytesMut::zeroed(1500), 1500);
+    ends.gathered = Gathered { frames: BytesMut::zeroed(1500), urgent: 1500 };
     assert!(!ends.release());
 }
