@@ -14,6 +14,7 @@ pub mod cli;
 pub mod commands;
 pub mod config;
 pub mod control;
+mod deference;
 pub mod demo;
 pub mod exit;
 pub mod foreign;

@@ -21,6 +21,7 @@ use tracing::error;
 
 use crate::cli::{Cli, Verb};
 use crate::config::{ConfigError, Trust};
+use crate::deference::Deference;
 use crate::exit::ExitCode;
 use crate::foreign::{Detach, detach};
 use crate::log::Reader;
@@ -69,14 +70,14 @@ fn start(mut cli: Cli) -> Result<ExitCode, Failure> {
     cli.log.init(&trust, reader).map_err(early)?;
 
     let Some(privileges) = privileges else { return simple::run(cli.verb, &trust) };
-    let context = Context { trust, privileges };
+    let context = Context { trust, privileges, deference: Deference::default() };
     let user_ppp = user_ppp.take().transpose()?;
     // While there is one thread.
     let detached = match user_ppp.as_ref().filter(|loaded| user_ppp::detaches(&loaded.plan)) {
         Some(_) => Some(detach(Detach::WhenUp).or_exit(ExitCode::FatalError)?),
         None => None,
     };
-    let runtime = runtime().or_exit(ExitCode::FatalError)?;
+    let runtime = runtime(&context.deference).or_exit(ExitCode::FatalError)?;
     let local = LocalSet::new();
     let done = local.block_on(&runtime, async {
         match cli.verb {
@@ -99,9 +100,11 @@ fn start(mut cli: Cli) -> Result<ExitCode, Failure> {
 }
 
 /// One thread for everything: the pump is one task, and capabilities belong to a thread.
-fn runtime() -> io::Result<Runtime> {
+fn runtime(deference: &Deference) -> io::Result<Runtime> {
+    let deference = deference.clone();
     Builder::new_current_thread()
         .enable_all()
+        .on_thread_park(move || deference.look())
         .on_thread_start(|| {
             if let Err(error) = renounce_thread() {
                 error!(%error, "a helper thread keeps its capabilities");

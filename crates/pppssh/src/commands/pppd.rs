@@ -20,6 +20,7 @@ use tracing::{debug, error, info, warn};
 use super::setup::{self, Context, Failure, OrExit as _};
 use super::{authentication, inherited};
 use crate::config::{Caller, PacketSize, Trust};
+use crate::deference::Deference;
 use crate::exit::ExitCode;
 use crate::foreign::{Detach, Detached, Pidfile, RUN, detach, notify_ready};
 use crate::hooks::HookConfig;
@@ -105,8 +106,8 @@ fn start(words: &[String]) -> Result<ExitCode, Failure> {
     let detached = detach(when).or_exit(ExitCode::FatalError)?;
     let who = Caller::current().map_or_else(|_| "(unknown)".to_owned(), |caller| caller.label());
     info!(target: SYSTEM, "pppd {VERSION} started by {who}, uid {}", getuid().as_raw());
-    let context = Context { trust, privileges };
-    let runtime = super::runtime().or_exit(ExitCode::FatalError)?;
+    let context = Context { trust, privileges, deference: Deference::default() };
+    let runtime = super::runtime(&context.deference).or_exit(ExitCode::FatalError)?;
     let done =
         LocalSet::new().block_on(&runtime, Box::pin(run_link(&context, &options, auth, &kept, detached)));
     runtime.shutdown_background();

@@ -10,6 +10,7 @@ use tunio::{Tun, TunConfig, TunError};
 use crate::capture::Capture;
 use crate::config::{Caller, Profile, Trust};
 use crate::control::{ControlError, ControlServer, RuntimeDirs};
+use crate::deference::Deference;
 use crate::exit::ExitCode;
 use crate::hooks::{HookConfig, HookFacts, Hooks};
 use crate::privilege::Privileges;
@@ -51,6 +52,8 @@ pub(super) struct Context {
     pub(super) trust: Trust,
     /// The capabilities that are held.
     pub(super) privileges: Privileges,
+    /// Who goes first where the processors are busy.
+    pub(super) deference: Deference,
 }
 
 impl Context {
@@ -143,6 +146,7 @@ pub(super) async fn open_fully(
     pump.clamp_mss(profile.mss_clamp);
     pump.set_capture(Capture::open(profile, name).or_exit(ExitCode::FatalError)?);
     let mut session = Session::new(pump, device, network, control, signals);
+    session.set_deference(context.deference.clone());
     if profile.drop_privileges {
         let privileges = context.privileges.clone();
         session.on_settled(move || match privileges.give_up() {

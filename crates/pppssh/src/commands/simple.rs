@@ -8,6 +8,7 @@ use crate::cli::{self, CleanupArgs, ConfigArgs, DisconnectArgs, StatusArgs, Verb
 use crate::config::{self, Trust};
 use crate::control::ControlError;
 use crate::control::client::{self, Format};
+use crate::deference::Deference;
 use crate::exit::ExitCode;
 use crate::keys;
 
@@ -48,7 +49,9 @@ fn is_broken_pipe(error: &anyhow::Error) -> bool {
 }
 
 fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
-    let runtime = super::runtime().context("starting the runtime").or_exit(ExitCode::FatalError)?;
+    let runtime = super::runtime(&Deference::default())
+        .context("starting the runtime")
+        .or_exit(ExitCode::FatalError)?;
     runtime.block_on(work)
 }
 

@@ -36,6 +36,7 @@ pub use traffic::Traffic;
 
 use self::limits::Watch;
 use crate::control::{Control, ControlServer, RuntimeDirs, StatusHandle};
+use crate::deference::Deference;
 use crate::hooks::Usage;
 use crate::status::{self, CarrierStatus, Role, SessionStatus, TunStatus};
 
@@ -120,6 +121,7 @@ pub struct Session<D> {
     on_demand: bool,
     /// Called once, when the host's network is set up for the first time.
     on_settled: Option<Box<dyn FnOnce() + Send>>,
+    deference: Deference,
 }
 
 impl<D: Device> Session<D> {
@@ -142,6 +144,7 @@ impl<D: Device> Session<D> {
             limits: Limits::default(),
             on_demand: false,
             on_settled: None,
+            deference: Deference::default(),
         }
     }
 
@@ -153,6 +156,11 @@ impl<D: Device> Session<D> {
     /// Ends each link that reaches one of these.
     pub fn set_limits(&mut self, limits: Limits) {
         self.limits = limits;
+    }
+
+    /// Tells `deference` what carries the link. It acts only for a runtime that was built with it.
+    pub(crate) fn set_deference(&mut self, deference: Deference) {
+        self.deference = deference;
     }
 
     /// Gives the device its addresses and routes before there is a link, and leaves packets in its queue until there is
@@ -205,6 +213,7 @@ impl<D: Device> Session<D> {
                 cipher: carrier.info.cipher.clone(),
             });
         });
+        self.deference.carried_by(Some(carrier.info.kind));
         self.pump.lower_up();
         let mut first_up: Option<Instant> = None;
         let mut asked = None;
@@ -269,6 +278,7 @@ impl<D: Device> Session<D> {
                 },
             }
         };
+        self.deference.carried_by(None);
         let carrier_is_gone = matches!(why, Why::Carrier(PumpError::Carrier(_)) | Why::CarrierEnded);
         if !carrier_is_gone && asked != Some(Request::GiveWay) {
             match timeout(FINISH_PATIENCE, self.pump.finish(&mut carrier)).await {
