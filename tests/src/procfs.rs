@@ -45,6 +45,14 @@ impl Process {
         fs::read_to_string(self.directory.join("stat")).expect("the process is alive")
     }
 
+    /// Its scheduling policy: 0 is `SCHED_OTHER`, 3 `SCHED_BATCH` (sched(7)).
+    pub fn policy(&self) -> u32 {
+        let stat = self.stat();
+        // Field 41 (proc(5)), counted from behind the name, which is the second and may hold anything.
+        let policy = stat.rsplit_once(')').and_then(|(_, fields)| fields.split_whitespace().nth(38));
+        policy.and_then(|policy| policy.parse().ok()).expect("a policy")
+    }
+
     /// Real, effective, saved and file system user id.
     pub fn uids(&self) -> Vec<u32> {
         self.status("Uid").split_whitespace().map(|id| id.parse().expect("a user id")).collect()

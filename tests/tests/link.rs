@@ -1,7 +1,12 @@
 //! The main job: vpn on venus calls saturn, and packets pass.
 
-use pppssh_tests::traffic::{MIB, connection, exchange, ping};
-use pppssh_tests::{Carrier, VPN, World, processes};
+use std::io;
+use std::net::Shutdown;
+use std::thread;
+use std::time::Instant;
+
+use pppssh_tests::traffic::{Arrived, MIB, connection, exchange, ping};
+use pppssh_tests::{Carrier, NEVER, VPN, World, processes};
 
 /// CAP_NET_ADMIN (capabilities(7)).
 const NET_ADMIN: u64 = 1 << 12;
@@ -68,6 +73,36 @@ fn a_hundred_mebibytes_each_way_at_once_pass_the_native_carrier_as_they_were_sen
 #[test]
 fn a_hundred_mebibytes_each_way_at_once_pass_the_systems_ssh_as_they_were_sent() {
     a_hundred_mebibytes_each_way_at_once_arrive_as_they_were_sent(Carrier::Openssh);
+}
+
+#[test]
+fn ends_that_are_busy_let_ssh_and_sshd_finish_and_later_do_not() {
+    let (world, _sshd) = World::ready(Carrier::Openssh, "", "");
+    let session = world.connect(&[]);
+    session.wait("ipv4-up");
+    ping(&world.venus, "192.168.2.1");
+    let ends = [&world.venus, &world.saturn].map(|host| processes(host, "pppssh").pop().expect("an end"));
+    let give_way = |number| ends.iter().all(|end| end.policy() == number);
+    assert!(give_way(0), "idle");
+
+    let (near, far) = connection(&world.venus, &world.saturn, [192, 168, 2, 1].into());
+    let deadline = Instant::now() + NEVER;
+    thread::scope(|scope| {
+        // Until the other end of the stream is closed.
+        scope.spawn(|| io::copy(&mut io::repeat(0), &mut &near));
+        let mut arrived = Arrived::default();
+        while !give_way(3) {
+            arrived.more(&far, MIB);
+            assert!(Instant::now() < deadline, "the ends move what they can, and interrupt ssh and sshd");
+        }
+        far.shutdown(Shutdown::Both).expect("an open stream");
+    });
+    drop((near, far));
+
+    while !give_way(0) {
+        ping(&world.venus, "192.168.2.1");
+        assert!(Instant::now() < deadline, "the ends are idle, and would wait for others");
+    }
 }
 
 #[test]

@@ -29,7 +29,7 @@ mod tokens;
 pub use prompt::{NoPrompt, Prompt, Question, Secret};
 
 use self::session::{Hop, Way};
-use crate::{Carrier, CarrierError};
+use crate::{CHANNEL_WINDOW, Carrier, CarrierError};
 
 /// Whom to call and how. What is left empty is asked of `ssh -G`, or takes OpenSSH's default.
 #[derive(Clone, Debug)]
@@ -58,9 +58,6 @@ pub struct ClientConfig {
     pub congestion_control: Option<String>,
 }
 
-/// OpenSSH's channel window (64 packets of 32 KiB).
-pub const WINDOW_DEFAULT: u32 = 2 << 20;
-
 impl ClientConfig {
     /// A configuration with everything but the host left to ssh_config and the defaults.
     pub fn new(host: impl Into<String>) -> Self {
@@ -73,7 +70,7 @@ impl ClientConfig {
             config_file: None,
             options: Vec::new(),
             ssh_program: Some("ssh".into()),
-            window: WINDOW_DEFAULT,
+            window: CHANNEL_WINDOW,
             congestion_control: None,
         }
     }

@@ -10,7 +10,7 @@
 //!
 //! What russh writes while the socket takes nothing is:
 //!
-//! - channel data, up to the window that the far side granted. OpenSSH and russh grant 2 MiB, others more, and a
+//! - channel data, up to the window that the far side granted. OpenSSH grants 2 MiB, russh here 8, others more, and a
 //!   hostile peer may grant 4 GiB at once (RFC 4254 §5.2). So senders pass through a [`SendGate`], which holds
 //!   them back while more than [`RingConfig::gate`] octets are on their way, whatever window was granted;
 //! - answers to what the far side asks: a window adjustment of 52 octets for each MiB received, a failure of the
@@ -18,8 +18,8 @@
 //!   up;
 //! - one key exchange, a few KiB: the next one needs the far side's part in it.
 //!
-//! [`RingConfig::write_limit`] is above all of that together for a peer in its right mind (one window of 2 MiB,
-//! even without a gate, and as much again for answers). A peer that drives the ring beyond it gets an error and
+//! [`RingConfig::write_limit`] is above all of that together for a peer in its right mind (what the gate lets
+//! through, or one window of OpenSSH's without a gate, and 2 MiB for answers). A peer that drives the ring beyond it gets an error and
 //! loses its connection; the process keeps its memory.
 //!
 //! Blocks are allocated as they are needed and one is kept when all is written, so an idle stream holds little.

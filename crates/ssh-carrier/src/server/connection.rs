@@ -18,8 +18,8 @@ use super::{Phase, Shared};
 use crate::ring::{RingCloser, RingConfig, RingStream};
 use crate::tcp;
 
-/// How long a client may take to receive the last octets of a session and its status: a window of 2 MiB may be
-/// under way, which takes 17 s at 1 Mb/s.
+/// How long a client may take to receive the last octets of a session and its status: 2 MiB, which is more than may be
+/// under way on a slow line, take 17 s at 1 Mb/s.
 const LAST_WORDS: Duration = Duration::from_secs(30);
 
 /// How long a client that was asked to go may take to go.

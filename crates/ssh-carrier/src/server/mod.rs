@@ -27,12 +27,9 @@ use tokio::sync::{Semaphore, mpsc, watch};
 pub use channel::{Incoming, Reply};
 pub use host_key::{HostKey, generate_host_key};
 
-use crate::CarrierError;
 use crate::authorized_keys::AuthorizedKeys;
 use crate::ciphers::CIPHERS;
-
-/// The window granted for each session: what OpenSSH grants too (64 packets of 32 KiB).
-const WINDOW: u32 = 2 * 1024 * 1024;
+use crate::{CHANNEL_WINDOW, CarrierError};
 
 /// The largest packet asked for.
 const PACKET: u32 = 32 * 1024;
@@ -112,7 +109,7 @@ impl ServerConfig {
                 rekey_read_limit: REKEY_OCTETS,
                 rekey_time_limit: REKEY_TIME,
             },
-            window_size: WINDOW,
+            window_size: CHANNEL_WINDOW,
             maximum_packet_size: PACKET,
             channel_buffer_size: UNREAD,
             event_buffer_size: EVENTS,
