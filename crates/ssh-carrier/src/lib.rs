@@ -42,3 +42,7 @@ pub use error::{CarrierError, HostKeyError, HostKeyProblem};
 /// trip, which makes 168 Mb/s through 200 ms. (OpenSSH grants 2 MiB, and fills up in smaller steps.) How much is under way
 /// is not decided here: `credit` and the fair queue see to that.
 pub const CHANNEL_WINDOW: u32 = 8 << 20;
+
+/// Messages of a channel that the caller has not read yet; beyond, the whole connection waits for him, and with it the room for what
+/// he sends himself. A window in messages of half a KiB: OpenSSH's are 32 KiB at most, and 4 KiB from a pipe that is always full.
+const CHANNEL_UNREAD: usize = CHANNEL_WINDOW as usize / 512;

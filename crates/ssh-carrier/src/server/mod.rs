@@ -29,7 +29,7 @@ pub use host_key::{HostKey, generate_host_key};
 
 use crate::authorized_keys::AuthorizedKeys;
 use crate::ciphers::CIPHERS;
-use crate::{CHANNEL_WINDOW, CarrierError};
+use crate::{CHANNEL_UNREAD, CHANNEL_WINDOW, CarrierError};
 
 /// The largest packet asked for.
 const PACKET: u32 = 32 * 1024;
@@ -43,9 +43,6 @@ const REKEY_TIME: Duration = Duration::from_secs(3600);
 
 /// Messages waiting for russh's event loop: more than the send gate lets any session have there.
 const EVENTS: usize = 64;
-
-/// Messages of a session that the caller has not read yet; then the connection waits for it.
-const UNREAD: usize = 64;
 
 /// How long every refused login takes.
 const AUTH_REJECTION_TIME: Duration = Duration::from_millis(300);
@@ -111,7 +108,7 @@ impl ServerConfig {
             },
             window_size: CHANNEL_WINDOW,
             maximum_packet_size: PACKET,
-            channel_buffer_size: UNREAD,
+            channel_buffer_size: CHANNEL_UNREAD,
             event_buffer_size: EVENTS,
             preferred: preferred(),
             // That first `none` counts as one.

@@ -13,7 +13,10 @@ use ssh_carrier::server::{HostKey, Incoming, Server, ServerConfig, generate_host
 use ssh_carrier::{CarrierRx, CarrierTx};
 use tempfile::TempDir;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::net::{TcpListener, TcpStream};
 use tokio::process::Command;
+use tokio::sync::watch;
 
 pub(crate) const CHUNK: usize = 32 * 1024;
 
@@ -97,6 +100,51 @@ impl Place {
         }
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
         command
+    }
+}
+
+/// Passes one connection on, until one of its directions is stopped.
+pub(crate) struct Relay {
+    pub(crate) port: u16,
+    up: watch::Sender<bool>,
+    down: watch::Sender<bool>,
+}
+
+impl Relay {
+    pub(crate) async fn to(server: SocketAddr) -> Self {
+        let listener = TcpListener::bind((HOST, 0)).await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let (up, going_up) = watch::channel(true);
+        let (down, going_down) = watch::channel(true);
+        tokio::spawn(async move {
+            let (near, _) = listener.accept().await.unwrap();
+            let (near_rx, near_tx) = near.into_split();
+            let (far_rx, far_tx) = TcpStream::connect(server).await.unwrap().into_split();
+            tokio::spawn(pass_on(near_rx, far_tx, going_up));
+            tokio::spawn(pass_on(far_rx, near_tx, going_down));
+        });
+        Self { port, up, down }
+    }
+
+    /// From the client to the server nothing passes any more.
+    pub(crate) fn stop_up(&self) {
+        self.up.send_replace(false);
+    }
+
+    /// From the server to the client nothing passes any more.
+    pub(crate) fn stop_down(&self) {
+        self.down.send_replace(false);
+    }
+}
+
+async fn pass_on(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, mut going: watch::Receiver<bool>) {
+    let mut buffer = vec![0; CHUNK];
+    loop {
+        let n = from.read(&mut buffer).await.unwrap_or(0);
+        let goes_on = going.wait_for(|&going| going).await.is_ok();
+        if n == 0 || !goes_on || to.write_all(&buffer[..n]).await.is_err() {
+            return;
+        }
     }
 }
 
