@@ -43,6 +43,9 @@ pub use error::{CarrierError, HostKeyError, HostKeyProblem};
 /// is not decided here: `credit` and the fair queue see to that.
 pub const CHANNEL_WINDOW: u32 = 8 << 20;
 
-/// Messages of a channel that the caller has not read yet; beyond, the whole connection waits for him, and with it the room for what
-/// he sends himself. A window in messages of half a KiB: OpenSSH's are 32 KiB at most, and 4 KiB from a pipe that is always full.
-const CHANNEL_UNREAD: usize = CHANNEL_WINDOW as usize / 512;
+/// Messages of a channel that the caller has not read yet, for a window of so many octets; beyond, the whole connection waits for him,
+/// and with it the room for what he sends himself. Half a KiB each: OpenSSH's are 32 KiB at most, and 4 KiB from a pipe that is
+/// always full.
+const fn unread(window: u32) -> usize {
+    window as usize / 512 + 1
+}

@@ -8,7 +8,7 @@ use russh::{Limits, Preferred, client, compression};
 use super::host_key::Verifier;
 use super::target::Target;
 use crate::ciphers::CIPHERS;
-use crate::{CHANNEL_UNREAD, CarrierError};
+use crate::{CarrierError, unread};
 
 /// Bytes after which keys are exchanged anew. Sending stops meanwhile, so not more often than it must: all of these
 /// ciphers are good for 64 GiB under one key (RFC 4344 §3.2: 2^32 blocks), and a quarter of that keeps the
@@ -61,7 +61,7 @@ pub(super) fn config(
             rekey_time_limit: REKEY_TIME,
         },
         window_size: window,
-        channel_buffer_size: CHANNEL_UNREAD,
+        channel_buffer_size: unread(window),
         maximum_packet_size: MAX_PACKET,
         preferred: Preferred {
             kex: kex.into(),

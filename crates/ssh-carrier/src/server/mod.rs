@@ -29,7 +29,7 @@ pub use host_key::{HostKey, generate_host_key};
 
 use crate::authorized_keys::AuthorizedKeys;
 use crate::ciphers::CIPHERS;
-use crate::{CHANNEL_UNREAD, CHANNEL_WINDOW, CarrierError};
+use crate::{CHANNEL_WINDOW, CarrierError, unread};
 
 /// The largest packet asked for.
 const PACKET: u32 = 32 * 1024;
@@ -108,7 +108,7 @@ impl ServerConfig {
             },
             window_size: CHANNEL_WINDOW,
             maximum_packet_size: PACKET,
-            channel_buffer_size: CHANNEL_UNREAD,
+            channel_buffer_size: unread(CHANNEL_WINDOW),
             event_buffer_size: EVENTS,
             preferred: preferred(),
             // That first `none` counts as one.
