@@ -9,8 +9,8 @@
 
 use std::time::{Duration, Instant};
 
-/// What leaves at once, in time on the path. Nor does less: each piece costs a message of SSH and most often a packet of TCP.
-const BURST: Duration = Duration::from_millis(5);
+/// What leaves at once, in time on the path. Nor does less: each piece costs a message of SSH and most often a report.
+const BURST: Duration = Duration::from_millis(3);
 
 /// Who comes late though it was his turn makes up for so much of it: a processor that others use is no reason to leave the
 /// path idle.
@@ -93,9 +93,9 @@ mod tests {
                 Some(due) => now = due,
             }
         }
-        assert!(sent.chunks(6).all(|six| six[0] == six[six.len() - 1]), "in less than bursts");
-        assert!(sent.windows(7).all(|seven| seven[6] - seven[0] == Duration::from_millis(6)), "more at once");
-        assert!((1000..=1006).contains(&sent.len()), "{}", sent.len());
+        assert!(sent.chunks(4).all(|four| four[0] == four[four.len() - 1]), "in less than bursts");
+        assert!(sent.windows(5).all(|five| five[4] - five[0] == Duration::from_millis(4)), "more at once");
+        assert!((1000..=1004).contains(&sent.len()), "{}", sent.len());
     }
 
     #[test]
@@ -104,7 +104,7 @@ mod tests {
         let mut pacer = Pacer::default();
         pacer.sent(start, 1000, Some(1e6));
         let now = start + Duration::from_secs(60);
-        assert_eq!(at_once(&mut pacer, now), 6);
+        assert_eq!(at_once(&mut pacer, now), 4);
     }
 
     /// Octets that leave in a second, by one who comes so late for each turn, and most of them at once.
@@ -139,7 +139,7 @@ mod tests {
         pacer.awaited(true);
         pacer.awaited(false);
         let now = start + Duration::from_secs(1);
-        assert_eq!(at_once(&mut pacer, now), 6);
+        assert_eq!(at_once(&mut pacer, now), 4);
     }
 
     #[test]

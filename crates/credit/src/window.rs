@@ -224,10 +224,7 @@ impl Window {
             }
             Mode::Steady => {
                 let probe = if self.unfilled { self.probe(rtt) } else { Duration::ZERO };
-                let mut standing = self.standing(config, rtt);
-                if self.meeting.is_on() {
-                    standing = standing.saturating_sub(self.spared(config, rtt));
-                }
+                let standing = self.aimed_at(config, rtt) + self.interval.unwrap_or_default();
                 self.product(rtt + self.back + standing + probe + self.spells.allowance())
             }
             Mode::Draining => {
@@ -252,10 +249,11 @@ impl Window {
         slack(config, rtt) + self.interval.unwrap_or_default()
     }
 
-    /// What of that is left out where transfers meet: some of what the way back waits, and less on a short path, where a burst is
-    /// a larger part of all.
-    fn spared(&self, config: &CreditConfig, rtt: Duration) -> Duration {
-        (self.back / 4).min(slack(config, rtt) / 2).min(rtt / 20)
+    /// The queue aimed at: where transfers meet less, by some of what the way back waits, but not by much on a short path, where a
+    /// burst is a larger part of all.
+    fn aimed_at(&self, config: &CreditConfig, rtt: Duration) -> Duration {
+        let slack = slack(config, rtt);
+        if self.meeting.is_on() { slack - (self.back / 2).min(slack * 4 / 5).min(rtt / 12) } else { slack }
     }
 
     /// The queue that is risked to find out whether there is room, in time: where transfers meet down to half as much.
@@ -419,7 +417,7 @@ impl Window {
         let grew =
             !sample.dry && before.zip(self.recent_rate).is_some_and(|(before, now)| now > before * grown);
         self.room_rounds = if probed && grew { self.room_rounds + 1 } else { 0 };
-        let is_short = shortest < rtt + slack(config, rtt) / 2;
+        let is_short = shortest < rtt + self.aimed_at(config, rtt) / 2;
         self.unfilled = is_short || self.room_rounds > 0 || self.rounds.ended().is_multiple_of(PROBE_EVERY);
         if self.room_rounds >= ROOM_ROUNDS {
             (self.is_restarted, self.room_rounds) = (true, 0);

@@ -169,7 +169,7 @@ fn where_transfers_meet_queues_are_shorter_and_paths_as_full() {
         for (share, wait) in greedy(&mut ways, 60_000 * MS) {
             let case = format!("{megabits} Mb/s, {rtt} ms, {alone:?} alone");
             assert!(share > 0.96, "{case}: {share:.3} used");
-            assert!(wait < alone, "{case}: {wait:?} in the queue");
+            assert!(wait < alone * 4 / 5, "{case}: {wait:?} in the queue");
         }
     }
 }

@@ -198,7 +198,7 @@ fn what_a_start_sends_at_once_is_spread_over_a_quarter_of_the_round_trip() {
         }
         first += if path.now == start { PACKET } else { 0 };
     }
-    // 32 KiB, of which 5 ms leave at once.
+    // 32 KiB, of which 3 ms leave at once.
     assert!(first <= 4 * PACKET, "{first} at once");
     assert!((40 * MS..60 * MS).contains(&(path.now - start)), "{:?}", path.now - start);
 }
