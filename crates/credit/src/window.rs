@@ -253,7 +253,8 @@ impl Window {
     /// burst is a larger part of all.
     fn aimed_at(&self, config: &CreditConfig, rtt: Duration) -> Duration {
         let slack = slack(config, rtt);
-        if self.meeting.is_on() { slack - (self.back / 2).min(slack * 4 / 5).min(rtt / 12) } else { slack }
+        let spared = (self.back / 2).min(slack * 4 / 5).min(rtt / 12);
+        if self.meeting.is_on() { slack.saturating_sub(spared) } else { slack }
     }
 
     /// The queue that is risked to find out whether there is room, in time: where transfers meet down to half as much.
