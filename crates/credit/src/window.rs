@@ -253,8 +253,10 @@ impl Window {
     /// burst is a larger part of all.
     fn aimed_at(&self, config: &CreditConfig, rtt: Duration) -> Duration {
         let slack = slack(config, rtt);
-        let spared = (self.back / 2).min(slack * 4 / 5).min(rtt / 12);
-        if self.meeting.is_on() { slack.saturating_sub(spared) } else { slack }
+        if !self.meeting.is_on() {
+            return slack;
+        }
+        slack.saturating_sub((self.back / 2).min(slack * 4 / 5).min(rtt / 12))
     }
 
     /// The queue that is risked to find out whether there is room, in time: where transfers meet down to half as much.
