@@ -244,7 +244,7 @@ impl Window {
         self.rate().unwrap_or_default() * time.as_secs_f64()
     }
 
-    /// The queue that Steady lets stand, and what has arrived and is not reported yet.
+    /// The most that Steady lets stand, where no transfers meet, and what has arrived and is not reported yet.
     fn standing(&self, config: &CreditConfig, rtt: Duration) -> Duration {
         slack(config, rtt) + self.interval.unwrap_or_default()
     }
