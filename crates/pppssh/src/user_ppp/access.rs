@@ -1,7 +1,7 @@
 //! `allow users` and `allow modes`: who may use a section, and how.
 
-use super::draft::COMMANDS;
-use super::{Line, Mode, Problem, Sections, find};
+use super::vocabulary::{COMMANDS, find};
+use super::{Line, Mode, Problem, Sections};
 
 /// What the `allow` commands of the sections that count say.
 ///

@@ -1,60 +1,44 @@
-//! The commands of `ppp.conf`, one after the other, and what they come to.
+//! What the commands of `ppp.conf` come to.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::fmt;
+use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use ppp_proto::ccp::deflate::MAX_WINDOW;
 use ppp_proto::link::Timers;
 
-use super::linkup::shell;
-use super::{AuthKey, IfAddr, Line, LinkScript, Negotiable, Problem, Redial, Sections, find, routes};
-use crate::config::{Profile, Route};
-
-/// Every command, with its other names.
-pub(super) const COMMANDS: &[&str] = &[
-    "accept",
-    "add",
-    "add!",
-    "allow|auth",
-    "bg|!bg",
-    "clear",
-    "clone",
-    "close",
-    "delete",
-    "delete!",
-    "deny",
-    "dial|call",
-    "disable",
-    "down",
-    "enable",
-    "help|?",
-    "ident",
-    "iface|interface",
-    "link|datalink",
-    "load",
-    "log",
-    "nat|alias",
-    "open",
-    "passwd",
-    "quit|bye",
-    "rename|mv",
-    "remove|rm",
-    "resolv",
-    "save",
-    "set|setup",
-    "shell|!",
-    "show",
-    "term",
-];
-
-pub(super) const NO_NAT: &str =
-    "pppssh does not translate addresses; use nftables (`nft add rule … masquerade`)";
-
-/// Sections that one `load` may bring along in all.
-const MAX_LOADED: usize = 64;
+use super::{IfAddr, Negotiable};
+use crate::config::Profile;
 
 /// ppp's idle timeout when nothing is said.
 const IDLE: Duration = Duration::from_secs(180);
+
+/// `set authkey`: not for logs.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct AuthKey(pub String);
+
+impl fmt::Debug for AuthKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("AuthKey(…)")
+    }
+}
+
+/// `set redial`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Redial {
+    /// Before each further call.
+    pub pause: Duration,
+    /// What the pause may grow to.
+    pub most: Duration,
+    /// Calls until one leads to a link; 0: no bound.
+    pub attempts: u32,
+}
+
+impl Default for Redial {
+    fn default() -> Self {
+        Self { pause: Duration::from_secs(30), most: Duration::from_secs(30), attempts: 1 }
+    }
+}
 
 /// What the commands read so far have come to.
 #[derive(Debug)]
@@ -80,7 +64,8 @@ pub(super) struct Draft {
     pub(super) silent: bool,
     pub(super) facilities: Vec<&'static str>,
     pub(super) identification: Option<String>,
-    loaded: usize,
+    /// Sections loaded so far.
+    pub(super) loaded: usize,
 }
 
 impl Draft {
@@ -114,169 +99,4 @@ impl Draft {
             loaded: 0,
         }
     }
-
-    pub(super) fn section(&mut self, conf: &Sections, lines: &[Line], problems: &mut Vec<Problem>) {
-        for line in lines {
-            if let Err(why) = self.command(conf, line, problems) {
-                problems.push(Problem::of(line, why));
-            }
-        }
-    }
-
-    fn command(&mut self, conf: &Sections, line: &Line, problems: &mut Vec<Problem>) -> Result<(), String> {
-        let (word, words) = line.words.split_first().ok_or("there is no command")?;
-        if shell(&line.words).is_some() {
-            return Err("programs are run from ppp.linkup and ppp.linkdown only".to_owned());
-        }
-        let command = find(COMMANDS, word).ok_or("there is no such command")?;
-        match command {
-            // Looked at before: `Access`.
-            "allow" => {}
-            "set" => self.set(words)?,
-            "enable" | "disable" | "accept" | "deny" => {
-                if words.is_empty() {
-                    return Err("an option is missing".to_owned());
-                }
-                words.iter().try_for_each(|word| self.negotiable.obey(command, word))?;
-            }
-            "load" => self.load(conf, words, problems)?,
-            "add" | "add!" | "delete" | "delete!" => self.route(command, words)?,
-            "ident" => self.identification = Some(words.join(" ")).filter(|text| !text.is_empty()),
-            other => idle_talk(other, words)?,
-        }
-        Ok(())
-    }
-
-    fn load(
-        &mut self,
-        conf: &Sections,
-        labels: &[String],
-        problems: &mut Vec<Problem>,
-    ) -> Result<(), String> {
-        let labels = if labels.is_empty() { &["default".to_owned()] } else { labels };
-        for label in labels {
-            self.loaded += 1;
-            if self.loaded > MAX_LOADED {
-                return Err("too many sections are loaded: does one load itself?".to_owned());
-            }
-            let lines = conf.get(label).ok_or_else(|| format!("there is no section `{label}:`"))?;
-            self.section(conf, lines, problems);
-        }
-        Ok(())
-    }
-
-    fn route(&mut self, command: &str, words: &[String]) -> Result<(), String> {
-        let names = routes::Names::of(&self.ifaddr);
-        let routes = &mut self.profile.routes;
-        if let "add" | "add!" = command {
-            let route = routes::add(words, names)?;
-            if !routes.contains(&route) {
-                routes.push(route);
-            }
-            return Ok(());
-        }
-        let Some(to) = routes::delete(words, names)? else {
-            routes.clear();
-            return Ok(());
-        };
-        let before = routes.len();
-        routes.retain(|route: &Route| route.to != to);
-        if routes.len() == before && command == "delete" {
-            return Err(
-                "only routes that were added above can be deleted; write `delete!` if there may be none"
-                    .to_owned(),
-            );
-        }
-        Ok(())
-    }
-
-    /// The lines of a link script that may count: routes are added with the others, programs wait for the link.
-    pub(super) fn script(&mut self, script: &LinkScript, label: &str, up: bool, problems: &mut Vec<Problem>) {
-        let with_ipv4 = self.negotiable.ipcp.ask != Some(false);
-        let LinkScript(sections) = script;
-        problems.extend(sections.problems.iter().cloned());
-        let fixed = self.ifaddr.fixed_local();
-        // An address that nobody has: no section is called like it.
-        let v4 = fixed.unwrap_or(Ipv4Addr::UNSPECIFIED);
-        let mut lines = Vec::new();
-        if with_ipv4 {
-            lines.extend(script.section(v4.into(), label, true));
-        }
-        lines.extend(script.section(Ipv6Addr::UNSPECIFIED.into(), label, with_ipv4));
-        for line in lines {
-            if let Err(why) = self.script_line(line, up) {
-                problems.push(Problem::of(line, why));
-            }
-        }
-        for other in sections.labels() {
-            let may_count = match other.parse() {
-                Ok(IpAddr::V4(address)) => with_ipv4 && fixed.is_none() && self.ifaddr.may_be(address),
-                Ok(IpAddr::V6(_)) => true,
-                Err(_) => false,
-            };
-            for line in sections.get(other).filter(|_| may_count).unwrap_or_default() {
-                let why = match line.words.first().and_then(|word| find(COMMANDS, word)) {
-                    Some("add" | "add!") => {
-                        Err("whether this route is wanted is not known before the link is up: add it \
-                                                 in ppp.conf"
-                            .to_owned())
-                    }
-                    _ => self.script_line(line, up),
-                };
-                if let Err(why) = why {
-                    problems.push(Problem::of(line, why));
-                }
-            }
-        }
-    }
-
-    fn script_line(&mut self, line: &Line, up: bool) -> Result<(), String> {
-        let (word, words) = line.words.split_first().ok_or("there is no command")?;
-        if let Some((_, argv)) = shell(&line.words) {
-            return if argv.is_empty() {
-                Err("a program is missing: there is no prompt".to_owned())
-            } else {
-                Ok(())
-            };
-        }
-        let command = find(COMMANDS, word).ok_or("there is no such command")?;
-        match command {
-            "add" | "add!" if up => self.route(command, words),
-            // Routes go with the link.
-            "delete" | "delete!" => routes::delete(words, routes::Names::of(&self.ifaddr)).map(|_| ()),
-            "allow" => Ok(()),
-            "set" if words.first().is_some_and(|word| find(super::set::VARIABLES, word) == Some("log")) => {
-                Ok(())
-            }
-            "set" | "enable" | "disable" | "accept" | "deny" | "load" | "add" | "add!" | "ident" => {
-                Err("the link is made by then: this belongs into ppp.conf".to_owned())
-            }
-            other => idle_talk(other, words),
-        }
-    }
-}
-
-/// Commands that are about ppp's prompt, its bundle of links and its statistics.
-fn idle_talk(command: &str, words: &[String]) -> Result<(), String> {
-    let first = words.first().map(|word| word.to_ascii_lowercase()).unwrap_or_default();
-    let why = match (command, first.as_str()) {
-        ("show" | "clear" | "log" | "save" | "help", _)
-        | ("iface", "clear" | "show")
-        | ("resolv", "readonly" | "restore" | "reload") => return Ok(()),
-        ("nat", "enable") if words.get(1).is_some_and(|word| word.eq_ignore_ascii_case("no")) => {
-            return Ok(());
-        }
-        ("nat", _) => NO_NAT,
-        ("iface", _) => "the device has the addresses of `set ifaddr` and no others",
-        ("resolv", _) => {
-            "resolv.conf is left alone: a program in ppp.linkup finds the servers as DNS0 and DNS1"
-        }
-        ("link" | "clone" | "remove" | "rename", _) => "a link over SSH is one link: there is no multilink",
-        ("dial" | "open" | "close" | "down" | "quit", _) => {
-            "the mode on the command line says when to call; `pppssh disconnect` ends it"
-        }
-        ("passwd" | "term", _) => "there is no prompt",
-        _ => "it is not supported",
-    };
-    Err(why.to_owned())
 }

@@ -2,8 +2,9 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use super::draft::COMMANDS;
-use super::{Line, Sections, find};
+use super::vocabulary::shell;
+use super::words::substitute;
+use super::{Line, Sections};
 
 /// The two ends in one family.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -92,48 +93,6 @@ impl ShellCommand {
         let arguments = arguments.iter().map(|word| substitute(word, &|name| value(name, facts)));
         Some(Self { argv: std::iter::once(program.clone()).chain(arguments).collect(), background })
     }
-}
-
-/// Whether these words run a program: in the background or not, and which.
-pub(super) fn shell(words: &[String]) -> Option<(bool, Vec<String>)> {
-    let (first, rest) = words.split_first()?;
-    match first.as_str() {
-        "!" => Some((false, rest.to_vec())),
-        // `!command` without a blank.
-        glued if glued.starts_with('!') && !glued.eq_ignore_ascii_case("!bg") => {
-            let program = std::iter::once(glued[1..].to_owned());
-            Some((false, program.chain(rest.iter().cloned()).collect()))
-        }
-        word => match find(COMMANDS, word)? {
-            "shell" => Some((false, rest.to_vec())),
-            "bg" => Some((true, rest.to_vec())),
-            _ => None,
-        },
-    }
-}
-
-/// `word` with each variable that stands alone in it replaced, once: what is put in is not looked at again. A backslash
-/// before a variable keeps it and goes.
-pub(super) fn substitute(word: &str, value: &dyn Fn(&str) -> Option<String>) -> String {
-    let mut out = String::new();
-    let mut rest = word;
-    while !rest.is_empty() {
-        let in_word = |char: char| char.is_ascii_alphanumeric() || char == '_';
-        let end = rest.find(|char| !in_word(char)).unwrap_or(rest.len());
-        let (name, left) = rest.split_at(end);
-        match value(name) {
-            Some(_) if out.ends_with('\\') => {
-                out.pop();
-                out.push_str(name);
-            }
-            Some(value) => out.push_str(&value),
-            None => out.push_str(name),
-        }
-        let between = left.find(in_word).unwrap_or(left.len());
-        out.push_str(&left[..between]);
-        rest = &left[between..];
-    }
-    out
 }
 
 /// What a variable stands for. Those of the other family are empty, not left as they are: a script that gets `HISADDR6`

@@ -12,12 +12,15 @@ mod authenticate;
 mod draft;
 mod linkup;
 mod load;
+mod mode;
 mod negotiate;
+mod obey;
 mod plan;
 mod request;
 mod routes;
 mod sections;
 mod set;
+mod vocabulary;
 mod words;
 
 use std::fmt;
@@ -25,10 +28,12 @@ use std::fmt;
 pub use access::Access;
 pub use addresses::IfAddr;
 pub use authenticate::secrets;
+pub use draft::{AuthKey, Redial};
 pub use linkup::{Ends, Facts, LinkScript, ShellCommand};
 pub use load::{LoadError, Loaded, SYSTEM_DIR, load};
+pub use mode::Mode;
 pub use negotiate::{Negotiable, Stance};
-pub use plan::{AuthKey, BadPlan, Mode, Plan, Redial};
+pub use plan::{BadPlan, Plan};
 pub use request::{BadRequest, Request};
 pub use sections::{Line, Sections};
 pub use words::{BadWords, split};
@@ -64,22 +69,6 @@ impl Problem {
     fn of(line: &Line, why: impl Into<String>) -> Self {
         Self { place: line.place.clone(), command: line.shown(), why: why.into() }
     }
-}
-
-/// The entry of `table` that `word` means: one of its names, or the only entry with a name that `word` begins, in either
-/// case. An entry is its names with `|` between them; its first name is returned.
-fn find<'t>(table: &[&'t str], word: &str) -> Option<&'t str> {
-    if word.is_empty() {
-        return None;
-    }
-    let names = |entry: &&'t str| entry.split('|');
-    let first = |entry: &&'t str| entry.split('|').next().unwrap_or_default();
-    if let Some(entry) = table.iter().find(|entry| names(entry).any(|name| name.eq_ignore_ascii_case(word))) {
-        return Some(first(entry));
-    }
-    let begins = |name: &str| name.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word));
-    let mut all = table.iter().filter(|entry| names(entry).any(begins));
-    all.next().filter(|_| all.next().is_none()).map(first)
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 //! The first two say what this end asks for, the others what it grants when the peer asks. Where pppssh has one switch for
 //! both, it is on only if both are.
 
-use super::find;
+use super::vocabulary::{NO_NAT, find};
 
 /// What is said about one option; `None`: nothing.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -155,7 +155,7 @@ fn without(option: &str, asks: bool) -> Result<(), String> {
         "mschap" | "lanman" | "mppe" if !asks => return Ok(()),
         "mschap" | "lanman" => "it is broken (RFC 2433's hashes can be looked up); use chap or mschapv2",
         "mppe" => "SSH encrypts already, and better",
-        "iface-alias" => super::draft::NO_NAT,
+        "iface-alias" => NO_NAT,
         "passwdauth" => "passwords of this host's users do not go through a link; SSH has checked who calls",
         "proxy" | "proxyall" => {
             "ARP for the other end belongs to this host's own network; use a route there, or `ip neigh add proxy`"

@@ -1,88 +1,13 @@
 //! From the sections that are asked for to a profile, or to all that is wrong with them.
 
-use std::fmt;
 use std::time::Duration;
 
 use ppp_proto::link::{LinkConfig, Timers};
 
 use super::draft::Draft;
-use super::linkup::substitute;
-use super::{IfAddr, LinkScript, Negotiable, Problem, Request, Sections};
+use super::words::substitute;
+use super::{AuthKey, IfAddr, LinkScript, Mode, Negotiable, Problem, Redial, Request, Sections};
 use crate::config::{Profile, Seconds};
-
-/// How user-ppp runs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Mode {
-    /// Calls when a packet wants to leave.
-    Auto,
-    /// Calls once, in the background from the moment that the link is up.
-    Background,
-    /// Keeps the link up for ever.
-    Ddial,
-    /// Answers on standard input and output.
-    Direct,
-    /// Calls once, in the foreground.
-    Foreground,
-}
-
-impl Mode {
-    /// All of them.
-    pub const ALL: [Self; 5] = [Self::Auto, Self::Background, Self::Ddial, Self::Direct, Self::Foreground];
-
-    /// Its name, without the hyphen.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Auto => "auto",
-            Self::Background => "background",
-            Self::Ddial => "ddial",
-            Self::Direct => "direct",
-            Self::Foreground => "foreground",
-        }
-    }
-
-    /// The mode of that name.
-    pub fn named(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|mode| mode.name().eq_ignore_ascii_case(name))
-    }
-
-    /// Whether it ends when the link was idle for long enough: a line that is meant to be up for ever does not.
-    pub fn idles(self) -> bool {
-        self != Self::Ddial
-    }
-}
-
-impl fmt::Display for Mode {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "-{}", self.name())
-    }
-}
-
-/// `set authkey`: not for logs.
-#[derive(Clone, Default, PartialEq, Eq)]
-pub struct AuthKey(pub String);
-
-impl fmt::Debug for AuthKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("AuthKey(…)")
-    }
-}
-
-/// `set redial`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Redial {
-    /// Before each further call.
-    pub pause: Duration,
-    /// What the pause may grow to.
-    pub most: Duration,
-    /// Calls until one leads to a link; 0: no bound.
-    pub attempts: u32,
-}
-
-impl Default for Redial {
-    fn default() -> Self {
-        Self { pause: Duration::from_secs(30), most: Duration::from_secs(30), attempts: 1 }
-    }
-}
 
 /// Why there is no plan.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

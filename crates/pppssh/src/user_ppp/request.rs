@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::Mode;
+use super::vocabulary::NO_NAT;
 
 /// The words behind `pppssh user-ppp`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,7 +62,7 @@ impl Request {
             }
             match option {
                 "quiet" => {}
-                "nat" | "alias" => return Err(unsupported(word, super::draft::NO_NAT)),
+                "nat" | "alias" => return Err(unsupported(word, NO_NAT)),
                 "interactive" => return Err(unsupported(word, "there is no prompt; use -foreground")),
                 "dedicated" => return Err(unsupported(word, "there is no serial line; use -ddial")),
                 "-config-dir" => {

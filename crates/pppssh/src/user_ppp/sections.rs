@@ -2,6 +2,7 @@
 
 use std::io;
 
+use super::vocabulary::{COMMANDS, VARIABLES, find};
 use super::words::{expand, split};
 use super::{Place, Problem};
 
@@ -22,14 +23,12 @@ impl Line {
     pub(super) fn shown(&self) -> String {
         // `set authkey KEY`, `set server WHERE PASSWORD`.
         let secret_from = match &self.words[..] {
-            [set, what, ..] if super::find(super::draft::COMMANDS, set) == Some("set") => {
-                match super::find(super::set::VARIABLES, what) {
-                    Some("authkey") => 2,
-                    Some("server") => 3,
-                    _ => usize::MAX,
-                }
-            }
-            [passwd, ..] if super::find(super::draft::COMMANDS, passwd) == Some("passwd") => 1,
+            [set, what, ..] if find(COMMANDS, set) == Some("set") => match find(VARIABLES, what) {
+                Some("authkey") => 2,
+                Some("server") => 3,
+                _ => usize::MAX,
+            },
+            [passwd, ..] if find(COMMANDS, passwd) == Some("passwd") => 1,
             _ => usize::MAX,
         };
         let mut words: Vec<&str> = self.words.iter().map(String::as_str).collect();

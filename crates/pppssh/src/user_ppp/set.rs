@@ -7,79 +7,11 @@ use ppp_proto::ccp::deflate::{MAX_WINDOW, MIN_WINDOW};
 use ppp_proto::frame::ExtraEscapes;
 use ppp_proto::link::Timers;
 
+use super::IfAddr;
 use super::addresses::address;
-use super::draft::Draft;
-use super::plan::{AuthKey, Redial};
-use super::{IfAddr, find};
+use super::draft::{AuthKey, Draft, Redial};
+use super::vocabulary::{FACILITIES, VARIABLES, find};
 use crate::config::{ControlMap, Escapes, PacketSize, Seconds};
-
-/// Every variable, with its other names.
-pub(super) const VARIABLES: &[&str] = &[
-    "accmap",
-    "authkey|key",
-    "authname",
-    "autoload",
-    "bandwidth",
-    "callback",
-    "cbcp",
-    "ccpretry|ccpretries",
-    "cd",
-    "chapretry|chapretries",
-    "choked",
-    "ctsrts|crtscts",
-    "deflate",
-    "device|line",
-    "dial",
-    "dns",
-    "echoperiod",
-    "enddisc",
-    "escape",
-    "filter",
-    "hangup",
-    "ifaddr",
-    "ifqueue",
-    "ipcpretry|ipcpretries",
-    "ipv6cpretry|ipv6cpretries",
-    "lcpretry|lcpretries",
-    "log",
-    "login",
-    "logout",
-    "lqrperiod",
-    "mode",
-    "mppe",
-    "mrru",
-    "mru",
-    "mtu",
-    "nbns",
-    "openmode",
-    "papretry|papretries",
-    "parity",
-    "phone",
-    "port_id",
-    "pppoe",
-    "procname",
-    "proctitle|title",
-    "rad_alive",
-    "rad_port_id",
-    "radius",
-    "reconnect",
-    "recvpipe",
-    "redial",
-    "sendpipe",
-    "server|socket",
-    "speed",
-    "stopped",
-    "timeout",
-    "urgent",
-    "vj",
-];
-
-/// What `set log` may name.
-const FACILITIES: &[&str] = &[
-    "alert", "async", "cbcp", "ccp", "chat", "command", "connect", "debug", "dns", "error", "filter", "hdlc",
-    "id0", "ipcp", "ipv6cp", "lcp", "lqm", "phase", "physical", "radius", "sync", "tcp/ip", "timer", "tun",
-    "warning",
-];
 
 /// ppp's own bounds for MRU and MTU.
 const LEAST_MRU: u16 = 296;

@@ -88,3 +88,27 @@ fn variable<'t>(rest: &'t str, out: &mut String, env: &dyn Fn(&str) -> Option<St
     }
     left
 }
+
+/// `word` with each variable that stands alone in it replaced, once: what is put in is not looked at again. A backslash
+/// before a variable keeps it and goes.
+pub(super) fn substitute(word: &str, value: &dyn Fn(&str) -> Option<String>) -> String {
+    let mut out = String::new();
+    let mut rest = word;
+    while !rest.is_empty() {
+        let in_word = |char: char| char.is_ascii_alphanumeric() || char == '_';
+        let end = rest.find(|char| !in_word(char)).unwrap_or(rest.len());
+        let (name, left) = rest.split_at(end);
+        match value(name) {
+            Some(_) if out.ends_with('\\') => {
+                out.pop();
+                out.push_str(name);
+            }
+            Some(value) => out.push_str(&value),
+            None => out.push_str(name),
+        }
+        let between = left.find(in_word).unwrap_or(left.len());
+        out.push_str(&left[..between]);
+        rest = &left[between..];
+    }
+    out
+}
