@@ -30,12 +30,14 @@
 #![forbid(unsafe_code)]
 
 mod delivery;
+mod dispersion;
 mod fall;
 mod filter;
 mod meeting;
 mod pacer;
 mod rounds;
 mod spells;
+mod starting;
 mod way_back;
 mod window;
 
@@ -76,6 +78,13 @@ impl Default for CreditConfig {
             floor: 6 * 1024,
             ceiling: 64 << 20,
         }
+    }
+}
+
+impl CreditConfig {
+    /// The standing queue aimed at, in time, where an empty path's round trip is `rtt`.
+    fn slack(&self, rtt: Duration) -> Duration {
+        (rtt / 8).clamp(self.slack_min, self.slack_max)
     }
 }
 

@@ -12,6 +12,9 @@ use std::time::{Duration, Instant};
 /// What leaves at once, in time on the path. Nor does less: each piece costs a message of SSH and most often a report.
 const BURST: Duration = Duration::from_millis(3);
 
+/// How much faster than the path a window is filled, so that it is the window that bounds what is under way.
+pub(crate) const ABOVE: f64 = 1.5;
+
 /// Who comes late though it was his turn makes up for so much of it: a processor that others use is no reason to leave the
 /// path idle.
 const CATCH_UP: Duration = Duration::from_millis(20);

@@ -25,8 +25,10 @@ use crate::delivery::Sample;
 use crate::fall::Fall;
 use crate::filter::Extreme;
 use crate::meeting::Meeting;
+use crate::pacer::ABOVE;
 use crate::rounds::{Round, Rounds};
 use crate::spells::Spells;
+use crate::starting::{GROWTH, Known, Starting};
 
 /// Round trips for which the highest rate is remembered.
 const RATE_ROUNDS: u64 = 10;
@@ -37,19 +39,8 @@ const DRAIN_EVERY: Duration = Duration::from_secs(10);
 const DRAIN_AGAIN: Duration = Duration::from_secs(2);
 /// For how long the shortest round trip is believed where nothing fills the path, and so nothing drains it.
 const RTT_MEMORY: Duration = Duration::from_secs(20);
-/// Starting ends when in this many round trips the rate did not grow by a quarter (BBR's full pipe).
-const FULL_ROUNDS: u32 = 3;
-const GROWTH: f64 = 1.25;
 /// A path whose rate has grown by that in so many round trips has not been seen full.
 const GROWING_ROUNDS: usize = 6;
-/// One is enough once so many measurements in a row were longer than the empty path and the queue aimed at (as HyStart's
-/// eight): those alone may come from the TCP below, which starts too.
-const QUEUED_SAMPLES: u32 = 8;
-/// Of the path's product, while Starting: a TCP inside doubles what it has under way in each round trip, and what is known of the
-/// path is a report old by then. With just 2 it had to wait here, and took that for the end of the path (HyStart).
-const STARTING_GAIN: f64 = 2.5;
-/// The same when it was left before, or is about to be, and what is known is likely about right.
-const WARY_GAIN: f64 = 1.5;
 /// The window was full, and less than this part of the rate arrived: so it took longer than the window holds (Little's law).
 const FULL: f64 = 0.8;
 /// Round trips too long for the window before Draining finds out why; [`Fall`] does not wait for them.
@@ -60,17 +51,15 @@ const LITTLE: f64 = 1.0 / 16.0;
 /// More than the path's product, in the round trip after one with next to no queue, since there may be room: a quarter of
 /// the round trip, but no more than this, which others feel if there is none.
 const PROBE_MAX: Duration = Duration::from_millis(15);
+/// On a path as long as that or longer, less is risked: with a burst, and the queue aimed at, it stays below the 16 ms that end the slow
+/// starts of others (HyStart). On shorter ones an eighth of the round trip ends them, and any queue is more.
+const LONG_PATH: Duration = Duration::from_millis(128);
+const LONG_PATH_PROBE: Duration = Duration::from_millis(8);
 /// Also after so many round trips, since not all that takes longer than it once did is a queue of ours.
 const PROBE_EVERY: u64 = 8;
 /// If so much of that came through as a higher rate, so many round trips in a row, there is room: back to Starting.
 const ROOM: f64 = 0.5;
 const ROOM_ROUNDS: u32 = 3;
-/// How much faster than the path the window is filled, so that it is the window that bounds what is under way.
-const PACE: f64 = 1.5;
-/// While Starting: a TCP inside doubles what it sends in each round trip, and the rate that is known is that of the one before.
-/// Faster, and what it sends at once would arrive as one long message of SSH, which to it looks like a queue: it would end its
-/// slow start.
-const STARTING_PACE: f64 = 4.0;
 /// Of the path's product, while Draining, where the path may be another one than it was.
 const DRAINED: f64 = 0.5;
 /// Else as much is held back as lets our queue leave, and no more, since what the path does not carry meanwhile is lost. It was
@@ -94,8 +83,7 @@ pub enum Mode {
 #[derive(Debug)]
 pub(crate) struct Window {
     mode: Mode,
-    /// Starting is not the first one: something is known.
-    is_restarted: bool,
+    starting: Starting,
     rounds: Rounds,
     /// The highest rate of late, by round trips that say something of it.
     rates: Extreme<u64, f64>,
@@ -118,15 +106,9 @@ pub(crate) struct Window {
     reported_at: Option<Instant>,
     /// When what the last one told of arrived.
     arrived_at: Option<Instant>,
-    /// The rate that Starting has to outdo, and for how many round trips it has not.
-    full_rate: f64,
-    full_rounds: u32,
     fall: Fall,
     /// Round trips in a row that were too long.
     long_rounds: u32,
-    queued_samples: u32,
-    /// Starting goes on more slowly, and ends with the first round trip without growth.
-    is_wary: bool,
     /// Round trips in a row that found room.
     room_rounds: u32,
     /// Whether the last round trip in Steady met next to no queue, or it is time to see whether it was one.
@@ -154,7 +136,7 @@ impl Window {
     pub(crate) fn new() -> Window {
         Window {
             mode: Mode::Starting,
-            is_restarted: false,
+            starting: Starting::default(),
             rounds: Rounds::default(),
             rates: Extreme::new(|new, old| new >= old),
             rate_rounds: 0,
@@ -169,12 +151,8 @@ impl Window {
             interval: None,
             reported_at: None,
             arrived_at: None,
-            full_rate: 0.0,
-            full_rounds: 0,
             fall: Fall::default(),
             long_rounds: 0,
-            queued_samples: 0,
-            is_wary: false,
             room_rounds: 0,
             unfilled: false,
             recent_rate: None,
@@ -216,12 +194,7 @@ impl Window {
     pub(crate) fn size(&self, config: &CreditConfig) -> u64 {
         let rtt = self.min_rtt().unwrap_or_default();
         let octets = match self.mode {
-            Mode::Starting => {
-                let gain = if self.is_restarted || self.is_wary { WARY_GAIN } else { STARTING_GAIN };
-                let least = if self.is_restarted { 0 } else { config.initial };
-                let time = (rtt + self.interval.unwrap_or_default()).mul_f64(gain) + self.back;
-                self.product(time).max(least as f64)
-            }
+            Mode::Starting => self.starting.size(config, &self.known()),
             Mode::Steady => {
                 let probe = if self.unfilled { self.probe(rtt) } else { Duration::ZERO };
                 let standing = self.aimed_at(config, rtt) + self.interval.unwrap_or_default();
@@ -241,18 +214,27 @@ impl Window {
 
     /// Octets that the path delivers in that time.
     fn product(&self, time: Duration) -> f64 {
-        self.rate().unwrap_or_default() * time.as_secs_f64()
+        self.known().product(time)
+    }
+
+    fn known(&self) -> Known {
+        Known {
+            rate: self.rate().unwrap_or_default(),
+            rtt: self.min_rtt().unwrap_or_default(),
+            interval: self.interval.unwrap_or_default(),
+            back: self.back,
+        }
     }
 
     /// The most that Steady lets stand, where no transfers meet, and what has arrived and is not reported yet.
     fn standing(&self, config: &CreditConfig, rtt: Duration) -> Duration {
-        slack(config, rtt) + self.interval.unwrap_or_default()
+        config.slack(rtt) + self.interval.unwrap_or_default()
     }
 
     /// The queue aimed at: where transfers meet less, by some of what the way back waits, but not by much on a short path, where a
     /// burst is a larger part of all.
     fn aimed_at(&self, config: &CreditConfig, rtt: Duration) -> Duration {
-        let slack = slack(config, rtt);
+        let slack = config.slack(rtt);
         if !self.meeting.is_on() {
             return slack;
         }
@@ -280,9 +262,8 @@ impl Window {
     pub(crate) fn pace(&self, config: &CreditConfig) -> Option<f64> {
         let rate = self.rate()?;
         Some(match self.mode {
-            // What little was said before says nothing of the path.
-            Mode::Starting => rate.max(config.initial as f64 / self.min_rtt()?.as_secs_f64()) * STARTING_PACE,
-            Mode::Steady | Mode::Draining => rate * PACE,
+            Mode::Starting => self.starting.pace(config, &self.known()),
+            Mode::Steady | Mode::Draining => rate * ABOVE,
         })
     }
 
@@ -313,7 +294,11 @@ impl Window {
         }
         self.own_wait = self.wait(sample);
         match self.mode {
-            Mode::Starting => self.start(config, sample, ended),
+            Mode::Starting => {
+                if self.starting.learn(config, &self.known(), sample, ended.is_some()) {
+                    self.mode = Mode::Steady;
+                }
+            }
             Mode::Steady => self.keep(config, now, sample, ended, before),
             Mode::Draining => self.drain(now, ended),
         }
@@ -367,32 +352,6 @@ impl Window {
             .map_or(Duration::ZERO, |time| time.saturating_sub(rtt).min(sample.rtt.saturating_sub(rtt)))
     }
 
-    fn start(&mut self, config: &CreditConfig, sample: &Sample, ended: Option<Round>) {
-        let (rate, rtt) = (self.rate().unwrap_or_default(), self.min_rtt().unwrap_or_default());
-        // A sender with next to nothing to say has no queue of his own.
-        let is_telling = !sample.dry || self.product(rtt) >= config.floor as f64;
-        let queued = is_telling && sample.rtt > rtt + slack(config, rtt);
-        self.queued_samples = if queued { self.queued_samples + 1 } else { 0 };
-        let grows = rate >= self.full_rate * GROWTH;
-        self.is_wary |= self.queued_samples >= QUEUED_SAMPLES && !grows;
-        if ended.is_none() {
-            return;
-        }
-        let holds = self.product(rtt + self.interval.unwrap_or_default());
-        let has_more = sample.left as f64 >= holds * GROWTH;
-        if grows {
-            (self.full_rate, self.full_rounds) = (rate, 0);
-        } else if !sample.dry || has_more {
-            self.full_rounds += 1;
-        } else {
-            // That is all it has to send, and says nothing of the path; what follows may be the beginning of a start.
-            (self.full_rounds, self.queued_samples, self.is_wary) = (0, 0, false);
-        }
-        if self.full_rounds >= if self.is_wary { 1 } else { FULL_ROUNDS } {
-            self.mode = Mode::Steady;
-        }
-    }
-
     fn keep(
         &mut self,
         config: &CreditConfig,
@@ -423,8 +382,7 @@ impl Window {
         let is_short = shortest < rtt + self.aimed_at(config, rtt) / 2;
         self.unfilled = is_short || self.room_rounds > 0 || self.rounds.ended().is_multiple_of(PROBE_EVERY);
         if self.room_rounds >= ROOM_ROUNDS {
-            (self.is_restarted, self.room_rounds) = (true, 0);
-            (self.full_rate, self.full_rounds, self.queued_samples, self.is_wary) = (0.0, 0, 0, false);
+            (self.starting, self.room_rounds) = (Starting::again(), 0);
             self.mode = Mode::Starting;
             return;
         }
@@ -478,12 +436,7 @@ fn smoothed(before: Option<Duration>, new: Duration) -> Duration {
     before.map_or(new, |smooth| (smooth * 7 + new) / 8)
 }
 
-/// The standing queue aimed at, in time.
-fn slack(config: &CreditConfig, rtt: Duration) -> Duration {
-    (rtt / 8).clamp(config.slack_min, config.slack_max)
-}
-
 /// The queue that is risked to find out whether there is room, in time.
 fn probe(rtt: Duration) -> Duration {
-    (rtt / 4).min(PROBE_MAX)
+    if rtt < LONG_PATH { (rtt / 4).min(PROBE_MAX) } else { LONG_PATH_PROBE }
 }

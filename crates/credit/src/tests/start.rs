@@ -83,6 +83,16 @@ fn who_only_answered_others_starts_as_quickly_as_on_a_new_path() {
 }
 
 #[test]
+fn a_sender_who_doubles_does_not_do_so_once_too_often() {
+    for new in BOTH {
+        for (megabits, rtt, most) in [(20.0, 50, 50), (100.0, 50, 50), (100.0, 200, 75)] {
+            let longest = new(megabits, rtt * MS).doubling(4000 * MS).longest;
+            assert!(longest < most * MS, "{megabits} Mb/s, {rtt} ms: {longest:?}");
+        }
+    }
+}
+
+#[test]
 fn a_second_transfer_starts_as_quickly_as_the_first() {
     for new in BOTH {
         for (megabits, rtt, time) in STARTS.map(|(megabits, rtt, time)| (megabits, rtt * MS, time * MS)) {

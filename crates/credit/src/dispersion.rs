@@ -1,0 +1,196 @@
+//! What a burst that arrives more slowly than it was sent tells of the path: it went as fast as the slowest piece lets it.
+//!
+//! So that rate is known from a part of a round trip in which less was sent than the path holds, one round trip before the whole of
+//! one shows it: to a sender who doubles in each of them that is one time too many. See C. Dovrolis, P. Ramanathan, D. Moore,
+//! "Packet-Dispersion Techniques and a Capacity-Estimation Methodology", IEEE/ACM Transactions on Networking 12(6), 2004.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use crate::delivery::Sample;
+
+/// A stretch is at least this part of the round trip, and at most that one: what the sender sends in one burst.
+const LEAST: u32 = 10;
+const MOST: u32 = 3;
+/// On a path so short that a stretch would be less than this, bursts and what wakes up late are as long; and reports come soon.
+const SHORTEST: Duration = Duration::from_millis(4);
+/// It took this much longer to arrive than to be sent.
+const SLOWER: f64 = 1.15;
+/// Both halves of it came about as fast: with a gap in it, it would tell of the sender.
+const EVEN: f64 = 1.25;
+/// Reports of which stretches are made; of more than these, in so short a time, the oldest are forgotten.
+const MAX_POINTS: usize = 64;
+/// Who delivers so much more than that shows that it was something else.
+const OUTDONE: f64 = 1.04;
+
+/// The end of a stretch.
+#[derive(Debug, Clone, Copy)]
+struct Point {
+    at: Instant,
+    rtt: Duration,
+    delivered: u64,
+}
+
+impl Point {
+    /// Octets per second from `start` to here.
+    fn rate(&self, start: &Point) -> Option<f64> {
+        let time = self.at.saturating_duration_since(start.at);
+        (!time.is_zero()).then(|| (self.delivered - start.delivered) as f64 / time.as_secs_f64())
+    }
+}
+
+/// The rate of the slowest piece, as far as bursts told it.
+#[derive(Debug, Default)]
+pub(crate) struct Dispersion {
+    points: VecDeque<Point>,
+    rate: Option<f64>,
+}
+
+impl Dispersion {
+    /// Octets per second: the most that a stretch told.
+    pub(crate) fn rate(&self) -> Option<f64> {
+        self.rate
+    }
+
+    /// `rtt` is the empty path's, `best` the highest rate of a whole round trip.
+    pub(crate) fn add(&mut self, sample: &Sample, rtt: Duration, best: f64) {
+        self.rate = self.rate.filter(|rate| best <= rate * OUTDONE);
+        if rtt / LEAST < SHORTEST {
+            return;
+        }
+        let end = Point { at: sample.at, rtt: sample.rtt, delivered: sample.delivered };
+        let since = |point: &Point| end.at.saturating_duration_since(point.at);
+        while self.points.len() >= MAX_POINTS
+            || self.points.front().is_some_and(|point| since(point) > rtt / MOST)
+        {
+            self.points.pop_front();
+        }
+        let starts = self.points.partition_point(|point| since(point) >= rtt / LEAST);
+        let told = self.points.range(..starts).rev().find_map(|start| self.stretch(start, &end));
+        self.points.push_back(end);
+        if let Some(told) = told.filter(|told| best <= told * OUTDONE) {
+            self.rate = Some(self.rate.map_or(told, |rate| rate.max(told)));
+        }
+    }
+
+    /// The rate from `start` to `end`, if it is the path's.
+    fn stretch(&self, start: &Point, end: &Point) -> Option<f64> {
+        let took = end.at.saturating_duration_since(start.at);
+        let sent_in = took.saturating_sub(end.rtt.saturating_sub(start.rtt));
+        if took.as_secs_f64() < sent_in.as_secs_f64() * SLOWER {
+            return None;
+        }
+        let middle = self.points.partition_point(|point| point.at < start.at + took / 2);
+        let middle = self.points.get(middle).filter(|point| point.at <= start.at + took * 3 / 4)?;
+        let (first, second) = (middle.rate(start)?, end.rate(middle)?);
+        if first > second * EVEN || second > first * EVEN {
+            return None;
+        }
+        end.rate(start)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MS: Duration = Duration::from_millis(1);
+    const RTT: Duration = Duration::from_millis(200);
+
+    fn sample(at: Instant, rtt: Duration, delivered: u64) -> Sample {
+        Sample { at, rtt, rate: None, dry: true, under_way: 0, left: 0, delivered, delivered_before: 0 }
+    }
+
+    /// A path that delivers 1000 octets each millisecond.
+    struct Path {
+        dispersion: Dispersion,
+        begin: Instant,
+        /// When its queue is empty.
+        free_at: Instant,
+        delivered: u64,
+    }
+
+    impl Path {
+        fn new() -> Path {
+            let begin = Instant::now();
+            Path { dispersion: Dispersion::default(), begin, free_at: begin, delivered: 0 }
+        }
+
+        /// 1000 octets are sent then, and are reported once they have arrived.
+        fn send(&mut self, after: Duration) {
+            let sent_at = self.begin + after;
+            self.free_at = self.free_at.max(sent_at) + MS;
+            self.delivered += 1000;
+            let at = self.free_at + RTT;
+            let sample = sample(at, at - sent_at, self.delivered);
+            self.dispersion.add(&sample, RTT, 0.0);
+        }
+    }
+
+    #[test]
+    fn a_burst_that_spreads_tells_the_rate_of_the_path() {
+        let mut path = Path::new();
+        for packet in 0..60 {
+            path.send(packet * MS / 2);
+        }
+        let rate = path.dispersion.rate().unwrap();
+        assert!((950_000.0..=1_050_000.0).contains(&rate), "{rate}");
+    }
+
+    #[test]
+    fn what_arrives_as_it_was_sent_tells_nothing() {
+        let mut path = Path::new();
+        for packet in 0..200 {
+            path.send(packet * MS * 3 / 2);
+        }
+        assert_eq!(path.dispersion.rate(), None);
+    }
+
+    #[test]
+    fn a_gap_or_a_short_burst_tells_nothing() {
+        // Ten milliseconds are no tenth of the round trip, and to the next burst it is a long time.
+        let mut path = Path::new();
+        for burst in 0..20 {
+            for packet in 0..10 {
+                path.send(burst * 50 * MS + packet * MS / 2);
+            }
+        }
+        assert_eq!(path.dispersion.rate(), None);
+    }
+
+    #[test]
+    fn a_rate_that_was_outdone_was_not_the_paths() {
+        let mut path = Path::new();
+        for packet in 0..60 {
+            path.send(packet * MS / 2);
+        }
+        let told = path.dispersion.rate().unwrap();
+        let next = sample(path.free_at + RTT + MS, RTT, path.delivered + 1);
+        path.dispersion.add(&next, RTT, told * 1.03);
+        assert_eq!(path.dispersion.rate(), Some(told));
+        path.dispersion.add(&next, RTT, told * 1.05);
+        assert_eq!(path.dispersion.rate(), None);
+    }
+
+    #[test]
+    fn on_a_short_path_nothing_is_told() {
+        let mut path = Path::new();
+        let mut dispersion = Dispersion::default();
+        for packet in 0..60 {
+            path.send(packet * MS / 2);
+            let last = *path.dispersion.points.back().unwrap();
+            let sample = sample(last.at, last.rtt, last.delivered);
+            dispersion.add(&sample, 20 * MS, 0.0);
+        }
+        assert!(dispersion.rate().is_none() && dispersion.points.is_empty());
+    }
+
+    #[test]
+    fn memory_is_bounded_however_many_reports_come() {
+        let mut path = Path::new();
+        for packet in 0..10_000 {
+            path.send(packet * MS / 100);
+        }
+        assert!(path.dispersion.points.len() <= MAX_POINTS);
+    }
+}

@@ -1,0 +1,126 @@
+//! Doubling with each round trip, until the path is full.
+//!
+//! It is when in three round trips no more arrives than before; or in one, if there is a queue as well; or when as much arrives as
+//! a part of a round trip told beforehand ([`Dispersion`]), beyond which the window does not double.
+
+use std::time::Duration;
+
+use crate::CreditConfig;
+use crate::delivery::Sample;
+use crate::dispersion::Dispersion;
+use crate::pacer::ABOVE;
+
+/// It ends when in this many round trips the rate did not grow by a quarter (BBR's full pipe).
+const FULL_ROUNDS: u32 = 3;
+/// More than that grows.
+pub(crate) const GROWTH: f64 = 1.25;
+/// One is enough once so many measurements in a row were longer than the empty path and the queue aimed at (as HyStart's
+/// eight): those alone may come from the TCP below, which starts too.
+const QUEUED_SAMPLES: u32 = 8;
+/// Of the path's product: a TCP inside doubles what it has under way in each round trip, and what is known of the path is a report
+/// old by then. With just 2 it had to wait here, and took that for the end of the path (HyStart).
+const GAIN: f64 = 2.5;
+/// The same when it was left before, or is about to be, and what is known is likely about right.
+const WARY_GAIN: f64 = 1.5;
+/// Of the rate: a TCP inside doubles what it sends in each round trip, and the rate that is known is that of the one before.
+/// Faster, and what it sends at once would arrive as one long message of SSH, which to it looks like a queue: it would end its
+/// slow start.
+const PACE: f64 = 4.0;
+/// It ends when so much of the rate that was told beforehand arrived in a round trip.
+const ARRIVED: f64 = 0.9;
+
+/// What is known of the path.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Known {
+    /// Octets per second.
+    pub(crate) rate: f64,
+    /// The empty path's round trip.
+    pub(crate) rtt: Duration,
+    /// Between two reports.
+    pub(crate) interval: Duration,
+    /// What reports wait on their way back.
+    pub(crate) back: Duration,
+}
+
+impl Known {
+    /// Octets that the path delivers in that time.
+    pub(crate) fn product(&self, time: Duration) -> f64 {
+        self.rate * time.as_secs_f64()
+    }
+}
+
+/// How far it is.
+#[derive(Debug, Default)]
+pub(crate) struct Starting {
+    /// It is not the first one: something is known.
+    is_again: bool,
+    /// The rate to outdo, and for how many round trips it was not.
+    full_rate: f64,
+    full_rounds: u32,
+    queued_samples: u32,
+    /// It goes on more slowly, and ends with the first round trip without growth.
+    is_wary: bool,
+    dispersion: Dispersion,
+}
+
+impl Starting {
+    /// There was room, after all.
+    pub(crate) fn again() -> Starting {
+        Starting { is_again: true, ..Starting::default() }
+    }
+
+    /// Octets that may be under way.
+    pub(crate) fn size(&self, config: &CreditConfig, known: &Known) -> f64 {
+        let gain = if self.is_again || self.is_wary { WARY_GAIN } else { GAIN };
+        let least = if self.is_again { 0.0 } else { config.initial as f64 };
+        let time = (known.rtt + known.interval).mul_f64(gain) + known.back;
+        let most = self.dispersion.rate().map_or(f64::INFINITY, |rate| {
+            let time = known.rtt + config.slack(known.rtt) + known.interval + known.back;
+            Known { rate, ..*known }.product(time)
+        });
+        known.product(time).min(most).max(least)
+    }
+
+    /// Octets per second.
+    pub(crate) fn pace(&self, config: &CreditConfig, known: &Known) -> f64 {
+        // What little was said before says nothing of the path.
+        let pace = known.rate.max(config.initial as f64 / known.rtt.as_secs_f64()) * PACE;
+        self.dispersion.rate().map_or(pace, |rate| pace.min(rate * ABOVE))
+    }
+
+    /// Whether the path is full. `known` is with `sample`, with which a round trip has ended, or not.
+    pub(crate) fn learn(
+        &mut self,
+        config: &CreditConfig,
+        known: &Known,
+        sample: &Sample,
+        has_ended: bool,
+    ) -> bool {
+        // A sender with next to nothing to say has no queue of his own.
+        let is_telling = !sample.dry || known.product(known.rtt) >= config.floor as f64;
+        let queued = is_telling && sample.rtt > known.rtt + config.slack(known.rtt);
+        self.queued_samples = if queued { self.queued_samples + 1 } else { 0 };
+        // What answers to others, as acknowledgements do, comes as slowly as those let it.
+        let is_much = !self.is_again && sample.under_way > config.initial;
+        if is_much {
+            self.dispersion.add(sample, known.rtt, known.rate);
+        }
+        let grows = known.rate >= self.full_rate * GROWTH;
+        self.is_wary |= self.queued_samples >= QUEUED_SAMPLES && !grows;
+        if !has_ended {
+            return false;
+        }
+        let holds = known.product(known.rtt + known.interval);
+        let has_more = sample.left as f64 >= holds * GROWTH;
+        if grows {
+            (self.full_rate, self.full_rounds) = (known.rate, 0);
+        } else if !sample.dry || has_more {
+            self.full_rounds += 1;
+        } else {
+            // That is all it has to send, and says nothing of the path; what follows may be the beginning of a start.
+            (self.full_rounds, self.queued_samples, self.is_wary) = (0, 0, false);
+        }
+        let has_arrived = is_much && self.dispersion.rate().is_some_and(|rate| known.rate >= rate * ARRIVED);
+        has_arrived || self.full_rounds >= if self.is_wary { 1 } else { FULL_ROUNDS }
+    }
+}
