@@ -11,7 +11,8 @@
 //!
 //! No clock, no I/O: times are arguments. One file an idea: [`Credit`] ties together `delivery` (what each report says of the
 //! path), `way_back` (what of that is the report's own way), `filter` (the best of late), `window` (what follows from that, with
-//! `rounds`, `spells` and `fall` for what happens to round trips, and `meeting` for a transfer the other way), and `pacer` (when it leaves).
+//! `starting` and `dispersion` for how it begins, `rounds`, `spells` and `fall` for what happens to round trips, and `meeting` for a
+//! transfer the other way), and `pacer` (when it leaves).
 //!
 //! ```
 //! use std::time::{Duration, Instant};

@@ -1,7 +1,7 @@
 //! Doubling with each round trip, until the path is full.
 //!
-//! It is when in three round trips no more arrives than before; or in one, if there is a queue as well; or when as much arrives as
-//! a part of a round trip told beforehand ([`Dispersion`]), beyond which the window does not double.
+//! It is when in three round trips no more arrives than before; or in one, if there is a queue as well; or when there is one and as
+//! much arrives as a part of a round trip told beforehand ([`Dispersion`]), beyond which the window does not double.
 
 use std::time::Duration;
 
@@ -120,7 +120,8 @@ impl Starting {
             // That is all it has to send, and says nothing of the path; what follows may be the beginning of a start.
             (self.full_rounds, self.queued_samples, self.is_wary) = (0, 0, false);
         }
-        let has_arrived = is_much && self.dispersion.rate().is_some_and(|rate| known.rate >= rate * ARRIVED);
+        let has_arrived =
+            is_much && queued && self.dispersion.rate().is_some_and(|told| known.rate >= told * ARRIVED);
         has_arrived || self.full_rounds >= if self.is_wary { 1 } else { FULL_ROUNDS }
     }
 }
