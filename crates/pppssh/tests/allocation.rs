@@ -142,7 +142,7 @@ impl Device for Mill {
 }
 
 struct End {
-    pump: Pump,
+    pump: Box<Pump>,
     carrier: Carrier,
     device: Mill,
     up: bool,
@@ -170,7 +170,7 @@ impl End {
         let mut packet = vec![octet; len];
         packet[0] = 0x45;
         let device = Mill { packet, to_give: 0, given: 0, got: 0 };
-        End { pump, carrier, device, up: false, to_peer: tx.clone(), waited: [0; 2] }
+        End { pump: Box::new(pump), carrier, device, up: false, to_peer: tx.clone(), waited: [0; 2] }
     }
 
     /// Runs until it has to wait.

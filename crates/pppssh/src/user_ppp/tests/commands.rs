@@ -4,8 +4,8 @@ use std::time::Duration;
 use ppp_proto::link::{LinkConfig, Timers};
 use ppp_proto::{DeflateConfig, Ipv4Range, LocalAddress, RemoteAddress};
 
-use super::super::linkup::{Ends, substitute};
-use super::super::{BadPlan, Facts, LinkScript, Mode, ShellCommand};
+use super::super::words::substitute;
+use super::super::{BadPlan, Ends, Facts, LinkScript, Mode, ShellCommand};
 use super::{Files, vpn};
 use crate::session::link_config;
 

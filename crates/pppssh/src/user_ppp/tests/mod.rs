@@ -56,7 +56,7 @@ pub(super) fn problems(lines: &str) -> Vec<Problem> {
 fn every_command_variable_and_option_stands_in_the_document() {
     let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/user-ppp.md");
     let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-    let tables = [super::draft::COMMANDS, super::set::VARIABLES, super::negotiate::OPTIONS];
+    let tables = [super::vocabulary::COMMANDS, super::vocabulary::VARIABLES, super::negotiate::OPTIONS];
     for name in tables.into_iter().flatten().flat_map(|names| names.split('|')) {
         let row = |line: &&str| line.starts_with('|') && line.contains(&format!("`{name}`"));
         assert!(text.lines().any(|line| row(&line)), "`{name}` is in no table of docs/user-ppp.md");

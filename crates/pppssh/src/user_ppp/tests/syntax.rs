@@ -1,5 +1,6 @@
+use super::super::vocabulary::find;
 use super::super::words::expand;
-use super::super::{BadRequest, BadWords, Mode, Request, Sections, find, split};
+use super::super::{BadRequest, BadWords, Mode, Request, Sections, split};
 use super::Files;
 
 fn words(line: &str) -> Vec<String> {
