@@ -4,7 +4,7 @@ use anyhow::{Context as _, anyhow};
 use ppp_proto::auth::{AuthConfig, Entropy};
 use tracing::warn;
 
-use super::setup::{Context, Failure, OrExit as _};
+use super::context::{Context, Failure, OrExit as _};
 use crate::config::Profile;
 use crate::exit::ExitCode;
 use crate::secrets::SecretsFiles;

@@ -6,8 +6,9 @@ use crate::session::Signals;
 use crate::status::Role;
 use crate::supervisor::{Policy, keep_up};
 
+use super::context::{Context, Failure, OrExit as _};
 use super::dial::Dialler;
-use super::setup::{self, Context, Failure, OrExit as _};
+use super::setup;
 
 /// Calls `target` and keeps the link up.
 pub(super) async fn connect(

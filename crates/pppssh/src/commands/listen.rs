@@ -19,7 +19,8 @@ use crate::session::{Request, Signals, ipv4_range};
 use crate::status::Role;
 use crate::supervisor::{exit_code, report_end};
 
-use super::setup::{self, Context, Failure, OrExit as _};
+use super::context::{Context, Failure, OrExit as _};
+use super::setup;
 use tracing::Instrument as _;
 
 /// Serves whoever logs in, until a signal comes.

@@ -2,6 +2,7 @@
 
 mod authentication;
 mod connect;
+mod context;
 mod dial;
 mod inherited;
 mod listen;
@@ -27,7 +28,7 @@ use crate::foreign::{Detach, detach};
 use crate::log::Reader;
 use crate::privilege::{Privileges, clean_environment, renounce_gained, renounce_thread};
 
-use setup::{Context, Failure, OrExit as _};
+use context::{Context, Failure, OrExit as _};
 
 pub use pppd::run as pppd;
 

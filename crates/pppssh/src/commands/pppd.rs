@@ -17,7 +17,8 @@ use ssh_carrier::{Carrier, CarrierError, command};
 use tokio::task::LocalSet;
 use tracing::{debug, error, info, warn};
 
-use super::setup::{self, Context, Failure, OrExit as _};
+use super::context::{Context, Failure, OrExit as _};
+use super::setup;
 use super::{authentication, inherited};
 use crate::config::{Caller, PacketSize, Trust};
 use crate::deference::Deference;

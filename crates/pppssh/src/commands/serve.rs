@@ -8,7 +8,8 @@ use crate::session::Signals;
 use crate::status::Role;
 use crate::supervisor::{exit_code, report_end};
 
-use super::setup::{self, Context, Failure, OrExit as _};
+use super::context::{Context, Failure, OrExit as _};
+use super::setup;
 
 /// The variable in which sshd tells a forced command what the client asked for.
 const ORIGINAL_COMMAND: &str = "SSH_ORIGINAL_COMMAND";

@@ -12,7 +12,7 @@ use crate::deference::Deference;
 use crate::exit::ExitCode;
 use crate::keys;
 
-use super::setup::{Context, Failure, OrExit as _, runtime_dirs};
+use super::context::{Context, Failure, OrExit as _, runtime_dirs};
 
 /// Runs a verb that needs no more rights than its caller's.
 pub(super) fn run(verb: Verb, trust: &Trust) -> Result<ExitCode, Failure> {

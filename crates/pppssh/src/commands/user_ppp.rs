@@ -16,7 +16,8 @@ use tracing::{debug, info, warn};
 use tunio::Tun;
 
 use super::authentication;
-use super::setup::{self, Context, Failure, OrExit as _};
+use super::context::{Context, Failure, OrExit as _};
+use super::setup;
 use crate::config::{PacketSize, ProfileName, Trust};
 use crate::exit::ExitCode;
 use crate::foreign::{Detached, Pidfile, RUN};
