@@ -135,7 +135,7 @@ fn authentication(trust: &Trust, options: &Options) -> Result<(AuthConfig, Vec<S
             ..SecretsFiles::default()
         });
     let warnings = std::mem::take(&mut files.warnings);
-    let config = options.auth_config(&host, files, authentication::entropy()?);
+    let config = options.auth.config(options.profile.ipv4, &host, files, authentication::entropy()?);
     let config = config.map_err(|words| Failure::new(ExitCode::FatalError, anyhow!(words)))?;
     Ok((config, warnings))
 }

@@ -5,7 +5,6 @@ use ppp_proto::auth::{AuthConfig, AuthProtocol, AuthTimers, Entropy, Secret, Sec
 
 use zeroize::Zeroizing;
 
-use super::options::Options;
 use crate::config::AuthMethod;
 use crate::secrets::SecretsFiles;
 
@@ -84,18 +83,16 @@ impl AuthOptions {
         };
         self.name.clone().filter(|_| !self.use_host_name).unwrap_or(host)
     }
-}
 
-impl Options {
-    /// What a link is told. An error is in pppd's words: a peer should prove who it is, and could not.
-    pub fn auth_config(
+    /// What a link is told, with IPv4 or without. An error is in pppd's words: a peer should prove who it is, and could not.
+    pub fn config(
         &self,
+        with_ipv4: bool,
         host: &Host<'_>,
         files: SecretsFiles,
         entropy: Entropy,
     ) -> Result<AuthConfig, String> {
-        let auth = &self.auth;
-        let (required, by_default) = auth.is_required(host);
+        let (required, by_default) = self.is_required(host);
         let methods = |chosen: &dyn Fn(AuthMethod) -> bool| {
             let order = [AuthMethod::Chap, AuthMethod::MschapV2, AuthMethod::Pap];
             order
@@ -105,61 +102,60 @@ impl Options {
                 .collect::<Vec<_>>()
         };
         let require: Vec<AuthProtocol> = if required {
-            methods(&|method| auth.require.is_empty() || auth.require.contains(&method))
+            methods(&|method| self.require.is_empty() || self.require.contains(&method))
         } else {
             Vec::new()
         };
         if required && require.is_empty() {
             return Err("this program was built without MS-CHAPv2: say require-chap".to_owned());
         }
-        let name = auth.own_name(host.name);
+        let name = self.own_name(host.name);
         let config = AuthConfig {
             require,
-            answer: methods(&|method| !auth.refuse.contains(&method)),
-            user: auth.user.clone().unwrap_or_else(|| name.clone()),
-            remote_name: auth.remote_name.clone(),
-            password: auth.password.clone(),
+            answer: methods(&|method| !self.refuse.contains(&method)),
+            user: self.user.clone().unwrap_or_else(|| name.clone()),
+            remote_name: self.remote_name.clone(),
+            password: self.password.clone(),
             pap: files.pap,
             chap: files.chap,
-            unauthenticated: (!auth.allow_ip.is_empty()).then(|| auth.allow_ip.clone()),
-            timers: auth.timers,
+            unauthenticated: (!self.allow_ip.is_empty()).then(|| self.allow_ip.clone()),
+            timers: self.timers,
             ..AuthConfig::new(&name, entropy)
         };
         if required && config.unauthenticated.is_none() {
-            self.could_anybody(&config, by_default)?;
+            could_anybody(&config, by_default, with_ipv4)?;
         }
         Ok(config)
     }
+}
 
-    /// Whether there is a secret that some peer could use, and that gives it an address if it needs one.
-    fn could_anybody(&self, config: &AuthConfig, by_default: bool) -> Result<(), String> {
-        let client = config.remote_name.as_deref().map(str::as_bytes);
-        let tables = config.require.iter().map(|method| match method {
-            AuthProtocol::Pap => &config.pap,
-            _ => &config.chap,
-        });
-        let entries: Vec<&SecretEntry> =
-            tables.flat_map(|table| table.of(client, config.name.as_bytes())).collect();
-        let has_address = |entry: &&SecretEntry| entry.addresses.iter().any(|rule| rule.allow);
-        let lacks_address = self.profile.ipv4 && !entries.iter().any(has_address);
-        if !entries.is_empty() && !lacks_address {
-            return Ok(());
-        }
-        let who = match (&config.remote_name, by_default) {
-            (_, true) => "By default the remote system is required to authenticate itself\n\
-                 pppd: (because this system has a default route to the internet)"
-                .to_owned(),
-            (Some(name), false) => format!("The remote system ({name}) is required to authenticate itself"),
-            (None, false) => "The remote system is required to authenticate itself".to_owned(),
-        };
-        let mut words = format!(
-            "{who}\npppd: but I couldn't find any suitable secret (password) for it to use to do so."
-        );
-        if !entries.is_empty() {
-            words += "\npppd: (None of the available passwords would let it use an IP address.)";
-        }
-        Err(words)
+/// Whether there is a secret that some peer could use, and that gives it an address if it needs one.
+fn could_anybody(config: &AuthConfig, by_default: bool, with_ipv4: bool) -> Result<(), String> {
+    let client = config.remote_name.as_deref().map(str::as_bytes);
+    let tables = config.require.iter().map(|method| match method {
+        AuthProtocol::Pap => &config.pap,
+        _ => &config.chap,
+    });
+    let entries: Vec<&SecretEntry> =
+        tables.flat_map(|table| table.of(client, config.name.as_bytes())).collect();
+    let has_address = |entry: &&SecretEntry| entry.addresses.iter().any(|rule| rule.allow);
+    let lacks_address = with_ipv4 && !entries.iter().any(has_address);
+    if !entries.is_empty() && !lacks_address {
+        return Ok(());
     }
+    let who = match (&config.remote_name, by_default) {
+        (_, true) => "By default the remote system is required to authenticate itself\n\
+                 pppd: (because this system has a default route to the internet)"
+            .to_owned(),
+        (Some(name), false) => format!("The remote system ({name}) is required to authenticate itself"),
+        (None, false) => "The remote system is required to authenticate itself".to_owned(),
+    };
+    let mut words =
+        format!("{who}\npppd: but I couldn't find any suitable secret (password) for it to use to do so.");
+    if !entries.is_empty() {
+        words += "\npppd: (None of the available passwords would let it use an IP address.)";
+    }
+    Err(words)
 }
 
 #[cfg(test)]
@@ -167,7 +163,7 @@ mod tests {
     use ppp_proto::auth::{Name, Secrets};
 
     use super::*;
-    use crate::pppd::{Places, Reader, Words};
+    use crate::pppd::{Options, Places, Reader, Words};
 
     fn options(line: &str) -> Options {
         let mut reader = Reader::new(Places { system: "/nonexistent".into(), home: None });
@@ -193,7 +189,8 @@ mod tests {
     }
 
     fn on(host: &Host<'_>, line: &str) -> Result<AuthConfig, String> {
-        options(line).auth_config(host, files(), Entropy::new([7; 32]))
+        let options = options(line);
+        options.auth.config(options.profile.ipv4, host, files(), Entropy::new([7; 32]))
     }
 
     fn on_saturn(line: &str) -> Result<AuthConfig, String> {
