@@ -143,7 +143,7 @@ impl Delivery {
         Some(Sample {
             at: now,
             rtt: now.saturating_duration_since(record.at),
-            rate: (!time.is_zero()).then(|| octets as f64 / time.as_secs_f64()),
+            rate: rate(octets, time),
             dry: record.dry,
             under_way: record.end - record.delivered,
             left: self.under_way(),
@@ -151,6 +151,11 @@ impl Delivery {
             delivered_before: record.delivered,
         })
     }
+}
+
+/// Octets per second; `None` where the time is too short to tell.
+pub(crate) fn rate(octets: u64, time: Duration) -> Option<f64> {
+    (!time.is_zero()).then(|| octets as f64 / time.as_secs_f64())
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use crate::delivery::Sample;
+use crate::delivery::{Sample, rate};
 
 /// A stretch is at least this part of the round trip, and at most that one: what the sender sends in one burst.
 const LEAST: u32 = 10;
@@ -32,10 +32,10 @@ struct Point {
 }
 
 impl Point {
-    /// Octets per second from `start` to here.
+    /// Octets per second from `start` to here; `None` if that is not before, as where the peer's times go back.
     fn rate(&self, start: &Point) -> Option<f64> {
-        let time = self.at.saturating_duration_since(start.at);
-        (!time.is_zero()).then(|| (self.delivered - start.delivered) as f64 / time.as_secs_f64())
+        let octets = self.delivered.checked_sub(start.delivered)?;
+        rate(octets, self.at.saturating_duration_since(start.at))
     }
 }
 
@@ -125,14 +125,19 @@ mod tests {
             let sample = sample(at, at - sent_at, self.delivered);
             self.dispersion.add(&sample, RTT, 0.0);
         }
+
+        /// Twice as fast as the path, for 30 ms.
+        fn burst(&mut self) {
+            for packet in 0..60 {
+                self.send(packet * MS / 2);
+            }
+        }
     }
 
     #[test]
     fn a_burst_that_spreads_tells_the_rate_of_the_path() {
         let mut path = Path::new();
-        for packet in 0..60 {
-            path.send(packet * MS / 2);
-        }
+        path.burst();
         let rate = path.dispersion.rate().unwrap();
         assert!((950_000.0..=1_050_000.0).contains(&rate), "{rate}");
     }
@@ -161,9 +166,7 @@ mod tests {
     #[test]
     fn a_rate_that_was_outdone_was_not_the_paths() {
         let mut path = Path::new();
-        for packet in 0..60 {
-            path.send(packet * MS / 2);
-        }
+        path.burst();
         let told = path.dispersion.rate().unwrap();
         let next = sample(path.free_at + RTT + MS, RTT, path.delivered + 1);
         path.dispersion.add(&next, RTT, told * 1.03);
@@ -183,6 +186,20 @@ mod tests {
             dispersion.add(&sample, 20 * MS, 0.0);
         }
         assert!(dispersion.rate().is_none() && dispersion.points.is_empty());
+    }
+
+    #[test]
+    fn a_peer_whose_times_go_back_does_no_harm() {
+        let begin = Instant::now();
+        let mut dispersion = Dispersion::default();
+        let mut random = 1_u64;
+        for report in 1..=20_000 {
+            random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            let late = Duration::from_micros(random >> 47);
+            let sample = sample(begin + report * MS + late, RTT + late, u64::from(report) * 1000);
+            dispersion.add(&sample, RTT, 0.0);
+        }
+        assert!(dispersion.points.len() <= MAX_POINTS);
     }
 
     #[test]

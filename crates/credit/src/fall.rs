@@ -5,7 +5,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::delivery::Sample;
+use crate::delivery::{Sample, rate};
 
 /// Of what the window explains at most: a round trip of twice that makes us watch.
 const LONG: u32 = 2;
@@ -41,7 +41,7 @@ impl Fall {
         }
         *self = Fall::default();
         let time = sample.at.saturating_duration_since(half);
-        (!time.is_zero()).then(|| (sample.delivered - delivered) as f64 / time.as_secs_f64())
+        rate(sample.delivered - delivered, time)
     }
 }
 

@@ -76,7 +76,7 @@ impl Starting {
         let time = (known.rtt + known.interval).mul_f64(gain) + known.back;
         let most = self.dispersion.rate().map_or(f64::INFINITY, |rate| {
             let time = known.rtt + config.slack(known.rtt) + known.interval + known.back;
-            Known { rate, ..*known }.product(time)
+            rate * time.as_secs_f64()
         });
         known.product(time).min(most).max(least)
     }

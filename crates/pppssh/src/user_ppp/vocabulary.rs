@@ -105,7 +105,7 @@ pub(super) const FACILITIES: &[&str] = &[
     "warning",
 ];
 
-/// What is said to who asks for it.
+/// Why there is no `nat`, and what to use.
 pub(super) const NO_NAT: &str =
     "pppssh does not translate addresses; use nftables (`nft add rule … masquerade`)";
 
