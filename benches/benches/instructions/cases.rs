@@ -28,7 +28,7 @@ pub(crate) trait Counter {
 /// All of them.
 pub(crate) fn all(counter: &mut dyn Counter) {
     framing(counter);
-    for (way, express) in [("frames", None), ("records", Some(Express { offload: true, reports: true }))] {
+    for (way, express) in [("frames", None), ("records", Some(Express::ALL))] {
         link(counter, way, express);
     }
     queue(counter);

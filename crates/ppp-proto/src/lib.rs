@@ -56,6 +56,7 @@ pub mod lqm;
 pub mod packet;
 pub mod protocol;
 mod rng;
+mod tcp_header;
 pub mod vj;
 
 pub use auth::{AuthConfig, AuthProtocol};

@@ -288,7 +288,7 @@ impl Ends {
 
 /// Packets each way in one run.
 const COUNT: u64 = 2000;
-const EXPRESS: Option<Express> = Some(Express { offload: true, reports: true });
+const EXPRESS: Option<Express> = Some(Express::ALL);
 
 /// Octets that leave from one buffer of the pump: it takes another one when less than a chunk's room is left, and the
 /// carrier keeps the old one as long as it needs it. Each is two allocations, the octets and the count of who holds them.

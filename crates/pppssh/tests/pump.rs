@@ -128,7 +128,7 @@ async fn packets_cross_both_ways_at_once_unchanged_and_in_order() {
 #[tokio::test]
 async fn what_waits_for_the_peer_leaves_in_chunks_that_fill_segments_and_the_rest_a_moment_later() {
     let (to_saturn, to_venus) = Carrier::memory_pair();
-    let express = Some(Express { offload: false, reports: true });
+    let express = Some(Express { offload: false, ..Express::ALL });
     let lcp = LcpConfig { express, ..LcpConfig::default() };
     let mut venus = End::with(to_saturn, [10, 0, 0, 1], RemoteAddress::Any, lcp.clone());
     let mut saturn = End::with(to_venus, [10, 0, 0, 2], RemoteAddress::Any, lcp);

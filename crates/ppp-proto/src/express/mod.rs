@@ -16,6 +16,7 @@
 //!  10  one IP packet
 //!  11  a virtio header of ten octets, and one IP packet of up to 65535
 //!  12  a report
+//!  13 to 16  packets of TCP whose headers are remembered, or told by how they differ from those
 //! ```
 //!
 //! No frame begins with a Kind: behind a flag come ff, or 7d where all is escaped, and an express link compresses neither
@@ -28,15 +29,17 @@
 //! +-------+-------+----------------+-------+-------+
 //! | Type 0| Len 7 | OUI 72 70 73   | Kind 1| Flags |
 //! +-------+-------+----------------+-------+-------+
-//!                                  1 records   2 virtio headers   8 reports
+//!                                  1 records   2 virtio headers   8 reports   16 remembered headers
 //! ```
 //!
 //! It says what its sender takes. Both directions are agreed on by themselves.
 
+mod headers;
 mod record;
 mod report;
 
-pub(crate) use record::{HEADER_LEN, RecordKind, RecordReader, Taken, emit_header};
+pub(crate) use headers::{HeaderCompressor, HeaderDecompressor, Headers};
+pub(crate) use record::{Form, HEADER_LEN, RecordKind, RecordReader, Taken, emit_header};
 pub use record::{MAX_RECORD, OFFLOAD_HEADER_LEN};
 pub use report::Report;
 pub(crate) use report::Reporter;
@@ -50,6 +53,7 @@ const RECORDS: u8 = 1;
 const OFFLOAD: u8 = 2;
 /// 4 stood for reports without the clock, before there was a release.
 const REPORTS: u8 = 8;
+const HEADERS: u8 = 16;
 
 /// What an end takes. Records are what the others come in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -58,14 +62,20 @@ pub struct Express {
     pub offload: bool,
     /// Reports on what has arrived; whoever takes them sends them, too.
     pub reports: bool,
+    /// Packets of TCP whose headers are told by how they differ from the last ones of their connection.
+    pub headers: bool,
 }
 
 impl Express {
+    /// All there is.
+    pub const ALL: Express = Express { offload: true, reports: true, headers: true };
+
     /// The data of the option that says so.
     pub(crate) fn emit(self) -> [u8; 5] {
         let [a, b, c] = OUI;
         let flag = |set: bool, flag: u8| if set { flag } else { 0 };
-        [a, b, c, KIND, RECORDS | flag(self.offload, OFFLOAD) | flag(self.reports, REPORTS)]
+        let flags = flag(self.offload, OFFLOAD) | flag(self.reports, REPORTS) | flag(self.headers, HEADERS);
+        [a, b, c, KIND, RECORDS | flags]
     }
 
     /// What the data of a Vendor-Specific option says, if it is ours. Flags of times to come mean nothing here.
@@ -73,7 +83,8 @@ impl Express {
         let (oui, rest) = data.split_first_chunk::<3>()?;
         match (*oui, rest) {
             (OUI, [KIND, flags, ..]) if flags & RECORDS != 0 => {
-                Some(Express { offload: flags & OFFLOAD != 0, reports: flags & REPORTS != 0 })
+                let is_set = |flag| flags & flag != 0;
+                Some(Express { offload: is_set(OFFLOAD), reports: is_set(REPORTS), headers: is_set(HEADERS) })
             }
             _ => None,
         }
@@ -81,7 +92,11 @@ impl Express {
 
     /// What both ends know.
     pub(crate) fn and(self, other: Express) -> Express {
-        Express { offload: self.offload && other.offload, reports: self.reports && other.reports }
+        Express {
+            offload: self.offload && other.offload,
+            reports: self.reports && other.reports,
+            headers: self.headers && other.headers,
+        }
     }
 }
 
@@ -93,12 +108,13 @@ mod tests {
     fn the_option_says_what_its_sender_takes_and_a_strangers_says_nothing() {
         for express in [
             Express::default(),
-            Express { offload: true, reports: false },
-            Express { offload: true, reports: true },
+            Express { offload: true, ..Express::default() },
+            Express { headers: true, ..Express::default() },
+            Express::ALL,
         ] {
             assert_eq!(Express::parse(&express.emit()), Some(express));
         }
-        assert_eq!(Express { offload: true, reports: true }.emit(), [0x72, 0x70, 0x73, 1, 11]);
+        assert_eq!(Express::ALL.emit(), [0x72, 0x70, 0x73, 1, 27]);
         for strangers in [
             &[0x72, 0x70, 0x73, 1, 10][..],
             &[0x72, 0x70, 0x74, 1, 11],

@@ -13,26 +13,46 @@ pub(crate) const HEADER_LEN: usize = 4;
 /// What a record is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum RecordKind {
-    Packet,
-    Offload,
+    /// A packet, and how its headers are told.
+    Packet { form: Form, offload: bool },
+    /// How far the receiver got.
     Report,
+}
+
+/// How the headers of a packet are told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// As they are.
+    Plain,
+    /// As they are, behind the slot that holds them from now on.
+    Remembered,
+    /// By a slot and how they differ from its own.
+    Changed,
 }
 
 impl RecordKind {
     const fn octet(self) -> u8 {
         match self {
-            RecordKind::Packet => 0x10,
-            RecordKind::Offload => 0x11,
+            RecordKind::Packet { form: Form::Plain, offload: false } => 0x10,
+            RecordKind::Packet { form: Form::Plain, offload: true } => 0x11,
             RecordKind::Report => 0x12,
+            RecordKind::Packet { form: Form::Remembered, offload: false } => 0x13,
+            RecordKind::Packet { form: Form::Remembered, offload: true } => 0x14,
+            RecordKind::Packet { form: Form::Changed, offload: false } => 0x15,
+            RecordKind::Packet { form: Form::Changed, offload: true } => 0x16,
         }
     }
 
     /// What begins with this octet, if a record does.
     pub(crate) const fn of(octet: u8) -> Option<RecordKind> {
         Some(match octet {
-            0x10 => RecordKind::Packet,
-            0x11 => RecordKind::Offload,
+            0x10 => RecordKind::Packet { form: Form::Plain, offload: false },
+            0x11 => RecordKind::Packet { form: Form::Plain, offload: true },
             0x12 => RecordKind::Report,
+            0x13 => RecordKind::Packet { form: Form::Remembered, offload: false },
+            0x14 => RecordKind::Packet { form: Form::Remembered, offload: true },
+            0x15 => RecordKind::Packet { form: Form::Changed, offload: false },
+            0x16 => RecordKind::Packet { form: Form::Changed, offload: true },
             _ => return None,
         })
     }
@@ -152,11 +172,13 @@ mod tests {
     proptest! {
         #[test]
         fn records_come_out_as_they_went_in_however_the_stream_is_cut(
-            sent in prop::collection::vec((0..3_u8, prop::collection::vec(any::<u8>(), 1..300)), 0..20),
+            sent in prop::collection::vec((0..7_u8, prop::collection::vec(any::<u8>(), 1..300)), 0..20),
             cuts in prop::collection::vec(1_usize..400, 1..60),
         ) {
             let sent: Vec<_> =
                 sent.into_iter().map(|(kind, data)| (RecordKind::of(0x10 + kind).unwrap(), data)).collect();
+            let octets = sent.iter().map(|(kind, _)| kind.octet());
+            prop_assert!(octets.zip(&sent).all(|(octet, (kind, _))| RecordKind::of(octet) == Some(*kind)));
             let mut wire = BytesMut::new();
             for (kind, data) in &sent {
                 emit_header(*kind, data.len(), &mut wire);
@@ -181,7 +203,7 @@ mod tests {
     fn a_record_in_one_chunk_is_not_copied() {
         let wire = [0x10, 0, 0, 2, 0x45, 0x00];
         let mut input = &wire[..];
-        let Taken::Whole(RecordKind::Packet, data) = RecordReader::default().take(&mut input) else {
+        let Taken::Whole(RecordKind::Packet { .. }, data) = RecordReader::default().take(&mut input) else {
             panic!()
         };
         assert_eq!(data.as_ptr(), wire[4..].as_ptr());

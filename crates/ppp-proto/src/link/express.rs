@@ -7,7 +7,9 @@ use bytes::BytesMut;
 use super::{Direction, Family, Link, Packet, SendError, core::Core, data::family, keepalive::Keepalive};
 use crate::{
     Express,
-    express::{HEADER_LEN, MAX_RECORD, OFFLOAD_HEADER_LEN, RecordKind, Report, Taken, emit_header},
+    express::{
+        Form, HEADER_LEN, Headers, MAX_RECORD, OFFLOAD_HEADER_LEN, RecordKind, Report, Taken, emit_header,
+    },
     fsm::State,
 };
 
@@ -73,30 +75,19 @@ impl Core {
     /// The report that waits, in front of all else: the sooner it arrives, the more it says.
     pub(super) fn transmit_express_report(&mut self, out: &mut BytesMut) {
         if let Some(report) = self.express.report.take() {
-            self.emit_record(RecordKind::Report, [&report.emit()], 0, out);
+            self.emit_report(report, out);
         }
     }
 
-    /// Appends a record, but for the last `behind` octets of its data; its length.
-    #[inline]
-    fn emit_record<const PARTS: usize>(
-        &mut self,
-        kind: RecordKind,
-        data: [&[u8]; PARTS],
-        behind: usize,
-        out: &mut BytesMut,
-    ) -> usize {
-        let here: usize = data.iter().map(|part| part.len()).sum();
-        let len = here + behind;
-        out.reserve(HEADER_LEN + here);
-        emit_header(kind, len, out);
-        for part in data {
-            out.extend_from_slice(part);
-        }
+    fn emit_report(&mut self, report: Report, out: &mut BytesMut) {
+        let octets = emit_record(RecordKind::Report, [&report.emit()], 0, out);
+        self.note_encoded(octets);
+    }
+
+    fn note_encoded(&mut self, octets: usize) {
         if let Some(keepalive) = &mut self.keepalive {
-            keepalive.encoded(HEADER_LEN + len);
+            keepalive.encoded(octets);
         }
-        HEADER_LEN + len
     }
 
     /// Sends a packet as a record; one with a header, if its own octets are to go `behind`, without these.
@@ -110,11 +101,15 @@ impl Core {
         if let (Some(tap), Some((_, number))) = (&mut self.tap, family(packet)) {
             tap.packet(Direction::Sent, number, packet);
         }
-        let octets = match header {
-            None => self.emit_record(RecordKind::Packet, [packet], 0, out),
-            Some(header) if behind => self.emit_record(RecordKind::Offload, [header], packet.len(), out),
-            Some(header) => self.emit_record(RecordKind::Offload, [header, packet], 0, out),
-        };
+        let takes_changes = self.tx_express().is_some_and(|express| express.headers);
+        let headers =
+            if takes_changes && !behind { self.express.headers.tell(header, packet) } else { Headers::PLAIN };
+        let form = headers.form;
+        let offload = header.filter(|_| form != Form::Changed).map_or(&[][..], |header| header);
+        let (here, behind) = if behind { (&[][..], packet.len()) } else { (&packet[headers.replaced..], 0) };
+        let kind = RecordKind::Packet { form, offload: header.is_some() };
+        let octets = emit_record(kind, [headers.before, offload, here], behind, out);
+        self.note_encoded(octets);
         self.express.sent += octets as u64;
         self.quality.sent(octets);
         self.counters.tx_packets += 1;
@@ -122,22 +117,47 @@ impl Core {
     }
 }
 
-/// The virtio header of a record's data, and the packet behind it.
-fn split_offload(kind: RecordKind, data: &[u8]) -> (Option<OffloadHeader>, &[u8]) {
-    match (kind, data.split_first_chunk()) {
-        (RecordKind::Offload, Some((header, packet))) => (Some(*header), packet),
-        // Too short to be anything.
-        (RecordKind::Offload, None) => (None, &[]),
-        (RecordKind::Packet | RecordKind::Report, _) => (None, data),
+/// Appends a record, but for the last `behind` octets of its data; its length.
+#[inline]
+fn emit_record<const PARTS: usize>(
+    kind: RecordKind,
+    data: [&[u8]; PARTS],
+    behind: usize,
+    out: &mut BytesMut,
+) -> usize {
+    let here: usize = data.iter().map(|part| part.len()).sum();
+    let len = here + behind;
+    out.reserve(HEADER_LEN + here);
+    emit_header(kind, len, out);
+    for part in data {
+        out.extend_from_slice(part);
+    }
+    HEADER_LEN + len
+}
+
+/// The virtio header that data begin with, if they begin with one, and the packet behind it; too little is an empty packet.
+fn split_offload(is_offload: bool, data: &[u8]) -> (Option<OffloadHeader>, &[u8]) {
+    if is_offload {
+        data.split_first_chunk().map_or((None, &[]), |(header, packet)| (Some(*header), packet))
+    } else {
+        (None, data)
     }
 }
 
 /// A packet that came as a record, and where it is.
 pub(super) struct FoundRecord<'i> {
     family: Family,
-    kind: RecordKind,
-    /// The record's data; `None` if the reader has it.
-    whole: Option<&'i [u8]>,
+    offload: Option<OffloadHeader>,
+    place: Place<'i>,
+}
+
+enum Place<'i> {
+    /// In the chunk.
+    Chunk(&'i [u8]),
+    /// The reader has it, behind so many octets of the record's data.
+    Reader(usize),
+    /// Its headers were restored.
+    Restored,
 }
 
 impl Link {
@@ -162,19 +182,43 @@ impl Link {
             }
         };
         let data = whole.unwrap_or(self.records.data());
-        if kind == RecordKind::Report {
-            self.core.express.heard = Report::parse(data).or(self.core.express.heard);
-            return None;
-        }
-        let (_, packet) = split_offload(kind, data);
+        let (offload, packet) = match kind {
+            RecordKind::Report => {
+                self.core.express.heard = Report::parse(data).or(self.core.express.heard);
+                return None;
+            }
+            RecordKind::Packet { form: Form::Plain, offload } => split_offload(offload, data),
+            RecordKind::Packet { form: Form::Remembered, offload } => {
+                let (slot, data) = data.split_first()?;
+                let (offload, packet) = split_offload(offload, data);
+                self.headers.remember(*slot, offload.as_ref(), packet);
+                (offload, packet)
+            }
+            RecordKind::Packet { form: Form::Changed, offload: is_offload } => {
+                if self.headers.restore(data).is_none() {
+                    self.core.counters.rx_dropped += 1;
+                    return None;
+                }
+                (self.headers.offload().filter(|_| is_offload), self.headers.restored())
+            }
+        };
         let family = self.core.received_packet(now, data.len(), packet)?;
-        Some(FoundRecord { family, kind, whole })
+        let place = match (kind, whole) {
+            (RecordKind::Packet { form: Form::Changed, .. }, _) => Place::Restored,
+            (_, Some(whole)) => Place::Chunk(&whole[whole.len() - packet.len()..]),
+            (_, None) => Place::Reader(data.len() - packet.len()),
+        };
+        Some(FoundRecord { family, offload, place })
     }
 
     /// The packet of the record found last.
     pub(super) fn packet<'s, 'i: 's>(&'s self, found: &FoundRecord<'i>) -> Packet<'s> {
-        let (offload, payload) = split_offload(found.kind, found.whole.unwrap_or(self.records.data()));
-        Packet { family: found.family, payload, offload }
+        let payload = match found.place {
+            Place::Chunk(packet) => packet,
+            Place::Reader(before) => &self.records.data()[before..],
+            Place::Restored => self.headers.restored(),
+        };
+        Packet { family: found.family, payload, offload: found.offload }
     }
 
     /// Whether the peer takes packets that it is to split itself, or to complete the checksum of
@@ -239,7 +283,7 @@ impl Link {
     /// tell or to ask: it costs next to nothing there, where alone it would be a message of SSH and a packet of TCP.
     pub fn report_along(&mut self, now: Instant, out: &mut BytesMut) {
         if let Some(report) = self.core.express.reporter.take_along(now) {
-            self.core.emit_record(RecordKind::Report, [&report.emit()], 0, out);
+            self.core.emit_report(report, out);
         }
         self.probe_along(now, out);
     }

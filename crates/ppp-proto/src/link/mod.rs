@@ -34,7 +34,7 @@ use self::{
     keepalive::Keepalive,
 };
 use crate::{
-    express::RecordReader,
+    express::{HeaderDecompressor, RecordReader},
     frame::{FrameDecoder, Framing},
     fsm::ControlMachine,
     lcp::MRU_DEFAULT,
@@ -61,6 +61,8 @@ pub use crate::fsm::{Answer, OptionStatus};
 pub struct Link {
     decoder: FrameDecoder,
     records: RecordReader,
+    /// The headers that the peer told of, and counts on.
+    headers: HeaderDecompressor,
     /// How the decoder is set.
     rx_framing: Framing,
     core: Core,
@@ -122,6 +124,7 @@ impl Link {
             decoder: decoder(&config),
             rx_framing: Framing::DEFAULT,
             records: RecordReader::default(),
+            headers: HeaderDecompressor::default(),
             core: Core::new(config, now),
         }
     }
@@ -137,6 +140,7 @@ impl Link {
             self.decoder = decoder(&self.core.config);
             self.rx_framing = Framing::DEFAULT;
             self.records.clear();
+            self.headers = HeaderDecompressor::default();
             self.core.damaged = 0;
         }
         self.core.lower_up(now);

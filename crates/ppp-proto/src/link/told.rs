@@ -1,6 +1,6 @@
 //! What reports tell (`express`).
 
-use crate::express::{Report, Reporter};
+use crate::express::{HeaderCompressor, Report, Reporter};
 
 /// What both ends sent and told since LCP is Opened.
 #[derive(Debug, Default)]
@@ -9,6 +9,8 @@ pub(super) struct Told {
     /// receiver does not know how many were escaped.
     pub(super) sent: u64,
     pub(super) reporter: Reporter,
+    /// The headers that the peer remembers.
+    pub(super) headers: HeaderCompressor,
     /// Waits to be sent.
     pub(super) report: Option<Report>,
     /// Was received, and not asked for yet.

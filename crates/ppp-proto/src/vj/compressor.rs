@@ -1,9 +1,7 @@
 //! Sending (RFC 1144 §3.2.3, appendix A.2).
 
-use super::{
-    VjTerms,
-    header::{ACK, FIN, Header, PROTOCOL, PSH, RST, SYN, TCP, URG, change},
-};
+use super::{VjTerms, change};
+use crate::tcp_header::{ACK, FIN, FRAGMENT, Header, PROTOCOL, PSH, RST, SYN, TCP, TCP_MIN, URG};
 
 /// How a packet goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,7 +48,7 @@ impl Compressor {
     /// What to send in the place of `packet`, and as what.
     pub fn compress<'a>(&'a mut self, packet: &'a [u8]) -> (Form, &'a [u8]) {
         // The RFC's rule: a packet that opens or ends a connection will not be followed by one like it.
-        let header = match Header::parse(packet) {
+        let header = match Header::parse_ipv4(packet) {
             Some(header) if header.protocol() == TCP && header.flags() & (SYN | FIN | RST | ACK) == ACK => {
                 header
             }
@@ -87,7 +85,7 @@ impl Compressor {
 
 /// Writes a short header for `now` behind `before`; false, and nothing of use, if that cannot be.
 fn put_changes(before: &Header, now: &Header, slot: Option<u8>, out: &mut Vec<u8>) -> bool {
-    if !now.is_same_template(before) {
+    if !is_same_template(before, now) {
         return false;
     }
     let mut changes = 0;
@@ -113,7 +111,7 @@ fn put_changes(before: &Header, now: &Header, slot: Option<u8>, out: &mut Vec<u8
             deltas.put(delta);
         }
     }
-    let last_data = u32::from(before.data_len());
+    let last_data = before.data_len() as u32;
     // In the two short forms a receiver leaves URG as it was.
     let may_be_short = before.flags() & URG == 0;
     match changes {
@@ -152,6 +150,22 @@ fn put_changes(before: &Header, now: &Header, slot: Option<u8>, out: &mut Vec<u8
     out.extend(now.checksum().to_be_bytes());
     out.extend_from_slice(deltas.octets());
     true
+}
+
+/// Whether all that the differences of a compressed header cannot express is the same. Of the flags that is all but PSH and
+/// URG: RFC 1144 is older than those of ECN (RFC 3168).
+fn is_same_template(before: &Header, now: &Header) -> bool {
+    let (old, new, ip) = (before.octets(), now.octets(), now.ip_len());
+    let fixed = |header: &Header| header.flags() & !(PSH | URG);
+    before.ip_len() == ip
+        && old.len() == new.len()
+        && old[..2] == new[..2]
+        && old[FRAGMENT] == new[FRAGMENT]
+        && old[8] == new[8]
+        && old[20..ip] == new[20..ip]
+        && old[ip + 12] == new[ip + 12]
+        && fixed(before) == fixed(now)
+        && old[ip + TCP_MIN..] == new[ip + TCP_MIN..]
 }
 
 /// The differences, as they are sent: at most five of three octets.

@@ -1,9 +1,7 @@
 //! Receiving (RFC 1144 §3.2.3, appendix A.3).
 
-use super::{
-    VjTerms,
-    header::{Header, PROTOCOL, PSH, TCP, URG, change},
-};
+use super::{VjTerms, change};
+use crate::tcp_header::{Header, PROTOCOL, PSH, TCP, URG};
 
 /// The receiving end of one direction. What it cannot restore it drops; TCP sends it again.
 #[derive(Debug)]
@@ -47,7 +45,7 @@ impl Decompressor {
     fn remember(&mut self, packet: &[u8]) -> Option<usize> {
         let at = usize::from(*packet.get(PROTOCOL)?);
         let slot = self.slots.get_mut(at)?;
-        let mut header = Header::parse(trimmed(packet)?)?;
+        let mut header = Header::parse_ipv4(trimmed(packet)?)?;
         header.set_protocol(TCP);
         *slot = header;
         self.buffer.clear();
@@ -77,7 +75,7 @@ impl Decompressor {
         let mut header = *slot;
         header.set_checksum(u16::from_be_bytes([rest.octet()?, rest.octet()?]));
         header.set_flag(PSH, changes & change::PUSH != 0);
-        let last_data = u32::from(header.data_len());
+        let last_data = header.data_len() as u32;
         match changes & change::ONE_WAY {
             change::ECHOED => {
                 header.set_acknowledgement(header.acknowledgement().wrapping_add(last_data));
@@ -103,7 +101,7 @@ impl Decompressor {
         }
         let identification = if changes & change::IDENTIFICATION != 0 { rest.delta()? } else { 1 };
         header.set_identification(header.identification().wrapping_add(identification));
-        header.set_total_length(u16::try_from(header.len() + rest.0.len()).ok()?);
+        header.set_data_len(rest.0.len())?;
         header.fix_ip_checksum();
         *slot = header;
         self.buffer.clear();

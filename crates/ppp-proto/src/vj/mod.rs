@@ -17,9 +17,9 @@
 //! S, W and U together stand for "both numbers advanced by the last packet's data", S, A, W and U for "the sequence
 //! number did". A packet that cannot be sent like this goes whole, with the slot in the place of its Protocol.
 
+mod change;
 mod compressor;
 mod decompressor;
-mod header;
 
 pub use compressor::{Compressor, Form};
 pub use decompressor::Decompressor;

@@ -2,7 +2,8 @@
 
 use proptest::prelude::*;
 
-use super::{header::Header, *};
+use super::*;
+use crate::tcp_header::Header;
 
 /// A connection's packet, as its host makes it.
 #[derive(Debug, Clone)]
@@ -37,7 +38,7 @@ impl Tcp {
         packet.extend(self.urgent.to_be_bytes());
         packet.resize(40 + options, 1);
         packet.extend((0..self.data).map(|octet| octet as u8));
-        let mut header = Header::parse(&packet).unwrap();
+        let mut header = Header::parse_ipv4(&packet).unwrap();
         header.fix_ip_checksum();
         packet[..header.len()].copy_from_slice(header.octets());
         packet
@@ -221,7 +222,7 @@ proptest! {
         let _ = to.uncompressed(from.compress(&first).1);
         for (compressed, octets) in all {
             let restored = if compressed { to.compressed(&octets) } else { to.uncompressed(&octets) };
-            prop_assert!(restored.is_none_or(|packet| Header::parse(packet).is_some()));
+            prop_assert!(restored.is_none_or(|packet| Header::parse_ipv4(packet).is_some()));
             let _ = from.compress(&octets);
         }
     }

@@ -14,7 +14,7 @@ use crate::{
     pair::{A, B, SECOND, client, server},
 };
 
-const ALL: Express = Express { offload: true, reports: true };
+const ALL: Express = Express::ALL;
 const HEADER: [u8; OFFLOAD_HEADER_LEN] = [1, 1, 40, 0, 0xb4, 5, 20, 0, 16, 0];
 
 /// What came out of a link.
@@ -95,6 +95,16 @@ fn packet(len: usize) -> Vec<u8> {
     (0..len).map(|at| if at == 0 { 0x45 } else { at as u8 }).collect()
 }
 
+/// The so many-th packet of a connection, with data of `len` octets.
+fn tcp(number: u8, len: usize) -> Vec<u8> {
+    let mut packet = vec![0x60, 0, 0, 0, 0, 0, 6, 64];
+    packet[4..6].copy_from_slice(&(20 + len as u16).to_be_bytes());
+    packet.extend([0xfd; 32]);
+    packet.extend([0, 22, 0, 23, 0, 0, number, 0, 0, 0, 0, 1, 0x50, 0x10, 0, number, 0, 0, 0, 0]);
+    packet.resize(packet.len() + len, number);
+    packet
+}
+
 #[test]
 fn packets_go_as_they_are_and_super_packets_with_their_header() {
     let mut ends = Ends::up();
@@ -121,6 +131,77 @@ fn a_packet_may_be_sent_behind_its_head() {
     assert!(head.len() < 20);
     assert_eq!([&head[..], &large].concat(), out);
     assert_eq!(ends.links[A].reported_octets_sent().unwrap(), 2 * whole, "it is counted like one sent whole");
+}
+
+#[test]
+fn headers_of_a_connection_are_told_once_with_and_without_a_virtio_header() {
+    let mut ends = Ends::up();
+    let mut lengths = Vec::new();
+    for number in 0..6 {
+        let mut out = BytesMut::new();
+        if number < 3 {
+            ends.links[A].encode(&tcp(number, 256), &mut out).unwrap();
+        } else {
+            ends.links[A].encode_offload(&HEADER, &tcp(number, 256), &mut out).unwrap();
+        }
+        lengths.push((out[0], out.len() - 256));
+        ends.carry(A, &out);
+        ends.now += SECOND;
+    }
+    // The sequence number goes on as foretold; the window's difference is all there is.
+    let whole = [4 + 1 + 60, 4 + 1 + 10 + 60];
+    let changed = 4 + 1 + 1 + 2 + 1;
+    let expected = [
+        (0x13, whole[0]),
+        (0x15, changed),
+        (0x15, changed),
+        (0x14, whole[1]),
+        (0x16, changed),
+        (0x16, changed),
+    ];
+    assert_eq!(lengths, expected);
+    let came = |number| (tcp(number, 256), (number >= 3).then_some(HEADER));
+    assert_eq!(ends.came[B], [0, 1, 2, 3, 4, 5].map(came));
+    ends.pass(Duration::from_millis(10));
+    assert_eq!(ends.links[A].poll_report().map(|report| report.octets), ends.links[A].reported_octets_sent());
+}
+
+#[test]
+fn a_peer_who_remembers_no_headers_gets_them_all() {
+    let forgetful = Some(Express { headers: false, ..ALL });
+    for (a, b) in [(Some(ALL), forgetful), (forgetful, Some(ALL))] {
+        let mut ends = Ends::new(express(client(), a), express(server(), b));
+        for number in 0..2 {
+            let mut out = BytesMut::new();
+            ends.links[A].encode(&tcp(number, 100), &mut out).unwrap();
+            assert_eq!(out[4..], tcp(number, 100));
+        }
+    }
+}
+
+#[test]
+fn a_peer_who_starts_over_is_told_all_headers_again() {
+    let mut ends = Ends::up();
+    (0..2).for_each(|number| ends.send(A, &tcp(number, 100)));
+    // Another process, maybe, which has heard of nothing.
+    let now = ends.now;
+    ends.links[B] = Link::new(express(server(), Some(ALL)), now);
+    ends.links[B].open(now);
+    ends.links[B].lower_up(now);
+    ends.settle();
+    (2..4).for_each(|number| ends.send(A, &tcp(number, 100)));
+    assert_eq!(ends.came[B], [0, 1, 2, 3].map(|number| (tcp(number, 100), None)));
+}
+
+#[test]
+fn a_change_of_headers_never_told_costs_that_packet() {
+    let mut ends = Ends::up();
+    ends.carry(A, &[0x15, 0, 0, 5, 9, 0, 0, 0, 1]);
+    ends.carry(A, &[0x13, 0, 0, 1, 9]);
+    ends.carry(A, &[0x14, 0, 0, 2, 9, 0x45]);
+    assert_eq!((ends.came[B].len(), ends.links[B].status().counters.rx_dropped), (0, 1));
+    ends.send(A, &packet(20));
+    assert_eq!(ends.came[B], [(packet(20), None)]);
 }
 
 #[test]
@@ -157,8 +238,8 @@ fn an_end_that_wants_none_of_it_gets_frames() {
 fn a_stranger_rejects_the_option_and_is_not_asked_again() {
     let mut hand = ByHand::new(express(client(), Some(ALL)));
     let request = hand.packets().pop().unwrap().1;
-    assert_eq!(request[request.len() - 7..], [0, 7, 0x72, 0x70, 0x73, 1, 11]);
-    hand.say(ppp_proto::protocol::LCP, 4, request[1], &[0, 7, 0x72, 0x70, 0x73, 1, 11]);
+    assert_eq!(request[request.len() - 7..], [0, 7, 0x72, 0x70, 0x73, 1, 27]);
+    hand.say(ppp_proto::protocol::LCP, 4, request[1], &[0, 7, 0x72, 0x70, 0x73, 1, 27]);
     assert!(!hand.said()[0].contains("express"));
     // Nor is a stranger's own Vendor-Specific option taken.
     hand.say(ppp_proto::protocol::LCP, 1, 9, &[0, 7, 0, 0, 0x5e, 1, 7]);
@@ -274,21 +355,22 @@ proptest! {
 
     #[test]
     fn whatever_the_chunks_packets_and_frames_come_out_in_order(
-        lengths in prop::collection::vec((1_usize..3000, any::<bool>()), 1..20),
+        lengths in prop::collection::vec((1_usize..3000, any::<bool>(), any::<bool>()), 1..20),
         cut in 1_usize..5000,
     ) {
         let mut ends = Ends::up();
         ends.cut = cut;
         let mut out = BytesMut::new();
         let mut expected = Vec::new();
-        for (len, whole) in lengths {
+        for (number, (len, whole, is_tcp)) in lengths.into_iter().enumerate() {
+            let most = if whole { len } else { len.min(1400) };
+            let packet = if is_tcp { tcp(number as u8, most) } else { packet(most) };
             if whole {
-                ends.links[A].encode_offload(&HEADER, &packet(len), &mut out).unwrap();
-                expected.push((packet(len), Some(HEADER)));
+                ends.links[A].encode_offload(&HEADER, &packet, &mut out).unwrap();
             } else {
-                ends.links[A].encode(&packet(len.min(1500)), &mut out).unwrap();
-                expected.push((packet(len.min(1500)), None));
+                ends.links[A].encode(&packet, &mut out).unwrap();
             }
+            expected.push((packet, whole.then_some(HEADER)));
             // Echo-Requests among them.
             ends.now += 2 * SECOND;
             ends.links[A].handle_timeout(ends.now);
@@ -301,7 +383,7 @@ proptest! {
 
     #[test]
     fn no_octets_are_too_much_for_it(octets in prop::collection::vec(
-        prop_oneof![Just(0x7e), Just(0x10), Just(0x11), Just(0x12), Just(0x00), any::<u8>()], 0..2000,
+        prop_oneof![Just(0x7e), 0x10_u8..0x17, Just(0x00), any::<u8>()], 0..2000,
     ), cut in 1_usize..300) {
         let mut ends = Ends::up();
         for mut chunk in octets.chunks(cut) {

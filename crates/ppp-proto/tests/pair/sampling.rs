@@ -96,7 +96,7 @@ fn a_new_carrier_is_measured_anew() {
 #[test]
 fn a_peer_that_reports_is_not_asked() {
     let express = |config: LinkConfig| LinkConfig {
-        lcp: LcpConfig { express: Some(Express { offload: false, reports: true }), ..config.lcp },
+        lcp: LcpConfig { express: Some(Express { offload: false, ..Express::ALL }), ..config.lcp },
         ..config
     };
     let mut pair = Pair::up(express(sampling(client())), express(server()));

@@ -93,8 +93,7 @@ fn lcp(profile: &Profile) -> LcpConfig {
             ..LqmConfig::default()
         },
         // pppdump knows frames only.
-        express: (profile.express && profile.record.is_none())
-            .then_some(Express { offload: true, reports: true }),
+        express: (profile.express && profile.record.is_none()).then_some(Express::ALL),
         ..LcpConfig::default()
     }
 }

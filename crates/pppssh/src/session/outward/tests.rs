@@ -131,7 +131,7 @@ const GSO: VirtioHeader = VirtioHeader {
     ..VirtioHeader::NONE
 };
 
-const ALL: Express = Express { offload: true, reports: true };
+const ALL: Express = Express::ALL;
 
 #[test]
 fn a_stranger_gets_the_packets_that_a_super_packet_stands_for() {
