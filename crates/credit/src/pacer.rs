@@ -13,7 +13,12 @@ use std::time::{Duration, Instant};
 const BURST: Duration = Duration::from_millis(3);
 
 /// How much faster than the path a window is filled, so that it is the window that bounds what is under way.
-pub(crate) const ABOVE: f64 = 1.5;
+const ABOVE: f64 = 1.5;
+/// The same on a long path, where much waits after a pause, as when the carrier's own window was used up. A third of that would queue
+/// at 1.5 times the path's rate, and others would take it for the end of the path (HyStart).
+const ABOVE_LONG: f64 = 1.15;
+/// A path whose round trip is that or more.
+pub(crate) const LONG_PATH: Duration = Duration::from_millis(128);
 
 /// Who comes late though it was his turn makes up for so much of it: a processor that others use is no reason to leave the
 /// path idle.
@@ -24,6 +29,11 @@ const AT_ONCE: Duration = Duration::from_millis(1);
 
 /// Nothing keeps the next waiting for longer than a second, in nanoseconds.
 const MOST: u64 = 1_000_000_000;
+
+/// How much faster than a path with this round trip its window is filled.
+pub(crate) fn above(rtt: Duration) -> f64 {
+    if rtt < LONG_PATH { ABOVE } else { ABOVE_LONG }
+}
 
 #[derive(Debug, Default)]
 pub(crate) struct Pacer {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::CreditConfig;
 use crate::delivery::Sample;
 use crate::dispersion::Dispersion;
-use crate::pacer::ABOVE;
+use crate::pacer::above;
 
 /// It ends when in this many round trips the rate did not grow by a quarter (BBR's full pipe).
 const FULL_ROUNDS: u32 = 3;
@@ -85,7 +85,7 @@ impl Starting {
     pub(crate) fn pace(&self, config: &CreditConfig, known: &Known) -> f64 {
         // What little was said before says nothing of the path.
         let pace = known.rate.max(config.initial as f64 / known.rtt.as_secs_f64()) * PACE;
-        self.dispersion.rate().map_or(pace, |rate| pace.min(rate * ABOVE))
+        self.dispersion.rate().map_or(pace, |rate| pace.min(rate * above(known.rtt)))
     }
 
     /// Whether the path is full. `known` is with `sample`, with which a round trip has ended, or not.

@@ -7,6 +7,7 @@ use crate::{Credit, CreditConfig, Mode};
 use both_ways::Below;
 
 mod both_ways;
+mod carrier;
 mod start;
 
 const MS: Duration = Duration::from_millis(1);

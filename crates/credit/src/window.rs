@@ -25,7 +25,7 @@ use crate::delivery::Sample;
 use crate::fall::Fall;
 use crate::filter::Extreme;
 use crate::meeting::Meeting;
-use crate::pacer::ABOVE;
+use crate::pacer::{LONG_PATH, above};
 use crate::rounds::{Round, Rounds};
 use crate::spells::Spells;
 use crate::starting::{GROWTH, Known, Starting};
@@ -51,9 +51,8 @@ const LITTLE: f64 = 1.0 / 16.0;
 /// More than the path's product, in the round trip after one with next to no queue, since there may be room: a quarter of
 /// the round trip, but no more than this, which others feel if there is none.
 const PROBE_MAX: Duration = Duration::from_millis(15);
-/// On a path as long as that or longer, less is risked: with a burst, and the queue aimed at, it stays below the 16 ms that end the slow
-/// starts of others (HyStart). On shorter ones an eighth of the round trip ends them, and any queue is more.
-const LONG_PATH: Duration = Duration::from_millis(128);
+/// On a long path less is risked: with a burst, and the queue aimed at, it stays below the 16 ms that end the slow starts of others
+/// (HyStart). On shorter ones an eighth of the round trip ends them, and any queue is more.
 const LONG_PATH_PROBE: Duration = Duration::from_millis(8);
 /// Also after so many round trips, since not all that takes longer than it once did is a queue of ours.
 const PROBE_EVERY: u64 = 8;
@@ -263,7 +262,7 @@ impl Window {
         let rate = self.rate()?;
         Some(match self.mode {
             Mode::Starting => self.starting.pace(config, &self.known()),
-            Mode::Steady | Mode::Draining => rate * ABOVE,
+            Mode::Steady | Mode::Draining => rate * above(self.min_rtt().unwrap_or_default()),
         })
     }
 
