@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::CreditConfig;
 use crate::delivery::Sample;
 use crate::dispersion::Dispersion;
-use crate::pacer::above;
+use crate::pacer::{LONG_PATH, above};
 
 /// It ends when in this many round trips the rate did not grow by a quarter (BBR's full pipe).
 const FULL_ROUNDS: u32 = 3;
@@ -22,6 +22,10 @@ const QUEUED_SAMPLES: u32 = 8;
 const GAIN: f64 = 2.5;
 /// The same when it was left before, or is about to be, and what is known is likely about right.
 const WARY_GAIN: f64 = 1.5;
+/// The same when it was left before, on a long path, until so much more arrived in a round trip: if there is no more room than was
+/// seen, half a round trip is a long queue.
+const WARY_GAIN_LONG: f64 = 1.2;
+const MORE: f64 = 1.1;
 /// Of the rate: a TCP inside doubles what it sends in each round trip, and the rate that is known is that of the one before.
 /// Faster, and what it sends at once would arrive as one long message of SSH, which to it looks like a queue: it would end its
 /// slow start.
@@ -54,6 +58,8 @@ impl Known {
 pub(crate) struct Starting {
     /// It is not the first one: something is known.
     is_again: bool,
+    /// A round trip has brought more than the one before.
+    has_room: bool,
     /// The rate to outdo, and for how many round trips it was not.
     full_rate: f64,
     full_rounds: u32,
@@ -71,7 +77,11 @@ impl Starting {
 
     /// Octets that may be under way.
     pub(crate) fn size(&self, config: &CreditConfig, known: &Known) -> f64 {
-        let gain = if self.is_again || self.is_wary { WARY_GAIN } else { GAIN };
+        let gain = match (self.is_again, self.is_wary) {
+            (true, _) if !self.has_room && known.rtt >= LONG_PATH => WARY_GAIN_LONG,
+            (false, false) => GAIN,
+            _ => WARY_GAIN,
+        };
         let least = if self.is_again { 0.0 } else { config.initial as f64 };
         let time = (known.rtt + known.interval).mul_f64(gain) + known.back;
         let most = self.dispersion.rate().map_or(f64::INFINITY, |rate| {
@@ -110,6 +120,7 @@ impl Starting {
         if !has_ended {
             return false;
         }
+        self.has_room |= self.full_rate > 0.0 && known.rate >= self.full_rate * MORE;
         let holds = known.product(known.rtt + known.interval);
         let has_more = sample.left as f64 >= holds * GROWTH;
         if grows {

@@ -358,6 +358,21 @@ fn a_long_path_that_became_much_quicker_is_found_in_a_few_round_trips() {
 }
 
 #[test]
+fn a_little_room_on_a_long_path_is_found_without_a_long_queue() {
+    for new in BOTH {
+        let mut path = new(20.0, 200 * MS);
+        path.greedy(5000 * MS);
+        path.rate *= 1.1;
+        let first = path.waits.len();
+        path.greedy(8000 * MS);
+        let longest = path.waits[first..].iter().map(|(_, wait)| *wait).max().unwrap();
+        assert!(longest < 70 * MS, "{longest:?}");
+        let (share, _) = path.greedy(3000 * MS);
+        assert!(share > 0.95, "{share}");
+    }
+}
+
+#[test]
 fn a_path_whose_rate_still_grows_is_told_from_a_full_one() {
     for new in BOTH {
         let mut path = new(20.0, 50 * MS);
