@@ -362,11 +362,11 @@ fn a_little_room_on_a_long_path_is_found_without_a_long_queue() {
     for new in BOTH {
         let mut path = new(20.0, 200 * MS);
         path.greedy(5000 * MS);
-        path.rate *= 1.1;
+        path.rate *= 1.2;
         let first = path.waits.len();
         path.greedy(8000 * MS);
         let longest = path.waits[first..].iter().map(|(_, wait)| *wait).max().unwrap();
-        assert!(longest < 70 * MS, "{longest:?}");
+        assert!(longest < 80 * MS, "{longest:?}");
         let (share, _) = path.greedy(3000 * MS);
         assert!(share > 0.95, "{share}");
     }
