@@ -25,7 +25,7 @@ impl Meeting {
     /// A round trip has ended.
     pub(crate) fn ended(&mut self, sample: &Sample) {
         let heard = self.heard.saturating_sub(self.heard_before);
-        self.is_on = heard * PART >= sample.delivered - self.delivered_before;
+        self.is_on = heard.saturating_mul(PART) >= sample.delivered - self.delivered_before;
         (self.heard_before, self.delivered_before) = (self.heard, sample.delivered);
     }
 
