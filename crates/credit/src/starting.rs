@@ -24,7 +24,7 @@ const GAIN: f64 = 2.5;
 const WARY_GAIN: f64 = 1.5;
 /// The same when it was left before, on a long path, until so much more arrived in a round trip: if there is no more room than was
 /// seen, half a round trip is a long queue.
-const WARY_GAIN_LONG: f64 = 1.2;
+const WARY_GAIN_LONG: f64 = 1.25;
 const MORE: f64 = 1.1;
 /// Of the rate: a TCP inside doubles what it sends in each round trip, and the rate that is known is that of the one before.
 /// Faster, and what it sends at once would arrive as one long message of SSH, which to it looks like a queue: it would end its
@@ -70,9 +70,9 @@ pub(crate) struct Starting {
 }
 
 impl Starting {
-    /// There was room, after all.
-    pub(crate) fn again() -> Starting {
-        Starting { is_again: true, ..Starting::default() }
+    /// There is room beyond that rate, after all.
+    pub(crate) fn again(rate: f64) -> Starting {
+        Starting { is_again: true, full_rate: rate, ..Starting::default() }
     }
 
     /// Octets that may be under way.

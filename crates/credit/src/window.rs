@@ -381,7 +381,7 @@ impl Window {
         let is_short = shortest < rtt + self.aimed_at(config, rtt) / 2;
         self.unfilled = is_short || self.room_rounds > 0 || self.rounds.ended().is_multiple_of(PROBE_EVERY);
         if self.room_rounds >= ROOM_ROUNDS {
-            (self.starting, self.room_rounds) = (Starting::again(), 0);
+            (self.starting, self.room_rounds) = (Starting::again(self.rate().unwrap_or_default()), 0);
             self.mode = Mode::Starting;
             return;
         }
