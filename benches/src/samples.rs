@@ -92,6 +92,24 @@ pub fn whole_tcp() -> (VirtioHeader, Vec<u8>) {
     (header, packet)
 }
 
+/// Full segments of a transfer over IPv4, one behind the other, as Linux sends them at an MTU of 1500.
+pub fn segments(count: u16) -> Vec<Vec<u8>> {
+    let segment = |number: u16| {
+        let mut packet = vec![0x45, 0, 0x05, 0xdc, 0, 0, 0x40, 0, 64, 6, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2];
+        packet[4..6].copy_from_slice(&number.to_be_bytes());
+        let checksum = !ones_complement_sum(&packet);
+        packet[10..12].copy_from_slice(&checksum.to_be_bytes());
+        packet.extend([0x9c, 0x40, 1, 0xbb]);
+        packet.extend((u32::from(number) * 1448).to_be_bytes());
+        packet.extend([0, 0, 0, 1, 0x80, 0x10, 2, 0, 0, 0, 0, 0, 1, 1, 8, 10]);
+        packet.extend((u32::from(number) / 4).to_be_bytes());
+        packet.extend([0, 0, 0, 1]);
+        packet.extend(Fill::Random.packet(1448));
+        packet
+    };
+    (0..count).map(segment).collect()
+}
+
 /// A SYN over IPv4 as Linux sends it: MSS 1460, SACK, timestamps, window scale.
 pub fn syn() -> Vec<u8> {
     let mut packet = vec![0x45, 0, 0, 60, 0, 1, 0x40, 0, 64, 6, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2];

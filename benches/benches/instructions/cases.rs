@@ -10,7 +10,7 @@ use fairqueue::{Config, FairQueue};
 use hdlc_simd::{Folding, Isa};
 use ppp_proto::frame::{Accm, FrameDecoder, FrameEncoder, Framing};
 use ppp_proto::{Express, Link, protocol};
-use pppssh_benches::samples::{ipv4, link_pair, syn, udp_flows, whole_tcp};
+use pppssh_benches::samples::{ipv4, link_pair, segments, syn, udp_flows, whole_tcp};
 use pppssh_benches::{CHUNK_LEN, Fill};
 use tunio::mss::{clamp, is_syn};
 use tunio::offload::{Merger, VirtioHeader, ones_complement_sum, validate};
@@ -31,6 +31,7 @@ pub(crate) fn all(counter: &mut dyn Counter) {
     for (way, express) in [("frames", None), ("records", Some(Express::ALL))] {
         link(counter, way, express);
     }
+    headers(counter);
     queue(counter);
     account(counter);
     offload(counter);
@@ -107,6 +108,26 @@ fn link(counter: &mut dyn Counter, way: &str, express: Option<Express>) {
             assert_eq!(receive(&mut receiver, now, &chunk), 1);
         });
     }
+}
+
+/// Segments of TCP, whose headers are told by their difference.
+fn headers(counter: &mut dyn Counter) {
+    let now = Instant::now();
+    let [mut sender, mut receiver] = link_pair(now, Some(Express::ALL));
+    let segments = segments(21);
+    let mut chunk = BytesMut::with_capacity(3 * CHUNK_LEN);
+    sender.encode(&segments[0], &mut chunk).expect("the link is up and the packet fits");
+    assert_eq!(receive(&mut receiver, now, &chunk), 1);
+    counter.count("link encode 20 segments of TCP", &mut || {
+        chunk.clear();
+        for segment in black_box(&segments[1..]) {
+            sender.encode(segment, &mut chunk).expect("the link is up and the packet fits");
+        }
+    });
+    assert!(chunk.len() < 20 * 1460, "told in full: {} octets", chunk.len());
+    counter.count("link receive 20 segments of TCP", &mut || {
+        assert_eq!(receive(&mut receiver, now, &chunk), 20);
+    });
 }
 
 fn receive(link: &mut Link, now: Instant, chunk: &[u8]) -> usize {

@@ -30,6 +30,17 @@ pub(crate) const URG: u8 = 0x20;
 /// No Operation twice, then Timestamps (RFC 7323 appendix A), as all usual systems lay them out.
 const TIMESTAMPS: [u8; 4] = [1, 1, 8, 10];
 
+/// Whether a packet says that it is TCP over IPv4 or, without extension headers, IPv6.
+#[inline]
+pub(crate) fn is_tcp(packet: &[u8]) -> bool {
+    let at = match packet.first().map(|first| first >> 4) {
+        Some(4) => PROTOCOL,
+        Some(6) => NEXT_HEADER,
+        _ => return false,
+    };
+    packet.get(at) == Some(&TCP)
+}
+
 /// The IP and TCP headers of one packet.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Header {
@@ -46,10 +57,9 @@ impl Header {
 
     /// The headers of a whole TCP packet over IPv4 or, without extension headers, IPv6.
     pub(crate) fn of_tcp(packet: &[u8]) -> Option<Header> {
-        match packet.first()? >> 4 {
-            4 => Header::parse_ipv4(packet).filter(|header| header.protocol() == TCP),
-            6 if packet.get(NEXT_HEADER) == Some(&TCP) => Header::copied(packet, IPV6_LEN),
-            _ => None,
+        match packet.first().filter(|_| is_tcp(packet))? >> 4 {
+            4 => Header::parse_ipv4(packet),
+            _ => Header::copied(packet, IPV6_LEN),
         }
     }
 

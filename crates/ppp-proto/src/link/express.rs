@@ -9,6 +9,7 @@ use crate::{
     Express,
     express::{
         Form, HEADER_LEN, Headers, MAX_RECORD, OFFLOAD_HEADER_LEN, RecordKind, Report, Taken, emit_header,
+        is_worth_telling,
     },
     fsm::State,
 };
@@ -26,6 +27,11 @@ impl Core {
     /// What we take beyond the RFCs, as the peer knows.
     pub(super) fn rx_express(&self) -> Option<Express> {
         self.lcp.protocol.ours().express.filter(|_| self.lcp.state() == State::Opened)
+    }
+
+    /// Whether the peer takes headers that are told by how they change.
+    fn takes_changes(&self) -> bool {
+        self.tx_express().is_some_and(|express| express.headers)
     }
 
     /// A packet record came in; its family if it may pass.
@@ -101,14 +107,21 @@ impl Core {
         if let (Some(tap), Some((_, number))) = (&mut self.tap, family(packet)) {
             tap.packet(Direction::Sent, number, packet);
         }
-        let takes_changes = self.tx_express().is_some_and(|express| express.headers);
-        let headers =
-            if takes_changes && !behind { self.express.headers.tell(header, packet) } else { Headers::PLAIN };
-        let form = headers.form;
-        let offload = header.filter(|_| form != Form::Changed).map_or(&[][..], |header| header);
-        let (here, behind) = if behind { (&[][..], packet.len()) } else { (&packet[headers.replaced..], 0) };
-        let kind = RecordKind::Packet { form, offload: header.is_some() };
-        let octets = emit_record(kind, [headers.before, offload, here], behind, out);
+        let headers = if !behind && is_worth_telling(packet) && self.takes_changes() {
+            self.express.headers.tell(header, packet)
+        } else {
+            Headers::PLAIN
+        };
+        let kind = RecordKind::Packet { form: headers.form, offload: header.is_some() };
+        let Headers { before, replaced, .. } = headers;
+        let octets = match (headers.form, header) {
+            (Form::Plain, None) => emit_record(kind, [packet], 0, out),
+            (Form::Plain, Some(header)) if behind => emit_record(kind, [header], packet.len(), out),
+            (Form::Plain, Some(header)) => emit_record(kind, [header, packet], 0, out),
+            (Form::Remembered, Some(header)) => emit_record(kind, [before, header, packet], 0, out),
+            // A change tells of the virtio header, too.
+            (Form::Remembered | Form::Changed, _) => emit_record(kind, [before, &packet[replaced..]], 0, out),
+        };
         self.note_encoded(octets);
         self.express.sent += octets as u64;
         self.quality.sent(octets);

@@ -1,6 +1,6 @@
 //! Sending.
 
-use super::{MAX_PACKET, SLOTS, Slot, change::Change, provide};
+use super::{SLOTS, Slot, change::Change, is_worth_telling, provide};
 use crate::{
     express::record::{Form, OFFLOAD_HEADER_LEN},
     tcp_header::Header,
@@ -34,10 +34,10 @@ impl HeaderCompressor {
     /// How to tell the headers of a packet, which must then be sent so. A virtio header goes behind what stands in front, unless
     /// they are told by change, which includes it.
     pub(crate) fn tell(&mut self, offload: Option<&[u8; OFFLOAD_HEADER_LEN]>, packet: &[u8]) -> Headers<'_> {
-        if packet.len() > MAX_PACKET {
+        let Some(header) = Some(packet).filter(|packet| is_worth_telling(packet)).and_then(Header::of_tcp)
+        else {
             return Headers::PLAIN;
-        }
-        let Some(header) = Header::of_tcp(packet) else { return Headers::PLAIN };
+        };
         provide(&mut self.slots);
         // Two connections may want the same slot; they are told in full by turns.
         let at = header.connection() as usize % SLOTS;
