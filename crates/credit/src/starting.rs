@@ -58,7 +58,7 @@ impl Known {
 pub(crate) struct Starting {
     /// It is not the first one: something is known.
     is_again: bool,
-    /// A round trip has brought more than the one before.
+    /// In one that began again, a round trip has brought more than was known.
     has_room: bool,
     /// The rate to outdo, and for how many round trips it was not.
     full_rate: f64,
@@ -120,7 +120,7 @@ impl Starting {
         if !has_ended {
             return false;
         }
-        self.has_room |= self.full_rate > 0.0 && known.rate >= self.full_rate * MORE;
+        self.has_room |= known.rate >= self.full_rate * MORE;
         let holds = known.product(known.rtt + known.interval);
         let has_more = sample.left as f64 >= holds * GROWTH;
         if grows {

@@ -174,6 +174,11 @@ impl Path {
         self.pass(self.now + pause);
     }
 
+    /// The longest wait of those behind the first so many packets.
+    fn longest_wait(&self, behind: usize) -> Duration {
+        self.waits[behind..].iter().map(|(_, wait)| *wait).max().expect("packets were sent")
+    }
+
     /// The share of the path's capacity that has arrived since then, when so much had, and the mean wait.
     fn since(&self, start: Instant, before: u64) -> (f64, Duration) {
         let share = (self.arrived - before) as f64 / (self.rate * (self.now - start).as_secs_f64());
@@ -365,7 +370,7 @@ fn a_little_room_on_a_long_path_is_found_without_a_long_queue() {
         path.rate *= 1.2;
         let first = path.waits.len();
         path.greedy(8000 * MS);
-        let longest = path.waits[first..].iter().map(|(_, wait)| *wait).max().unwrap();
+        let longest = path.longest_wait(first);
         assert!(longest < 80 * MS, "{longest:?}");
         let (share, _) = path.greedy(3000 * MS);
         assert!(share > 0.95, "{share}");

@@ -35,8 +35,7 @@ impl Path {
             self.now = self.now.max(next);
         }
         let (share, _) = self.since(start, before);
-        let longest = self.waits[first..].iter().map(|(_, wait)| *wait).max();
-        (share, longest.unwrap_or_default())
+        (share, self.longest_wait(first))
     }
 }
 

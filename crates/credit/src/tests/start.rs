@@ -27,8 +27,7 @@ impl Path {
     fn doubling(&mut self, time: Duration) -> Start {
         let first = self.waits.len();
         let (share, _) = self.tcp(10 * PACKET, true, time);
-        let longest = self.waits[first..].iter().map(|(_, wait)| *wait).max().unwrap();
-        Start { share, longest }
+        Start { share, longest: self.longest_wait(first) }
     }
 
     /// As one answers what others send, who fill the path at times: `octets` each 6 ms.
@@ -121,7 +120,7 @@ fn a_path_is_filled_within_a_second_and_without_a_long_queue_on_the_way() {
     path.greedy(1000 * MS);
     let (share, _) = path.greedy(1000 * MS);
     assert!(share > 0.9, "{share}");
-    let longest = path.waits.iter().map(|(_, wait)| *wait).max().unwrap();
+    let longest = path.longest_wait(0);
     assert!(longest < 110 * MS, "{longest:?}");
 }
 

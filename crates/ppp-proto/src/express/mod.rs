@@ -38,7 +38,7 @@ mod headers;
 mod record;
 mod report;
 
-pub(crate) use headers::{HeaderCompressor, HeaderDecompressor, Headers, is_worth_telling};
+pub(crate) use headers::{HeaderCompressor, HeaderDecompressor, Headers};
 pub(crate) use record::{Form, HEADER_LEN, RecordKind, RecordReader, Taken, emit_header};
 pub use record::{MAX_RECORD, OFFLOAD_HEADER_LEN};
 pub use report::Report;

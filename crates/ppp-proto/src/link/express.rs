@@ -9,7 +9,6 @@ use crate::{
     Express,
     express::{
         Form, HEADER_LEN, Headers, MAX_RECORD, OFFLOAD_HEADER_LEN, RecordKind, Report, Taken, emit_header,
-        is_worth_telling,
     },
     fsm::State,
 };
@@ -27,11 +26,6 @@ impl Core {
     /// What we take beyond the RFCs, as the peer knows.
     pub(super) fn rx_express(&self) -> Option<Express> {
         self.lcp.protocol.ours().express.filter(|_| self.lcp.state() == State::Opened)
-    }
-
-    /// Whether the peer takes headers that are told by how they change.
-    fn takes_changes(&self) -> bool {
-        self.tx_express().is_some_and(|express| express.headers)
     }
 
     /// A packet record came in; its family if it may pass.
@@ -107,11 +101,9 @@ impl Core {
         if let (Some(tap), Some((_, number))) = (&mut self.tap, family(packet)) {
             tap.packet(Direction::Sent, number, packet);
         }
-        let headers = if !behind && is_worth_telling(packet) && self.takes_changes() {
-            self.express.headers.tell(header, packet)
-        } else {
-            Headers::PLAIN
-        };
+        let takes_changes = self.tx_express().is_some_and(|express| express.headers);
+        let headers =
+            if takes_changes && !behind { self.express.headers.tell(header, packet) } else { Headers::PLAIN };
         let kind = RecordKind::Packet { form: headers.form, offload: header.is_some() };
         let Headers { before, replaced, .. } = headers;
         let octets = match (headers.form, header) {

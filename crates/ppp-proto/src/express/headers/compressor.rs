@@ -1,9 +1,9 @@
 //! Sending.
 
-use super::{SLOTS, Slot, change::Change, is_worth_telling, provide};
+use super::{MAX_PACKET, SLOTS, Slot, change::Change, provide};
 use crate::{
     express::record::{Form, OFFLOAD_HEADER_LEN},
-    tcp_header::Header,
+    tcp_header::{Header, is_tcp},
 };
 
 /// The headers of a packet, as they are told.
@@ -33,11 +33,17 @@ pub(crate) struct HeaderCompressor {
 impl HeaderCompressor {
     /// How to tell the headers of a packet, which must then be sent so. A virtio header goes behind what stands in front, unless
     /// they are told by change, which includes it.
+    #[inline]
     pub(crate) fn tell(&mut self, offload: Option<&[u8; OFFLOAD_HEADER_LEN]>, packet: &[u8]) -> Headers<'_> {
-        let Some(header) = Some(packet).filter(|packet| is_worth_telling(packet)).and_then(Header::of_tcp)
-        else {
+        // Seen here, all others cost next to nothing.
+        if packet.len() > MAX_PACKET || !is_tcp(packet) {
             return Headers::PLAIN;
-        };
+        }
+        self.tell_tcp(offload, packet)
+    }
+
+    fn tell_tcp(&mut self, offload: Option<&[u8; OFFLOAD_HEADER_LEN]>, packet: &[u8]) -> Headers<'_> {
+        let Some(header) = Header::of_tcp(packet) else { return Headers::PLAIN };
         provide(&mut self.slots);
         // Two connections may want the same slot; they are told in full by turns.
         let at = header.connection() as usize % SLOTS;

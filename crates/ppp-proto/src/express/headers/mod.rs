@@ -35,7 +35,7 @@ mod compressor;
 mod decompressor;
 
 use super::record::OFFLOAD_HEADER_LEN;
-use crate::tcp_header::{Header, is_tcp};
+use crate::tcp_header::Header;
 
 pub(crate) use compressor::{HeaderCompressor, Headers};
 pub(crate) use decompressor::HeaderDecompressor;
@@ -46,12 +46,6 @@ const SLOTS: usize = 64;
 /// The longest packet of which it pays: headers of more are less than a hundredth of it, and what is written from where it lies is
 /// not copied.
 const MAX_PACKET: usize = 8192;
-
-/// Whether a packet may be one whose headers are told by change: a short one of TCP.
-#[inline]
-pub(crate) fn is_worth_telling(packet: &[u8]) -> bool {
-    packet.len() <= MAX_PACKET && is_tcp(packet)
-}
 
 /// What either end remembers of a connection.
 #[derive(Debug, Clone, Copy)]
