@@ -7,6 +7,7 @@
 //! The tests need root, for the namespaces alone; what they test never is root.
 
 mod binary;
+mod distance;
 pub mod lab_kernel;
 mod pppssh;
 mod process;
@@ -16,6 +17,7 @@ pub mod traffic;
 mod world;
 
 pub use binary::{is_optimised, path as program};
+pub use distance::far_away;
 pub use pppssh::Session;
 pub use process::{Finished, NEVER, Running, finish};
 pub use procfs::{Process, processes};

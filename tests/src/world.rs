@@ -89,8 +89,13 @@ impl World {
 
     /// The same in a world that is there already.
     pub fn set_up(&self, carrier: Carrier, venus: &str, saturn: &str) -> Sshd {
+        self.set_up_with(carrier, venus, saturn, "")
+    }
+
+    /// The same with `sshd` in the configuration of sshd.
+    pub fn set_up_with(&self, carrier: Carrier, venus: &str, saturn: &str, sshd: &str) -> Sshd {
         self.install();
-        let sshd = Sshd::start(self, "");
+        let sshd = Sshd::start(self, sshd);
         self.authorize(&sshd, &format!("{PPPSSH} serve"));
         let addresses = |local: &str, remote: &str, more: &str| {
             let ours = format!("addresses = \"{local}:{remote}\"\n");

@@ -50,6 +50,10 @@ pub trait CarrierTx: Send {
 
     /// Writes out what is held and tells the far side that no more will come.
     fn poll_finish(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), CarrierError>>;
+
+    /// The far end takes the stream through several channels, too. A carrier that can will open more of them where one does
+    /// not let through what the path holds.
+    fn widen(&mut self) {}
 }
 
 /// The receiving half.

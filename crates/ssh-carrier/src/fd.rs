@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::{Buf, BufMut, Bytes, BytesMut};
 use rustix::fs::{FileType, OFlags};
 use tokio::net::unix::pipe;
 use tokio_util::task::AbortOnDropHandle;
@@ -201,12 +201,21 @@ impl FdRx {
     }
 
     pub(crate) fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Option<Bytes>>> {
+        self.poll_recv_most(cx, usize::MAX)
+    }
+
+    /// The same, but no more octets than so many at a time.
+    pub(crate) fn poll_recv_most(
+        &mut self,
+        cx: &mut Context<'_>,
+        most: usize,
+    ) -> Poll<io::Result<Option<Bytes>>> {
         if self.buffer.capacity() - self.buffer.len() < READ_LEAST {
             // Takes the same memory again if the caller is done with the chunks cut from it.
             self.buffer.reserve(READ);
         }
         loop {
-            match self.fd.try_read_buf(&mut self.buffer) {
+            match self.fd.try_read_buf(&mut (&mut self.buffer).limit(most)) {
                 Ok(0) => return Poll::Ready(Ok(None)),
                 Ok(_) => return Poll::Ready(Ok(Some(self.buffer.split().freeze()))),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {

@@ -23,6 +23,7 @@ mod destination;
 mod ending;
 mod error;
 mod fd;
+mod lanes;
 mod memory;
 pub mod openssh;
 mod program;

@@ -30,6 +30,7 @@
 //! | Type 0| Len 7 | OUI 72 70 73   | Kind 1| Flags |
 //! +-------+-------+----------------+-------+-------+
 //!                                  1 records   2 virtio headers   8 reports   16 remembered headers
+//!                                  32 lanes
 //! ```
 //!
 //! It says what its sender takes. Both directions are agreed on by themselves.
@@ -54,6 +55,7 @@ const OFFLOAD: u8 = 2;
 /// 4 stood for reports without the clock, before there was a release.
 const REPORTS: u8 = 8;
 const HEADERS: u8 = 16;
+const LANES: u8 = 32;
 
 /// What an end takes. Records are what the others come in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -64,18 +66,20 @@ pub struct Express {
     pub reports: bool,
     /// Packets of TCP whose headers are told by how they differ from the last ones of their connection.
     pub headers: bool,
+    /// The stream through several channels, which is no matter of the link but of what carries it.
+    pub lanes: bool,
 }
 
 impl Express {
-    /// All there is.
-    pub const ALL: Express = Express { offload: true, reports: true, headers: true };
+    /// All that a link does by itself.
+    pub const ALL: Express = Express { offload: true, reports: true, headers: true, lanes: false };
 
     /// The data of the option that says so.
     pub(crate) fn emit(self) -> [u8; 5] {
         let [a, b, c] = OUI;
         let flag = |set: bool, flag: u8| if set { flag } else { 0 };
-        let flags = flag(self.offload, OFFLOAD) | flag(self.reports, REPORTS) | flag(self.headers, HEADERS);
-        [a, b, c, KIND, RECORDS | flags]
+        let packets = flag(self.offload, OFFLOAD) | flag(self.headers, HEADERS);
+        [a, b, c, KIND, RECORDS | packets | flag(self.reports, REPORTS) | flag(self.lanes, LANES)]
     }
 
     /// What the data of a Vendor-Specific option says, if it is ours. Flags of times to come mean nothing here.
@@ -84,7 +88,12 @@ impl Express {
         match (*oui, rest) {
             (OUI, [KIND, flags, ..]) if flags & RECORDS != 0 => {
                 let is_set = |flag| flags & flag != 0;
-                Some(Express { offload: is_set(OFFLOAD), reports: is_set(REPORTS), headers: is_set(HEADERS) })
+                Some(Express {
+                    offload: is_set(OFFLOAD),
+                    reports: is_set(REPORTS),
+                    headers: is_set(HEADERS),
+                    lanes: is_set(LANES),
+                })
             }
             _ => None,
         }
@@ -96,6 +105,7 @@ impl Express {
             offload: self.offload && other.offload,
             reports: self.reports && other.reports,
             headers: self.headers && other.headers,
+            lanes: self.lanes && other.lanes,
         }
     }
 }
@@ -110,6 +120,7 @@ mod tests {
             Express::default(),
             Express { offload: true, ..Express::default() },
             Express { headers: true, ..Express::default() },
+            Express { lanes: true, ..Express::ALL },
             Express::ALL,
         ] {
             assert_eq!(Express::parse(&express.emit()), Some(express));

@@ -232,6 +232,12 @@ impl Link {
         self.core.tx_express().is_some_and(|express| express.offload) && !self.core.compresses()
     }
 
+    /// Whether the peer takes the stream in through several channels, if its carrier has them.
+    pub fn peer_takes_lanes(&self) -> bool {
+        self.core.tx_express().is_some()
+            && self.core.lcp.protocol.peers().express.is_some_and(|peer| peer.lanes)
+    }
+
     /// Sends one packet of up to 65535 octets with the virtio header that goes with it.
     ///
     /// The caller answers for the header: what it makes of the packet must fit the MTU. The peer trusts it as little as any

@@ -183,10 +183,11 @@ fn lcp_option(f: &mut fmt::Formatter<'_>, option: RawOption<'_>) -> fmt::Result 
         Some(LcpOption::MagicNumber(magic)) => write!(f, "magic {magic:#x}"),
         Some(LcpOption::Pfc) => f.write_str("pcomp"),
         Some(LcpOption::Acfc) => f.write_str("accomp"),
-        Some(LcpOption::Express(Express { offload, reports, headers })) => {
-            let word = |said: bool, word| if said { word } else { "" };
-            let (offload, reports) = (word(offload, " offload"), word(reports, " reports"));
-            write!(f, "express{offload}{reports}{}", word(headers, " headers"))
+        Some(LcpOption::Express(Express { offload, reports, headers, lanes })) => {
+            f.write_str("express")?;
+            let words =
+                [(offload, " offload"), (reports, " reports"), (headers, " headers"), (lanes, " lanes")];
+            words.into_iter().filter(|(said, _)| *said).try_for_each(|(_, word)| f.write_str(word))
         }
         Some(LcpOption::FcsAlternatives(Fcs::Null)) => f.write_str("fcs null"),
         Some(LcpOption::FcsAlternatives(Fcs::Fcs16)) => f.write_str("fcs 16"),

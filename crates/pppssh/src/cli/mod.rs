@@ -155,6 +155,10 @@ pub struct ServeArgs {
     /// The link.
     #[command(flatten)]
     pub link: LinkFlags,
+
+    /// Hand on to the process that already serves this connection; callers say so where one channel is too narrow.
+    #[arg(long, hide = true)]
+    pub lane: bool,
 }
 
 /// Arguments of `listen`.

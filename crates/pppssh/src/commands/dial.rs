@@ -7,7 +7,7 @@ use ssh_carrier::client::{self, ClientConfig, NoPrompt, Prompt};
 use ssh_carrier::openssh::{self, OpensshConfig};
 use ssh_carrier::{Carrier, CarrierError};
 
-use super::prompt::Terminal;
+use super::{lane, prompt::Terminal};
 use crate::config::{CarrierChoice, Profile};
 
 /// Calls one host, as often as needed.
@@ -44,6 +44,7 @@ impl Dialler {
                     options,
                     ssh_program: Some(profile.ssh_program.clone()),
                     congestion_control: profile.carrier_cc.clone(),
+                    lane_command: Some(format!("{} {}", profile.remote_command, lane::ARGUMENT)),
                     ..ClientConfig::new(host)
                 })
             }

@@ -5,6 +5,7 @@ mod connect;
 mod context;
 mod dial;
 mod inherited;
+mod lane;
 mod listen;
 mod pppd;
 mod prompt;
@@ -85,7 +86,7 @@ fn start(mut cli: Cli) -> Result<ExitCode, Failure> {
             Verb::Connect(args) => {
                 Box::pin(connect::connect(&context, &args.target, &args.call, &args.link)).await
             }
-            Verb::Serve(args) => Box::pin(serve::serve(&context, &args.link)).await,
+            Verb::Serve(args) => Box::pin(serve::serve(&context, &args)).await,
             Verb::Listen(args) => listen::listen(Rc::new(context), &args.server, &args.link).await,
             Verb::UserPpp(_) => {
                 let loaded = user_ppp.expect("read above");

@@ -233,7 +233,7 @@ impl<D: Device> Session<D> {
                     }
                 }
                 step = self.pump.run(&mut carrier, &mut self.device) => match step {
-                    Ok(Step::Event(event)) => match self.handle(event, &carrier).await {
+                    Ok(Step::Event(event)) => match self.handle(event, &mut carrier).await {
                         Ok(None) => {
                             if self.up.any() && first_up.is_none() {
                                 first_up = Some(Instant::now());
@@ -320,7 +320,11 @@ impl<D: Device> Session<D> {
     }
 
     /// Does what an event calls for; the reason if it was the last one.
-    async fn handle(&mut self, event: Event, carrier: &Carrier) -> Result<Option<CloseReason>, NetworkError> {
+    async fn handle(
+        &mut self,
+        event: Event,
+        carrier: &mut Carrier,
+    ) -> Result<Option<CloseReason>, NetworkError> {
         match event {
             Event::Phase(phase) => {
                 debug!(%phase, "link");
@@ -344,6 +348,9 @@ impl<D: Device> Session<D> {
             }
             Event::LcpUp { mru, mtu } => {
                 info!("LCP is up: MRU {mru}, MTU {mtu}");
+                if self.pump.link().peer_takes_lanes() {
+                    carrier.tx.widen();
+                }
                 self.network.protect_carrier(carrier.info.address).await?;
                 self.network.link_up(mtu).await?;
                 self.status.update(|status| {

@@ -4,11 +4,13 @@ use std::io;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
+use std::time::Instant;
 
 use bytes::Bytes;
 use russh::{ChannelMsg, ChannelOpenFailure, ChannelReadHalf};
 
 use super::handler::explain;
+use super::lanes::{self, Opener};
 use super::sender::ChannelSender;
 use super::session::Way;
 use super::target::Target;
@@ -17,10 +19,15 @@ use crate::stderr::Stderr;
 use crate::{Carrier, CarrierError, CarrierInfo, CarrierKind, CarrierRx, CarrierTx};
 
 /// RFC 4254 §5.2: the data type of standard error.
-const EXTENDED_DATA_STDERR: u32 = 1;
+pub(super) const EXTENDED_DATA_STDERR: u32 = 1;
 
-/// Starts the command on the last host of the way.
-pub(super) async fn exec(mut way: Way, target: &Target, command: &str) -> Result<Carrier, CarrierError> {
+/// Starts the command on the last host of the way, and `lane` in further channels if they are wanted.
+pub(super) async fn exec(
+    mut way: Way,
+    target: &Target,
+    command: &str,
+    lane: Option<&str>,
+) -> Result<Carrier, CarrierError> {
     let host = target.address();
     let address = way.hops.first().and_then(|hop| hop.address).map(|address| address.ip());
     let hop =
@@ -31,7 +38,10 @@ pub(super) async fn exec(mut way: Way, target: &Target, command: &str) -> Result
         }
         other => CarrierError::Ssh { host: host.clone(), reason: explain(&other) },
     };
+    let asked = Instant::now();
     let channel = hop.handle.channel_open_session().await.map_err(failed)?;
+    let is_long = asked.elapsed() >= lanes::LONG;
+    hop.command_is(channel.id());
     // The answer is not waited for: what is sent meanwhile finds the command running.
     channel.exec(true, command).await.map_err(failed)?;
     let (read, write) = channel.split();
@@ -40,10 +50,21 @@ pub(super) async fn exec(mut way: Way, target: &Target, command: &str) -> Result
     let info = CarrierInfo { kind: CarrierKind::Native, peer: peer.clone(), address, cipher: hop.cipher() };
     let gate = hop.gate.take().ok_or_else(|| CarrierError::Config("the host is used twice".to_owned()))?;
     let (ending, stderr) = (hop.ending.clone(), Stderr::new(&peer));
+    let tell = hop.tell.clone();
     let way = Arc::new(way);
+    let opener = lane.filter(|_| is_long).map(|command| {
+        Opener::new(lanes::Place {
+            way: Arc::clone(&way),
+            host: host.clone(),
+            command: command.to_owned(),
+            stderr: stderr.clone(),
+            ending: (tell, ending.clone()),
+        })
+    });
     Ok(Carrier {
         tx: Box::new(ClientTx {
             sender: ChannelSender::new(write, gate),
+            opener,
             ending: ending.clone(),
             stderr: stderr.clone(),
             _way: Arc::clone(&way),
@@ -63,6 +84,7 @@ pub(super) async fn exec(mut way: Way, target: &Target, command: &str) -> Result
 
 struct ClientTx {
     sender: ChannelSender,
+    opener: Option<Opener>,
     ending: EndingRx,
     stderr: Stderr,
     _way: Arc<Way>,
@@ -89,6 +111,9 @@ impl ClientTx {
 
 impl CarrierTx for ClientTx {
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), CarrierError>> {
+        if let Some(opener) = &mut self.opener {
+            opener.poll(cx, &mut self.sender);
+        }
         let step = self.sender.poll_ready(cx);
         self.poll_or_reason(&step, cx)
     }
@@ -101,6 +126,12 @@ impl CarrierTx for ClientTx {
     fn poll_finish(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), CarrierError>> {
         let step = self.sender.poll_finish(cx);
         self.poll_or_reason(&step, cx)
+    }
+
+    fn widen(&mut self) {
+        if let Some(opener) = &mut self.opener {
+            opener.widen();
+        }
     }
 }
 
@@ -118,7 +149,9 @@ struct ClientRx {
 impl CarrierRx for ClientRx {
     fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>, CarrierError>> {
         while !self.is_ended {
-            match ready!(pin!(self.half.wait()).poll(cx)) {
+            // All that has come goes first. The ending may be that of a channel which carries a part of what is sent.
+            let Poll::Ready(message) = pin!(self.half.wait()).poll(cx) else { break };
+            match message {
                 Some(ChannelMsg::Data { data }) => {
                     self.opening.note(&data);
                     return Poll::Ready(Ok(Some(data)));

@@ -15,6 +15,8 @@ use crate::ending::{Ending, EndingTx};
 #[derive(Debug, Default)]
 pub(super) struct Learnt {
     pub(super) cipher: Option<String>,
+    /// The far command's channel.
+    pub(super) command: Option<ChannelId>,
     /// Why the connection ended.
     pub(super) reason: Option<String>,
 }
@@ -70,6 +72,11 @@ impl Events {
     fn learn(&self, what: impl FnOnce(&mut Learnt)) {
         what(&mut self.learnt.lock().unwrap_or_else(PoisonError::into_inner));
     }
+
+    /// Whether a channel is the far command's, and no other that carries a part of the same stream.
+    fn is_commands(&self, channel: ChannelId) -> bool {
+        self.learnt.lock().unwrap_or_else(PoisonError::into_inner).command == Some(channel)
+    }
 }
 
 /// A client that asked for no forwarding has no use for a channel that the server opens.
@@ -109,18 +116,25 @@ impl Handler for Events {
         Ok(())
     }
 
-    async fn exit_status(&mut self, _: ChannelId, status: u32, _: &mut Session) -> Result<(), HandlerError> {
-        self.exit = Some(if status == 0 {
-            Ending::Clean
-        } else {
-            Ending::Exited { status: Some(status), signal: None }
-        });
+    async fn exit_status(
+        &mut self,
+        channel: ChannelId,
+        status: u32,
+        _: &mut Session,
+    ) -> Result<(), HandlerError> {
+        if self.is_commands(channel) {
+            self.exit = Some(if status == 0 {
+                Ending::Clean
+            } else {
+                Ending::Exited { status: Some(status), signal: None }
+            });
+        }
         Ok(())
     }
 
     async fn exit_signal(
         &mut self,
-        _: ChannelId,
+        channel: ChannelId,
         signal: Sig,
         _core_dumped: bool,
         message: &str,
@@ -132,18 +146,24 @@ impl Handler for Events {
             Sig::Custom(name) => name,
             known => format!("{known:?}"),
         };
-        self.exit = Some(Ending::Exited { status: None, signal: Some(name) });
+        if self.is_commands(channel) {
+            self.exit = Some(Ending::Exited { status: None, signal: Some(name) });
+        }
         Ok(())
     }
 
-    async fn channel_failure(&mut self, _: ChannelId, _: &mut Session) -> Result<(), HandlerError> {
+    async fn channel_failure(&mut self, channel: ChannelId, _: &mut Session) -> Result<(), HandlerError> {
         // The only request that is answered is the exec request.
-        self.ending.tell(Ending::ExecRefused { host: self.host.clone() });
+        if self.is_commands(channel) {
+            self.ending.tell(Ending::ExecRefused { host: self.host.clone() });
+        }
         Ok(())
     }
 
-    async fn channel_close(&mut self, _: ChannelId, _: &mut Session) -> Result<(), HandlerError> {
-        self.ending.tell(self.exit.take().unwrap_or(Ending::Exited { status: None, signal: None }));
+    async fn channel_close(&mut self, channel: ChannelId, _: &mut Session) -> Result<(), HandlerError> {
+        if self.is_commands(channel) {
+            self.ending.tell(self.exit.take().unwrap_or(Ending::Exited { status: None, signal: None }));
+        }
         Ok(())
     }
 

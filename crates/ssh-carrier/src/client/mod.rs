@@ -19,6 +19,7 @@ mod handler;
 mod host_key;
 mod keys;
 mod known_hosts;
+mod lanes;
 mod prompt;
 mod route;
 mod sender;
@@ -56,6 +57,10 @@ pub struct ClientConfig {
     /// The system's congestion control for the TCP connection, as it calls it: `bbr`. One that it does not give is warned
     /// of. `None` for the system's own choice.
     pub congestion_control: Option<String>,
+    /// What to start in further channels, if the way is long and the far command takes its input through several
+    /// ([`CarrierTx::widen`](crate::CarrierTx::widen)): what there hands on to that command, as
+    /// [`stdio::lanes::hand_on`](crate::stdio::lanes::hand_on) does.
+    pub lane_command: Option<String>,
 }
 
 impl ClientConfig {
@@ -72,6 +77,7 @@ impl ClientConfig {
             ssh_program: Some("ssh".into()),
             window: CHANNEL_WINDOW,
             congestion_control: None,
+            lane_command: None,
         }
     }
 }
@@ -91,5 +97,5 @@ pub async fn connect(
         way.hops.push(hop);
     }
     let called = targets.last().ok_or_else(|| CarrierError::Config("there is no host to call".to_owned()))?;
-    channel::exec(way, called, command).await
+    channel::exec(way, called, command, config.lane_command.as_deref()).await
 }

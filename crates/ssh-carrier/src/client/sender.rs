@@ -1,4 +1,4 @@
-//! Sending on a channel, one chunk at a time.
+//! Sending on a channel, or on several by turns, one chunk at a time.
 
 use std::io;
 use std::pin::{Pin, pin};
@@ -6,28 +6,81 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, Bytes};
+use futures_util::FutureExt as _;
 use futures_util::task::noop_waker;
 use russh::client::Msg;
 use russh::{ChannelMsg, ChannelReadHalf, ChannelWriteHalf};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::sync::oneshot;
 use tokio_util::task::AbortOnDropHandle;
 
+use crate::lanes::Stripes;
 use crate::ring::SendGate;
 
-/// The sending half of a channel. It holds one chunk, and no more than the gate allows are behind it.
+/// The sending half of a channel.
+pub(super) type Half = Arc<ChannelWriteHalf<Msg>>;
+
+/// Sends on one channel, or on several by turns. It holds one chunk, and no more than the gate allows are behind it.
 pub(super) struct ChannelSender {
-    half: Arc<ChannelWriteHalf<Msg>>,
+    lanes: Vec<Half>,
+    stripes: Stripes,
+    /// Nothing goes from where the last lane joins until the far end knows of it.
+    agreed: Option<oneshot::Receiver<()>>,
     /// Waits for the channel's window and for the engine's queue, whether or not anybody asks again: sshd opens a
     /// channel with an empty window.
     sending: Option<AbortOnDropHandle<Result<(), russh::Error>>>,
+    /// The last chunk found a window used up.
+    is_short: bool,
     is_failed: bool,
     is_finished: bool,
     gate: SendGate,
 }
 
+/// A part of a chunk, and how it goes.
+struct Piece {
+    half: Half,
+    octets: Bytes,
+    /// What it waits for.
+    agreed: Option<oneshot::Receiver<()>>,
+}
+
 impl ChannelSender {
     pub(super) fn new(half: ChannelWriteHalf<Msg>, gate: SendGate) -> Self {
-        Self { half: Arc::new(half), sending: None, is_failed: false, is_finished: false, gate }
+        Self {
+            lanes: vec![Arc::new(half)],
+            stripes: Stripes::default(),
+            agreed: None,
+            sending: None,
+            is_short: false,
+            is_failed: false,
+            is_finished: false,
+            gate,
+        }
+    }
+
+    /// Another channel joins after so many more octets; where is that in the stream? From there on nothing is sent before `agreed`.
+    pub(super) fn join(&mut self, half: Half, ahead: u64, agreed: oneshot::Receiver<()>) -> Option<u64> {
+        let position = self.stripes.position() + ahead;
+        self.stripes.join_at(position).then(|| {
+            self.lanes.push(half);
+            self.agreed = Some(agreed);
+            position
+        })
+    }
+
+    /// Channels that it sends on, or soon will.
+    pub(super) fn lanes(&self) -> usize {
+        self.lanes.len()
+    }
+
+    /// Whether it sends on all of them.
+    pub(super) fn all_joined(&self) -> bool {
+        self.stripes.lanes() == self.lanes.len()
+    }
+
+    /// Whether what the far end grants of these channels was used up when the last chunk was given.
+    pub(super) fn is_short(&self) -> bool {
+        self.is_short
     }
 
     /// Ready when nothing is held; an error when the connection is gone.
@@ -45,16 +98,57 @@ impl ChannelSender {
     }
 
     pub(super) fn start_send(&mut self, chunk: Bytes) {
-        let (half, chunk) = (Arc::clone(&self.half), self.gate.admit(chunk));
-        self.start(async move { half.data_bytes(chunk).await });
+        let chunk = self.gate.admit(chunk);
+        let half = Arc::clone(&self.lanes[self.stripes.lane()]);
+        if chunk.len() < self.stripes.run() && self.agreed_since() {
+            self.stripes.advance(chunk.len());
+            let half = Arc::clone(&half);
+            self.start(async move { half.data_bytes(chunk).await });
+        } else {
+            let pieces = self.cut(chunk);
+            self.start(async move {
+                for Piece { half, octets, agreed } in pieces {
+                    if let Some(agreed) = agreed {
+                        agreed.await.map_err(|_| russh::Error::SendError)?;
+                    }
+                    half.data_bytes(octets).await?;
+                }
+                Ok(())
+            });
+        }
+        self.is_short = self.sending.is_some() && is_used_up(&half);
+    }
+
+    /// Whether the next octet need not wait until the far end knows where it goes.
+    fn agreed_since(&self) -> bool {
+        self.agreed.is_none() || !self.all_joined()
+    }
+
+    /// A chunk in the pieces that go through one lane each.
+    fn cut(&mut self, mut chunk: Bytes) -> Vec<Piece> {
+        let mut pieces = Vec::new();
+        while !chunk.is_empty() {
+            let agreed = if self.agreed_since() { None } else { self.agreed.take() };
+            let half = Arc::clone(&self.lanes[self.stripes.lane()]);
+            let octets = chunk.split_to(chunk.len().min(self.stripes.run()));
+            self.stripes.advance(octets.len());
+            pieces.push(Piece { half, octets, agreed });
+        }
+        pieces
     }
 
     pub(super) fn poll_finish(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         ready!(self.poll_sent(cx))?;
         if !self.is_finished {
             self.is_finished = true;
-            let half = Arc::clone(&self.half);
-            self.start(async move { half.eof().await });
+            // Whichever the far end waits at.
+            let lanes = self.lanes.clone();
+            self.start(async move {
+                for lane in lanes {
+                    lane.eof().await?;
+                }
+                Ok(())
+            });
         }
         self.poll_sent(cx)
     }
@@ -68,6 +162,11 @@ impl ChannelSender {
             Poll::Pending => self.sending = Some(AbortOnDropHandle::new(tokio::spawn(send))),
         }
     }
+}
+
+/// Whether a channel's window is.
+fn is_used_up(half: &Half) -> bool {
+    half.writable_packet_size().now_or_never() == Some(0)
 }
 
 /// A channel through a jump host, as the stream under another connection.

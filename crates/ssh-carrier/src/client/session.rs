@@ -5,7 +5,7 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use russh::client::{Handle, connect_stream};
-use russh::{ChannelOpenFailure, Disconnect};
+use russh::{ChannelId, ChannelOpenFailure, Disconnect};
 
 use super::dial::{Stream, dial};
 use super::handler::{Events, HandlerError, SharedLearnt, explain};
@@ -14,7 +14,7 @@ use super::prompt::Prompt;
 use super::target::Target;
 use super::{algorithms, auth};
 use crate::CarrierError;
-use crate::ending::{self, EndingRx};
+use crate::ending::{self, EndingRx, EndingTx};
 use crate::ring::{RingCloser, SendGate};
 
 /// How long a connection may take to say goodbye once nobody needs it any more.
@@ -26,6 +26,8 @@ pub(super) struct Hop {
     pub(super) learnt: SharedLearnt,
     /// Known once the connection, or the channel of the far command, is closed.
     pub(super) ending: EndingRx,
+    /// For who carries on what is said of it.
+    pub(super) tell: EndingTx,
     pub(super) gate: Option<SendGate>,
     /// The far address, if this hop is reached by TCP.
     pub(super) address: Option<SocketAddr>,
@@ -68,7 +70,7 @@ impl Hop {
             verifier,
             prompt: Arc::clone(prompt),
             learnt: Arc::clone(&learnt),
-            ending: ending_tx,
+            ending: ending_tx.clone(),
             exit: None,
         };
         let ring = stream.into_ring();
@@ -81,7 +83,7 @@ impl Hop {
             .map_err(timeout("the SSH handshake with"))?
             .map_err(|error| failed(error, target))?;
         auth::log_in(&mut handle, target, prompt, &learnt).await?;
-        Ok(Self { handle, learnt, ending, gate, address, stop })
+        Ok(Self { handle, learnt, ending, tell: ending_tx, gate, address, stop })
     }
 
     /// A stream to `target` through this host.
@@ -104,6 +106,11 @@ impl Hop {
     fn name(&self) -> String {
         self.address
             .map_or_else(|| "the jump host".to_owned(), |address| format!("the jump host at {address}"))
+    }
+
+    /// The far command's channel. That of others is of no importance to how it ends.
+    pub(super) fn command_is(&self, channel: ChannelId) {
+        self.learnt.lock().unwrap_or_else(PoisonError::into_inner).command = Some(channel);
     }
 
     pub(super) fn cipher(&self) -> Option<String> {

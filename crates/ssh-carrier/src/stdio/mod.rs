@@ -4,6 +4,7 @@
 //! command a pty. All of them work. A terminal that somebody types at does not: [`open`] refuses it and says what was
 //! probably meant.
 
+use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
@@ -16,8 +17,10 @@ use rustix::fs::{Mode, OFlags};
 use crate::fd::{FdKind, FdRx, FdTx, RestoreFlags, nonblocking_for_now};
 use crate::{Carrier, CarrierError, CarrierInfo, CarrierKind, CarrierRx, CarrierTx};
 
+pub mod lanes;
 mod terminal;
 
+use lanes::{LaneListener, Lanes};
 use terminal::RawMode;
 
 /// How to use the standard streams.
@@ -58,6 +61,11 @@ impl StdioConfig {
 /// From then on file descriptor 0 is `/dev/null` and 1 is standard error, so that nothing printed by mistake gets
 /// into the stream. May be called once; must be called within a tokio runtime.
 pub fn open(config: &StdioConfig) -> Result<Carrier, CarrierError> {
+    Ok(take(config)?.into_carrier(None))
+}
+
+/// Does the first half of [`open`]; nothing is read yet.
+pub fn take(config: &StdioConfig) -> Result<Streams, CarrierError> {
     let taken = |error| CarrierError::io("taking over the standard streams", error);
     let input = rustix::stdio::stdin().try_clone_to_owned().map_err(taken)?;
     let output = rustix::stdio::stdout().try_clone_to_owned().map_err(taken)?;
@@ -83,17 +91,38 @@ fn check(input: &OwnedFd, output: &OwnedFd, config: &StdioConfig) -> Result<(), 
     Ok(())
 }
 
-fn from_fds(input: OwnedFd, output: OwnedFd, config: &StdioConfig) -> Result<Carrier, CarrierError> {
+/// The standard streams, taken over.
+pub struct Streams {
+    rx: StdioRx,
+    tx: StdioTx,
+    peer: String,
+}
+
+impl fmt::Debug for Streams {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Streams").field("peer", &self.peer).finish_non_exhaustive()
+    }
+}
+
+impl Streams {
+    /// The carrier that they are, with further lanes for what comes in from whoever joins at `lanes`.
+    pub fn into_carrier(mut self, lanes: Option<LaneListener>) -> Carrier {
+        self.rx.lanes = lanes.map(Lanes::new);
+        let info = CarrierInfo { kind: CarrierKind::Stdio, peer: self.peer, address: None, cipher: None };
+        Carrier { tx: Box::new(self.tx), rx: Box::new(self.rx), info }
+    }
+}
+
+fn from_fds(input: OwnedFd, output: OwnedFd, config: &StdioConfig) -> Result<Streams, CarrierError> {
     check(&input, &output, config)?;
     let prepared = |error| CarrierError::io("preparing the standard streams", error);
     let raw = RawMode::enter(&input).map_err(prepared)?.map(Arc::new);
     let (input, input_flags) = private(input, OFlags::RDONLY).map_err(prepared)?;
     let (output, output_flags) = private(output, OFlags::WRONLY).map_err(prepared)?;
-    let rx = StdioRx { fd: FdRx::new(input).map_err(prepared)?, _flags: input_flags, _raw: raw.clone() };
+    let fd = FdRx::new(input).map_err(prepared)?;
+    let rx = StdioRx { fd, lanes: None, _flags: input_flags, _raw: raw.clone() };
     let tx = StdioTx { fd: FdTx::new(output).map_err(prepared)?, flags: output_flags, raw };
-    let info =
-        CarrierInfo { kind: CarrierKind::Stdio, peer: config.peer.clone(), address: None, cipher: None };
-    Ok(Carrier { tx: Box::new(tx), rx: Box::new(rx), info })
+    Ok(Streams { rx, tx, peer: config.peer.clone() })
 }
 
 /// A non-blocking file descriptor for the same pipe, terminal or socket.
@@ -156,13 +185,18 @@ impl CarrierTx for StdioTx {
 
 struct StdioRx {
     fd: FdRx,
+    lanes: Option<Lanes>,
     _flags: Option<Arc<RestoreFlags>>,
     _raw: Option<Arc<RawMode>>,
 }
 
 impl CarrierRx for StdioRx {
     fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>, CarrierError>> {
-        self.fd.poll_recv(cx).map_err(|error| CarrierError::io("reading from standard input", error))
+        let received = match &mut self.lanes {
+            None => self.fd.poll_recv(cx),
+            Some(lanes) => lanes.poll_recv(cx, &mut self.fd),
+        };
+        received.map_err(|error| CarrierError::io("reading from standard input", error))
     }
 }
 

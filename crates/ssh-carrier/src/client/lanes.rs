@@ -1,0 +1,198 @@
+//! Further channels for the stream to the far command, opened when one is too narrow for the path ([`lanes`](crate::lanes)).
+
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use russh::{ChannelMsg, ChannelReadHalf};
+use tokio::sync::oneshot;
+use tokio::time::timeout;
+use tokio_util::task::AbortOnDropHandle;
+use tracing::{debug, info};
+
+use super::channel::EXTENDED_DATA_STDERR;
+use super::handler::explain;
+use super::sender::{ChannelSender, Half};
+use super::session::Way;
+use crate::ending::{Ending, EndingRx, EndingTx};
+use crate::lanes::{AGREED, HELLO, MOST};
+use crate::stderr::Stderr;
+
+/// Below this round trip, what sshd grants of one channel is 840 Mb/s and more: there whoever waits for a window waits for the far
+/// host and not for the path.
+pub(super) const LONG: Duration = Duration::from_millis(20);
+
+/// Octets that are sent before a lane joins, for each lane there is: more than the windows let pass until the far end has answered.
+const AHEAD: u64 = 3 << 20;
+
+/// How long the far end may take to start the command and to answer.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// How long the end of the command itself, which says more, may come behind the end of a lane.
+const GRACE: Duration = Duration::from_secs(1);
+
+/// Where further channels lead to.
+#[derive(Clone)]
+pub(super) struct Place {
+    pub(super) way: Arc<Way>,
+    pub(super) host: String,
+    /// What is started in a new channel.
+    pub(super) command: String,
+    pub(super) stderr: Stderr,
+    /// Hears of the end of the command, and of a lane in use.
+    pub(super) ending: (EndingTx, EndingRx),
+}
+
+/// Opens lanes, one at a time.
+pub(super) struct Opener {
+    place: Place,
+    state: State,
+    /// Those in use or being opened, kept by their tasks.
+    lanes: Vec<AbortOnDropHandle<()>>,
+}
+
+/// What to do if a window is used up.
+enum State {
+    /// Nothing: the far end has not said that it takes lanes, or there are enough, or one failed.
+    Content,
+    /// Open another.
+    Wanting,
+    /// Nothing, since another is being opened.
+    Opening(oneshot::Receiver<Offer>),
+}
+
+/// A channel whose far end waits to be told where it joins.
+struct Offer {
+    half: Half,
+    joins: oneshot::Sender<u64>,
+    agreed: oneshot::Receiver<()>,
+}
+
+impl Opener {
+    pub(super) fn new(place: Place) -> Self {
+        Self { place, state: State::Content, lanes: Vec::new() }
+    }
+
+    /// The far end takes lanes.
+    pub(super) fn widen(&mut self) {
+        if self.lanes.is_empty() {
+            self.state = State::Wanting;
+        }
+    }
+
+    /// Opens another lane if `sender` is short of room, and gives it the one that was opened.
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>, sender: &mut ChannelSender) {
+        if matches!(self.state, State::Wanting) && sender.is_short() && sender.all_joined() {
+            let (offer, offered) = oneshot::channel();
+            self.lanes.push(AbortOnDropHandle::new(tokio::spawn(run(self.place.clone(), offer))));
+            self.state = State::Opening(offered);
+        }
+        let State::Opening(offered) = &mut self.state else { return };
+        let Poll::Ready(offer) = Pin::new(offered).poll(cx) else { return };
+        self.state = State::Content;
+        let Ok(Offer { half, joins, agreed }) = offer else { return };
+        let ahead = AHEAD * sender.lanes() as u64;
+        if let Some(position) = sender.join(half, ahead, agreed)
+            && joins.send(position).is_ok()
+        {
+            info!("the path holds more than a channel may: {} channels carry what is sent", sender.lanes());
+            if sender.lanes() < MOST {
+                self.state = State::Wanting;
+            }
+        }
+    }
+}
+
+/// One lane, from its opening to its end.
+async fn run(place: Place, offer: oneshot::Sender<Offer>) {
+    let (half, mut reader) = match open(&place).await {
+        Ok(opened) => opened,
+        Err(reason) => {
+            debug!("a further channel to {}: {reason}", place.host);
+            return;
+        }
+    };
+    let (joins, place_told) = oneshot::channel();
+    let (agree, agreed) = oneshot::channel();
+    if offer.send(Offer { half: Arc::clone(&half), joins, agreed }).is_err() {
+        return;
+    }
+    let Ok(position) = place_told.await else { return };
+    // From here on the stream needs it.
+    let agreement = async {
+        half.data_bytes(position.to_be_bytes().to_vec()).await.map_err(|error| explain(&error))?;
+        reader.expect(AGREED).await
+    };
+    let reason = match patiently(agreement).await {
+        Ok(()) => {
+            let _ = agree.send(());
+            while reader.next().await.is_some() {}
+            "it was closed".to_owned()
+        }
+        Err(reason) => reason,
+    };
+    let (tell, mut told) = place.ending;
+    if timeout(GRACE, poll_fn(|cx| told.poll(cx))).await.is_err() {
+        let reason = format!("a channel that carried a part of the link: {reason}");
+        tell.tell(Ending::Ssh { host: place.host, reason });
+    }
+}
+
+/// A channel in which the far end has said that it hands on to the first one.
+async fn open(place: &Place) -> Result<(Half, LaneReader), String> {
+    let hop = place.way.hops.last().ok_or("there is no connection")?;
+    let channel = hop.handle.channel_open_session().await.map_err(|error| explain(&error))?;
+    channel.exec(false, place.command.as_str()).await.map_err(|error| explain(&error))?;
+    let (read, write) = channel.split();
+    let mut reader = LaneReader { half: read, came: BytesMut::new(), stderr: place.stderr.clone() };
+    match patiently(reader.expect(HELLO)).await {
+        Ok(()) => Ok((Arc::new(write), reader)),
+        Err(reason) => {
+            // Whatever was started there shall not wait for us.
+            let _ = write.close().await;
+            Err(reason)
+        }
+    }
+}
+
+async fn patiently(answer: impl Future<Output = Result<(), String>>) -> Result<(), String> {
+    timeout(PATIENCE, answer).await.unwrap_or_else(|_| Err("it does not answer".to_owned()))
+}
+
+/// What comes back through a lane: two words, and what the command there has to complain of.
+struct LaneReader {
+    half: ChannelReadHalf,
+    came: BytesMut,
+    stderr: Stderr,
+}
+
+impl LaneReader {
+    /// Waits until exactly this has come.
+    async fn expect(&mut self, word: &[u8]) -> Result<(), String> {
+        while self.came.len() < word.len() {
+            let data = self.next().await.ok_or("it was closed")?;
+            self.came.extend_from_slice(&data[..data.len().min(word.len())]);
+        }
+        let came = self.came.split();
+        if came[..] == *word {
+            Ok(())
+        } else {
+            Err("what is started there knows nothing of lanes".to_owned())
+        }
+    }
+
+    /// The next data; `None` once the far end has closed it, or the connection broke.
+    async fn next(&mut self) -> Option<Bytes> {
+        loop {
+            match self.half.wait().await? {
+                ChannelMsg::Data { data } => return Some(data),
+                ChannelMsg::ExtendedData { data, ext: EXTENDED_DATA_STDERR } => self.stderr.push(&data),
+                ChannelMsg::Close => return None,
+                _ => {}
+            }
+        }
+    }
+}
