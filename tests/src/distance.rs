@@ -30,11 +30,11 @@ fn carry(from: &TcpStream, to: &TcpStream, delay: Duration) {
     let (from, to) = (clone(from), clone(to));
     to.set_nodelay(true).expect("an open stream");
     let (arrived, leaves) = channel();
-    thread::spawn(move || take_in(from, arrived));
+    thread::spawn(move || take_in(from, &arrived));
     thread::spawn(move || let_go(to, leaves, delay));
 }
 
-fn take_in(mut from: TcpStream, arrived: Sender<(Instant, Vec<u8>)>) {
+fn take_in(mut from: TcpStream, arrived: &Sender<(Instant, Vec<u8>)>) {
     let mut block = vec![0; 64 * 1024];
     while let Ok(octets) = from.read(&mut block) {
         // At the end, no octets.

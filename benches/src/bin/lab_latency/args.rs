@@ -37,11 +37,11 @@ pub(crate) struct Arguments {
     #[arg(long, value_delimiter = ',', value_enum, default_values_t = Scenario::ALL)]
     pub(crate) scenarios: Vec<Scenario>,
 
-    /// How long the loaded line is measured
+    /// How long the loaded line is measured, if that is not less than 80 round trips
     #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u64).range(1..=3600))]
     pub(crate) seconds: u64,
 
-    /// How long the load runs before that
+    /// How long the load runs before that, if that is not less than 20 round trips
     #[arg(long, default_value_t = 2, value_name = "SECONDS")]
     pub(crate) warm_up: u64,
 

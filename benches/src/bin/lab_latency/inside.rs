@@ -80,10 +80,10 @@ impl Bench<'_> {
         let drops = Drops::so_far(joined, way);
         let load_starts = prober.now();
         let flows = scenario.start(hosts, way);
-        std::thread::sleep(warm_up);
+        std::thread::sleep(self.line.warm_up(warm_up));
         let before = Counters::of(&flows);
         let measured_from = prober.now();
-        std::thread::sleep(seconds);
+        std::thread::sleep(self.line.measured(seconds));
         let measured_to = prober.now();
         let after = Counters::of(&flows);
         drop(flows);

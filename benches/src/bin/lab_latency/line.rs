@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -12,6 +13,13 @@ const QUEUE_LEAST: u32 = 50;
 pub(crate) const FRAME_HEADER: usize = 14;
 /// The MTU, and that.
 const FRAME_OCTETS: f64 = 1500.0 + FRAME_HEADER as f64;
+
+/// Round trips in which a TCP starts, overruns the line and has sent again what was lost.
+const WARM_UP_ROUNDS: u32 = 20;
+
+/// Round trips for which it is measured at least. What a reader gets at once when the last gap is closed came before: two round
+/// trips' worth, where the queue holds one.
+const MEASURED_ROUNDS: u32 = 80;
 
 /// What a line is like, the same both ways.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -61,6 +69,20 @@ impl Line {
         let octets = self.rate.0.unwrap_or(0.0) * 1e6 / 8.0 * f64::from(self.rtt_ms) / 1e3;
         QUEUE_LEAST.max((octets / FRAME_OCTETS).round() as u32)
     }
+
+    /// How long a load runs before it is measured: `least`, but not less than [`WARM_UP_ROUNDS`].
+    pub(crate) fn warm_up(&self, least: Duration) -> Duration {
+        least.max(self.round_trips(WARM_UP_ROUNDS))
+    }
+
+    /// For how long it is measured: `least`, but not less than [`MEASURED_ROUNDS`].
+    pub(crate) fn measured(&self, least: Duration) -> Duration {
+        least.max(self.round_trips(MEASURED_ROUNDS))
+    }
+
+    fn round_trips(&self, count: u32) -> Duration {
+        count * Duration::from_millis(self.rtt_ms.into())
+    }
 }
 
 #[cfg(test)]
@@ -74,6 +96,17 @@ mod tests {
         assert_eq!(queue(20.0, 50), 83); // 125,000 octets
         assert_eq!(queue(100.0, 200), 1651);
         assert_eq!(queue(5.0, 10), 50);
+    }
+
+    #[test]
+    fn a_load_runs_and_is_measured_for_some_round_trips_at_least() {
+        let line = |rtt_ms| Line { rtt_ms, ..USUAL };
+        let [warm_up, measured] = [2, 8].map(Duration::from_secs);
+        assert_eq!([10, 50, 200].map(|rtt| line(rtt).warm_up(warm_up)), [2, 2, 4].map(Duration::from_secs));
+        assert_eq!(
+            [10, 50, 200].map(|rtt| line(rtt).measured(measured)),
+            [8, 8, 16].map(Duration::from_secs)
+        );
     }
 
     #[test]

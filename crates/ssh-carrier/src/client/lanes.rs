@@ -4,7 +4,7 @@ use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
 use russh::{ChannelMsg, ChannelReadHalf};
@@ -144,7 +144,13 @@ async fn run(place: Place, offer: oneshot::Sender<Offer>) {
 /// A channel in which the far end has said that it hands on to the first one.
 async fn open(place: &Place) -> Result<(Half, LaneReader), String> {
     let hop = place.way.hops.last().ok_or("there is no connection")?;
+    let asked = Instant::now();
     let channel = hop.handle.channel_open_session().await.map_err(|error| explain(&error))?;
+    // The first channel may have been late because sshd was still busy with the login.
+    if asked.elapsed() < LONG {
+        let _ = channel.close().await;
+        return Err("not needed, since the path is short".to_owned());
+    }
     channel.exec(false, place.command.as_str()).await.map_err(|error| explain(&error))?;
     let (read, write) = channel.split();
     let mut reader = LaneReader { half: read, came: BytesMut::new(), stderr: place.stderr.clone() };

@@ -1,4 +1,5 @@
-//! Further lanes for what comes in ([`lanes`](crate::lanes)), each through another process that sshd started.
+//! Further lanes for what comes in: channels of the same connection that carry a part of it by turns
+//! ([`CarrierTx::widen`](crate::CarrierTx::widen)), each through another process that sshd started.
 //!
 //! That process finds this one by a socket in the file system, says nothing of itself, and copies: what comes in on its own
 //! standard input, and back what this one answers.

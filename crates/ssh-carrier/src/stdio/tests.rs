@@ -165,7 +165,7 @@ impl Caller {
     }
 
     /// Opens a lane through a process that hands on, as sshd would start it.
-    async fn open(&self) -> (io::PipeReader, io::PipeWriter) {
+    fn open(&self) -> (io::PipeReader, io::PipeWriter) {
         let (stdin, to) = io::pipe().unwrap();
         let (from, stdout) = io::pipe().unwrap();
         let streams = from_fds(stdin.into(), stdout.into(), &config(false)).unwrap();
@@ -200,7 +200,7 @@ async fn a_stream_through_three_lanes_comes_out_as_it_went_in() {
     });
     let mut lanes = Vec::new();
     for joins_at in [500_000_u64, 1_700_001] {
-        let (from, mut to) = caller.open().await;
+        let (from, mut to) = caller.open();
         let from = hears(from, HELLO).await;
         to.write_all(&joins_at.to_be_bytes()).unwrap();
         let from = hears(from, AGREED).await;
@@ -236,7 +236,7 @@ async fn a_stream_through_three_lanes_comes_out_as_it_went_in() {
 #[tokio::test]
 async fn whoever_looks_in_and_leaves_is_no_lane() {
     let (mut caller, mut carrier) = Caller::new();
-    let (from, to) = caller.open().await;
+    let (from, to) = caller.open();
     let heard = tokio::spawn(hears(from, HELLO));
     let mut said = tokio::spawn(async move {
         let first = carrier.rx.recv().await.unwrap();
@@ -257,7 +257,7 @@ async fn a_lane_that_joins_behind_what_was_read_breaks_the_stream() {
     let (mut caller, mut carrier) = Caller::new();
     caller.first.write_all(&all_octets()).unwrap();
     assert_eq!(recv_exactly(&mut carrier, 256).await, all_octets());
-    let (from, mut to) = caller.open().await;
+    let (from, mut to) = caller.open();
     let broken = tokio::spawn(async move { carrier.rx.recv().await });
     let _from = hears(from, HELLO).await;
     to.write_all(&255_u64.to_be_bytes()).unwrap();
