@@ -1,15 +1,18 @@
 //! A path that holds more than sshd grants of one channel.
 
+use std::io;
+use std::net::{Shutdown, TcpStream};
+use std::thread;
 use std::time::Duration;
 
 use pppssh_tests::traffic::{MIB, connection, exchange, ping};
-use pppssh_tests::{Carrier, World, far_away, processes};
+use pppssh_tests::{Carrier, Session, Sshd, World, far_away, processes};
 
 /// One way: with sshd's window of 2 MiB, a channel lets 28 Mb/s pass, which ends that are not optimised outdo.
 const DELAY: Duration = Duration::from_millis(300);
 
 /// A world in which saturn is far away.
-fn far(sshd: &str) -> (World, pppssh_tests::Sshd) {
+fn far(sshd: &str) -> (World, Sshd) {
     let world = World::new();
     let sshd = world.set_up_with(
         Carrier::Native,
@@ -21,6 +24,25 @@ fn far(sshd: &str) -> (World, pppssh_tests::Sshd) {
     (world, sshd)
 }
 
+/// A connection through the link, from venus to saturn.
+fn through(world: &World) -> (TcpStream, TcpStream) {
+    connection(&world.venus, &world.saturn, [192, 168, 2, 1].into())
+}
+
+/// Sends as much as passes until the session says this.
+fn send_until_it_says(world: &World, session: &Session<'_>, words: &str) {
+    let (near, far) = through(world);
+    thread::scope(|scope| {
+        scope.spawn(|| io::copy(&mut io::repeat(0), &mut &near));
+        scope.spawn(|| io::copy(&mut &far, &mut io::sink()));
+        session.process.says(words);
+        for end in [&near, &far] {
+            // The other one may have ended it by then.
+            let _ = end.shutdown(Shutdown::Both);
+        }
+    });
+}
+
 #[test]
 fn a_long_path_is_used_through_several_channels_and_what_they_carry_arrives_as_it_was_sent() {
     let (world, _sshd) = far("");
@@ -30,16 +52,15 @@ fn a_long_path_is_used_through_several_channels_and_what_they_carry_arrives_as_i
     ping(&world.venus, "192.168.2.1");
     assert_eq!(processes(&world.saturn, "pppssh").len(), 1, "one channel does for a ping");
 
-    let ends = connection(&world.venus, &world.saturn, [192, 168, 2, 1].into());
-    exchange(&ends, 40 * MIB);
-    session.process.says("2 channels carry what is sent");
+    send_until_it_says(&world, &session, "2 channels carry what is sent");
+    // The second one joins 3 MiB behind.
+    exchange(&through(&world), 10 * MIB);
     ping(&world.saturn, "192.168.1.1");
     let processes = processes(&world.saturn, "pppssh");
     assert!(processes.len() > 1, "one for each channel");
     let helpers = processes.iter().filter(|process| process.capabilities("CapPrm") == 0).count();
     assert_eq!(helpers, processes.len() - 1, "whoever only hands on has no rights");
 
-    drop(ends);
     session.disconnect().with_code(5);
     world.is_as(&before);
 }
@@ -49,9 +70,8 @@ fn where_sshd_allows_one_session_only_that_one_carries_all() {
     let (world, _sshd) = far("MaxSessions 1");
     let session = world.connect(&["-v"]);
     session.wait("ipv4-up");
-    let ends = connection(&world.venus, &world.saturn, [192, 168, 2, 1].into());
-    exchange(&ends, 40 * MIB);
-    session.process.says("a further channel to");
+    send_until_it_says(&world, &session, "a further channel to");
+    exchange(&through(&world), MIB);
     ping(&world.saturn, "192.168.1.1");
     assert_eq!(processes(&world.saturn, "pppssh").len(), 1);
 }
@@ -61,9 +81,7 @@ fn a_channel_that_breaks_ends_the_link_and_it_is_called_again() {
     let (world, _sshd) = far("");
     let session = world.connect(&[]);
     session.wait("ipv4-up");
-    let ends = connection(&world.venus, &world.saturn, [192, 168, 2, 1].into());
-    exchange(&ends, 40 * MIB);
-    session.process.says("2 channels carry what is sent");
+    send_until_it_says(&world, &session, "2 channels carry what is sent");
     let helper = processes(&world.saturn, "pppssh")
         .into_iter()
         .find(|process| process.capabilities("CapPrm") == 0)

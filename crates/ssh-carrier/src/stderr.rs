@@ -3,6 +3,9 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 
+/// RFC 4254 §5.2: the data type of standard error.
+pub(crate) const EXTENDED_DATA_STDERR: u32 = 1;
+
 /// Bytes of the last lines kept for the error that ends a carrier.
 const KEPT: usize = 4 * 1024;
 

@@ -15,11 +15,8 @@ use super::sender::ChannelSender;
 use super::session::Way;
 use super::target::Target;
 use crate::ending::{Ending, EndingRx, Opening};
-use crate::stderr::Stderr;
+use crate::stderr::{EXTENDED_DATA_STDERR, Stderr};
 use crate::{Carrier, CarrierError, CarrierInfo, CarrierKind, CarrierRx, CarrierTx};
-
-/// RFC 4254 §5.2: the data type of standard error.
-pub(super) const EXTENDED_DATA_STDERR: u32 = 1;
 
 /// Starts the command on the last host of the way, and `lane` in further channels if they are wanted.
 pub(super) async fn exec(

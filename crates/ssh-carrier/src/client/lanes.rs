@@ -13,13 +13,12 @@ use tokio::time::timeout;
 use tokio_util::task::AbortOnDropHandle;
 use tracing::{debug, info};
 
-use super::channel::EXTENDED_DATA_STDERR;
 use super::handler::explain;
 use super::sender::{ChannelSender, Half};
 use super::session::Way;
 use crate::ending::{Ending, EndingRx, EndingTx};
 use crate::lanes::{AGREED, HELLO, MOST};
-use crate::stderr::Stderr;
+use crate::stderr::{EXTENDED_DATA_STDERR, Stderr};
 
 /// Below this round trip, what sshd grants of one channel is 840 Mb/s and more: there whoever waits for a window waits for the far
 /// host and not for the path.

@@ -16,6 +16,7 @@ use super::channel::{Command, Session, What};
 use super::handler::Handler;
 use super::{Phase, Shared};
 use crate::ring::{RingCloser, RingConfig, RingStream};
+use crate::stderr::EXTENDED_DATA_STDERR;
 use crate::tcp;
 
 /// How long a client may take to receive the last octets of a session and its status: 2 MiB, which is more than may be
@@ -214,8 +215,7 @@ impl Client {
         let doing = async {
             match what {
                 What::Stderr(text) => {
-                    // SSH_EXTENDED_DATA_STDERR, RFC 4254 §5.2
-                    let _ = self.handle.extended_data(channel, 1, text).await;
+                    let _ = self.handle.extended_data(channel, EXTENDED_DATA_STDERR, text).await;
                 }
                 What::Exit(status) => {
                     if self.connection.end(channel) {
