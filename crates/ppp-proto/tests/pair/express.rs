@@ -180,6 +180,17 @@ fn a_peer_who_remembers_no_headers_gets_them_all() {
 }
 
 #[test]
+fn who_takes_lanes_says_so_to_who_knows_of_records() {
+    let takes = |a, b| {
+        Ends::new(express(client(), a), express(server(), b)).links.map(|link| link.peer_takes_lanes())
+    };
+    let lanes = Some(Express { lanes: true, ..ALL });
+    assert_eq!(takes(Some(ALL), lanes), [true, false]);
+    assert_eq!(takes(Some(ALL), Some(ALL)), [false, false]);
+    assert_eq!(takes(None, lanes), [false, false]);
+}
+
+#[test]
 fn a_peer_who_starts_over_is_told_all_headers_again() {
     let mut ends = Ends::up();
     (0..2).for_each(|number| ends.send(A, &tcp(number, 100)));
