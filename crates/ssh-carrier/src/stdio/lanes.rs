@@ -4,7 +4,6 @@
 //! That process finds this one by a socket in the file system, says nothing of itself, and copies: what comes in on its own
 //! standard input, and back what this one answers.
 
-use std::future::poll_fn;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
@@ -169,14 +168,8 @@ pub async fn hand_on(streams: Streams, path: &Path) -> Result<(), CarrierError> 
         tx.finish().await
     };
     // The first process ends the lane; that the caller sends no more does not.
-    let (mut onward, mut back) = (std::pin::pin!(onward), std::pin::pin!(back));
-    let mut is_through = false;
-    poll_fn(|cx| {
-        if !is_through && let Poll::Ready(done) = onward.as_mut().poll(cx) {
-            is_through = true;
-            done?;
-        }
-        back.as_mut().poll(cx)
-    })
-    .await
+    tokio::select! {
+        Err(error) = onward => Err(error),
+        done = back => done,
+    }
 }
