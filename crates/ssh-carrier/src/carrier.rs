@@ -4,6 +4,7 @@ use std::fmt;
 use std::future::poll_fn;
 use std::net::IpAddr;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 
@@ -54,6 +55,12 @@ pub trait CarrierTx: Send {
     /// The far end takes the stream through several channels, too. A carrier that can will open more of them where one does
     /// not let through what the path holds.
     fn widen(&mut self) {}
+
+    /// So many octets that were sent have not arrived, and so many came in, within a round trip of the path: to be said about once in
+    /// a round trip, for carriers that cannot tell by themselves when to open another channel.
+    fn path_holds(&mut self, rtt: Duration, sent: u64, received: u64) {
+        let _ = (rtt, sent, received);
+    }
 }
 
 /// The receiving half.

@@ -18,6 +18,8 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::ending::{self, Ending, EndingRx, EndingTx, Opening};
 use crate::fd::{FdRx, FdTx, PIPE};
+use crate::lanes::{Merged, Split};
+use crate::openssh::lanes::{self, Further, Joiner, Opener};
 use crate::stderr::Stderr;
 use crate::{Carrier, CarrierError, CarrierInfo, CarrierKind, CarrierRx, CarrierTx};
 
@@ -34,18 +36,65 @@ const SSH_FAILED: i32 = 255;
 /// carrier must live on to let the caller say goodbye to the other end. `ssh` respects a signal that is ignored.
 const IGNORE_INTERRUPT: &str = r#"trap '' INT; exec "$@""#;
 
-/// Runs `program`; the stream is its standard input and output.
+/// Runs `program`; the stream is its standard input and output, and further channels of it where they are to be had.
 pub(crate) fn start(
     program: PathBuf,
     args: Vec<OsString>,
+    further: Option<Further>,
     info: CarrierInfo,
 ) -> Result<Carrier, CarrierError> {
-    let spawn = |source| CarrierError::Spawn { program: program.clone(), source };
+    let stderr = Stderr::new(&info.peer);
+    let stop = CancellationToken::new();
     let is_ssh = info.kind == CarrierKind::Openssh;
+    let Running { input, output, ending, tell } = run(program, args, is_ssh, stderr.clone(), stop.clone())?;
+    let (opener, joiner) = further
+        .map(|further| lanes::channel(further, stop.clone(), (tell, ending.clone()), info.peer.clone()))
+        .unzip();
+    let guard = Arc::new(stop.drop_guard());
+    Ok(Carrier {
+        tx: Box::new(ChildTx {
+            stream: Split::new(input),
+            opener,
+            ending: ending.clone(),
+            stderr: stderr.clone(),
+            _guard: Arc::clone(&guard),
+        }),
+        rx: Box::new(ChildRx {
+            stream: Merged::new(output),
+            joiner,
+            ending,
+            stderr,
+            opening: Opening::default(),
+            exited: false,
+            _guard: guard,
+        }),
+        info,
+    })
+}
+
+/// A child that was started.
+pub(crate) struct Running {
+    pub(crate) input: FdTx,
+    pub(crate) output: FdRx,
+    /// How it ends.
+    pub(crate) ending: EndingRx,
+    /// The same may be said by others.
+    pub(crate) tell: EndingTx,
+}
+
+/// Runs `program` until it ends or is told to `stop`.
+pub(crate) fn run(
+    program: PathBuf,
+    args: Vec<OsString>,
+    is_ssh: bool,
+    stderr: Stderr,
+    stop: CancellationToken,
+) -> Result<Running, CarrierError> {
+    let spawn = |source| CarrierError::Spawn { program: program.clone(), source };
     let (child_stdin, our_end) = one_way(is_ssh).map_err(spawn)?;
-    let tx = FdTx::new(nonblocking(our_end).map_err(spawn)?).map_err(spawn)?;
+    let input = FdTx::new(nonblocking(our_end).map_err(spawn)?).map_err(spawn)?;
     let (our_end, child_stdout) = one_way(is_ssh).map_err(spawn)?;
-    let rx = FdRx::new(nonblocking(our_end).map_err(spawn)?).map_err(spawn)?;
+    let output = FdRx::new(nonblocking(our_end).map_err(spawn)?).map_err(spawn)?;
 
     tracing::debug!(program = %program.display(), ?args, "starting");
     let mut child = Command::new("/bin/sh")
@@ -59,31 +108,10 @@ pub(crate) fn start(
         .spawn()
         .map_err(spawn)?;
 
-    let stderr = Stderr::new(&info.peer);
-    let (ending_tx, ending) = ending::channel();
-    let stop = CancellationToken::new();
+    let (tell, ending) = ending::channel();
     let pipe = child.stderr.take();
-    let what = Program { program, is_ssh };
-    tokio::spawn(attend(child, pipe, stderr.clone(), what, stop.clone(), ending_tx));
-
-    let guard = Arc::new(stop.drop_guard());
-    Ok(Carrier {
-        tx: Box::new(ChildTx {
-            fd: tx,
-            ending: ending.clone(),
-            stderr: stderr.clone(),
-            _guard: Arc::clone(&guard),
-        }),
-        rx: Box::new(ChildRx {
-            fd: rx,
-            ending,
-            stderr,
-            opening: Opening::default(),
-            exited: false,
-            _guard: guard,
-        }),
-        info,
-    })
+    tokio::spawn(attend(child, pipe, stderr, Program { program, is_ssh }, stop, tell.clone()));
+    Ok(Running { input, output, ending, tell })
 }
 
 /// The two ends of the child's input or output: for reading, and for writing.
@@ -173,7 +201,8 @@ async fn read_stderr(pipe: Option<ChildStderr>, stderr: Stderr) {
 }
 
 struct ChildTx {
-    fd: FdTx,
+    stream: Split,
+    opener: Option<Opener>,
     ending: EndingRx,
     stderr: Stderr,
     /// The last of the two to go ends the child.
@@ -194,19 +223,22 @@ impl ChildTx {
 
 impl CarrierTx for ChildTx {
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), CarrierError>> {
-        match ready!(self.fd.poll_flush(cx)) {
+        if let Some(opener) = &mut self.opener {
+            opener.poll_join(cx, &mut self.stream);
+        }
+        match ready!(self.stream.poll_ready(cx)) {
             Ok(()) => Poll::Ready(Ok(())),
             Err(error) => self.poll_reason(cx, error),
         }
     }
 
     fn start_send(&mut self, chunk: Bytes) -> Result<(), CarrierError> {
-        self.fd.start_send(chunk);
+        self.stream.start_send(chunk);
         Ok(())
     }
 
     fn start_send_parts(&mut self, head: &mut BytesMut, tail: &[u8]) -> Result<(), CarrierError> {
-        self.fd.start_send_parts(head, tail);
+        self.stream.start_send_parts(head, tail);
         Ok(())
     }
 
@@ -215,15 +247,28 @@ impl CarrierTx for ChildTx {
     }
 
     fn poll_finish(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), CarrierError>> {
-        match ready!(self.fd.poll_finish(cx)) {
+        match ready!(self.stream.poll_finish(cx)) {
             Ok(()) => Poll::Ready(Ok(())),
             Err(error) => self.poll_reason(cx, error),
+        }
+    }
+
+    fn widen(&mut self) {
+        if let Some(opener) = &mut self.opener {
+            opener.widen();
+        }
+    }
+
+    fn path_holds(&mut self, rtt: Duration, sent: u64, received: u64) {
+        if let Some(opener) = &mut self.opener {
+            opener.path_holds(rtt, sent, received, &self.stream);
         }
     }
 }
 
 struct ChildRx {
-    fd: FdRx,
+    stream: Merged,
+    joiner: Option<Joiner>,
     ending: EndingRx,
     stderr: Stderr,
     opening: Opening,
@@ -235,7 +280,10 @@ struct ChildRx {
 impl CarrierRx for ChildRx {
     fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>, CarrierError>> {
         loop {
-            match self.fd.poll_recv(cx) {
+            let joined = self.joiner.as_mut().map_or(Ok(()), |joiner| joiner.poll(cx, &mut self.stream));
+            let received =
+                joined.map_or_else(|error| Poll::Ready(Err(error)), |()| self.stream.poll_recv(cx));
+            match received {
                 Poll::Ready(Ok(Some(chunk))) => {
                     self.opening.note(&chunk);
                     return Poll::Ready(Ok(Some(chunk)));
@@ -245,6 +293,8 @@ impl CarrierRx for ChildRx {
                 // A child that is gone ends the stream even if something it started holds the pipe open, but only
                 // after one more look at the pipe: it may have written between the last look and its end.
                 Poll::Pending => {}
+                // So did a lane that was to join.
+                Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::UnexpectedEof => self.exited = true,
                 Poll::Ready(Err(error)) => {
                     return Poll::Ready(Err(CarrierError::io("reading from the command", error)));
                 }

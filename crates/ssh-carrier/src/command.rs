@@ -20,7 +20,7 @@ pub fn shell(line: &str) -> Result<Carrier, CarrierError> {
 /// Runs `program`, looked up in `PATH` if it is a mere name; `peer` is the other end in words.
 pub fn run(program: PathBuf, args: Vec<OsString>, peer: &str) -> Result<Carrier, CarrierError> {
     let info = CarrierInfo { kind: CarrierKind::Command, peer: peer.to_owned(), address: None, cipher: None };
-    child::start(program, args, info)
+    child::start(program, args, None, info)
 }
 
 /// The address that an `ssh` with these words will connect to, as far as `ssh -G` foresees it; of other programs nothing

@@ -9,6 +9,7 @@ use std::task::{Context, Poll, ready};
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use rustix::fs::{FileType, OFlags};
 use tokio::net::unix::pipe;
+use tokio::sync::oneshot;
 use tokio_util::task::AbortOnDropHandle;
 
 /// Bytes asked of one read.
@@ -116,21 +117,39 @@ impl FdTx {
         Poll::Ready(self.failed.map_or(Ok(()), |kind| Err(kind.into())))
     }
 
-    /// Takes a chunk when nothing is held. An error comes out of the next [`poll_flush`](Self::poll_flush).
+    /// Takes a chunk, behind what is held. An error comes out of the next [`poll_flush`](Self::poll_flush).
     pub(crate) fn start_send(&mut self, mut chunk: Bytes) {
-        debug_assert!(self.rest.is_none(), "start_send without poll_ready");
         let Some(fd) = &self.fd else {
             self.failed = Some(io::ErrorKind::BrokenPipe);
             return;
         };
+        if let Some(held) = self.rest.take() {
+            self.rest = Some(hold(Arc::clone(fd), async { held.await? }, chunk));
+            return;
+        }
         match try_write_all(fd, &mut chunk) {
             Ok(()) => {}
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                let fd = Arc::clone(fd);
-                self.rest = Some(AbortOnDropHandle::new(tokio::spawn(write_all(fd, chunk))));
+                self.rest = Some(hold(Arc::clone(fd), async { Ok(()) }, chunk));
             }
             Err(error) => self.failed = Some(error.kind()),
         }
+    }
+
+    /// Takes a chunk that waits for this and for what is held.
+    pub(crate) fn start_send_after(&mut self, signal: oneshot::Receiver<()>, chunk: Bytes) {
+        let Some(fd) = &self.fd else {
+            self.failed = Some(io::ErrorKind::BrokenPipe);
+            return;
+        };
+        let held = self.rest.take();
+        let first = async move {
+            if let Some(held) = held {
+                held.await??;
+            }
+            signal.await.map_err(|_| io::ErrorKind::BrokenPipe.into())
+        };
+        self.rest = Some(hold(Arc::clone(fd), first, chunk));
     }
 
     /// The same for a chunk in two pieces, of which only what cannot be written at once is copied; `head` is empty afterwards.
@@ -138,8 +157,8 @@ impl FdTx {
         let parts = [IoSlice::new(head), IoSlice::new(tail)];
         let written = match &self.fd {
             // What else is wrong comes up again when the rest is written.
-            Some(fd) => fd.try_write_vectored(&parts).unwrap_or(0),
-            None => 0,
+            Some(fd) if self.rest.is_none() => fd.try_write_vectored(&parts).unwrap_or(0),
+            _ => 0,
         };
         let of_head = written.min(head.len());
         let of_tail = written - of_head;
@@ -174,6 +193,18 @@ fn try_write_all(fd: &pipe::Sender, chunk: &mut Bytes) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+/// Writes a chunk once `first` is done, whether or not anybody asks again.
+fn hold(
+    fd: Arc<pipe::Sender>,
+    first: impl Future<Output = io::Result<()>> + Send + 'static,
+    chunk: Bytes,
+) -> AbortOnDropHandle<io::Result<()>> {
+    AbortOnDropHandle::new(tokio::spawn(async move {
+        first.await?;
+        write_all(fd, chunk).await
+    }))
 }
 
 async fn write_all(fd: Arc<pipe::Sender>, mut chunk: Bytes) -> io::Result<()> {

@@ -19,8 +19,9 @@ pub(super) async fn connect(
 ) -> Result<ExitCode, Failure> {
     let effective = config::for_connect(&context.trust, target, call, link).map_err(super::config_failure)?;
     let profile = &effective.profile;
+    let dirs = context.runtime_dirs(profile.runtime_dir.as_deref());
     let dialler =
-        Dialler::new(profile, effective.ssh_config(&context.trust)).or_exit(ExitCode::OptionError)?;
+        Dialler::new(profile, effective.ssh_config(&context.trust), &dirs).or_exit(ExitCode::OptionError)?;
     let signals = Signals::listen().or_exit(ExitCode::FatalError)?;
     let name = effective.name.to_string();
     let mut session = setup::open(context, Role::Connect, &name, profile, signals).await?;

@@ -4,11 +4,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use ssh_carrier::client::{self, ClientConfig, NoPrompt, Prompt};
-use ssh_carrier::openssh::{self, OpensshConfig};
+use ssh_carrier::openssh::{self, LanesConfig, OpensshConfig};
 use ssh_carrier::{Carrier, CarrierError};
 
 use super::{lane, prompt::Terminal};
 use crate::config::{CarrierChoice, Profile};
+use crate::control::RuntimeDirs;
 
 /// Calls one host, as often as needed.
 pub(super) struct Dialler {
@@ -23,8 +24,14 @@ enum How {
 }
 
 impl Dialler {
-    /// Ready to call the host of `profile`; `config_file` is the ssh_config to read instead of the usual ones.
-    pub(super) fn new(profile: &Profile, config_file: Option<PathBuf>) -> Result<Self, CarrierError> {
+    /// Ready to call the host of `profile`; `config_file` is the ssh_config to read instead of the usual ones, `dirs` where sockets may
+    /// be.
+    pub(super) fn new(
+        profile: &Profile,
+        config_file: Option<PathBuf>,
+        dirs: &RuntimeDirs,
+    ) -> Result<Self, CarrierError> {
+        let lane = format!("{} {}", profile.remote_command, lane::ARGUMENT);
         let host = profile.host.clone().unwrap_or_default();
         let mut options = vec![format!("ConnectTimeout={}", profile.connect_timeout.get().as_secs().max(1))];
         if let Some(known_hosts) = &profile.known_hosts {
@@ -44,7 +51,7 @@ impl Dialler {
                     options,
                     ssh_program: Some(profile.ssh_program.clone()),
                     congestion_control: profile.carrier_cc.clone(),
-                    lane_command: Some(format!("{} {}", profile.remote_command, lane::ARGUMENT)),
+                    lane_command: Some(lane),
                     ..ClientConfig::new(host)
                 })
             }
@@ -56,6 +63,7 @@ impl Dialler {
                 options,
                 program: profile.ssh_program.clone(),
                 args: profile.ssh_args.iter().map(Into::into).collect(),
+                lanes: dirs.prepare().ok().map(|dir| LanesConfig { command: lane, dir }),
                 ..OpensshConfig::new(host)
             }),
         };

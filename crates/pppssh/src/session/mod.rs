@@ -6,6 +6,7 @@
 
 mod device;
 mod governor;
+mod holds;
 mod limits;
 mod link_config;
 mod mss;

@@ -180,6 +180,12 @@ impl Outward {
         })
     }
 
+    /// The path's round trip and the octets under way on it, where the peer tells what has arrived.
+    pub(super) fn holds(&self) -> Option<(Duration, u64)> {
+        self.booked?;
+        Some((self.credit.min_rtt()?, self.credit.under_way()))
+    }
+
     fn may_leave(&self, now: Instant, len: usize, outbox: &mut Outbox<'_, '_>) -> bool {
         let in_turn = len <= SMALL || self.credit.due(now).is_none();
         outbox.has_room(len) && (self.booked.is_none() || self.affords(len) && in_turn)

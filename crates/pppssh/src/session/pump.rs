@@ -26,6 +26,7 @@ use tunio::offload::{Merger, VirtioHeader};
 
 use super::device::Device;
 use super::governor::{Governor, Judged};
+use super::holds::Holds;
 use super::mss::{MssClamp, smaller_mtu};
 use super::outward::{Outbox, Outward, Writer};
 use super::segments::{Gathered, Kept};
@@ -73,6 +74,8 @@ pub struct Pump {
     inbox: Bytes,
     /// Packets that wait for the carrier.
     outward: Outward,
+    /// Counts what comes in.
+    holds: Holds,
     /// Slows down who sends to us, where the peer does not.
     governor: Governor,
     /// Frames that wait for the carrier.
@@ -102,6 +105,7 @@ impl Pump {
             link: Link::new(config, now),
             inbox: Bytes::new(),
             outward: Outward::new(),
+            holds: Holds::new(now),
             governor: Governor::default(),
             outbox: Gathered { frames: BytesMut::with_capacity(2 * CHUNK), urgent: 0 },
             kept: Kept::default(),
@@ -374,6 +378,9 @@ impl Pump {
         let now = Instant::now();
         let released = self.outward.release(now, &mut self.link, &mut outbox);
         outbox.result()?;
+        if let Some((rtt, under_way)) = self.outward.holds() {
+            self.holds.tell(now, rtt, under_way, self.traffic.bytes_received, &mut *carrier.tx);
+        }
         if let Some((time, own)) = self.outward.poll_round_trip() {
             self.governor.measured(now, time, own);
         } else if !self.link.is_sampled() {

@@ -17,7 +17,7 @@ use super::handler::explain;
 use super::sender::{ChannelSender, Half};
 use super::session::Way;
 use crate::ending::{Ending, EndingRx, EndingTx};
-use crate::lanes::{AGREED, HELLO, MOST};
+use crate::lanes::{Agreement, HELLO, MOST, Joint};
 use crate::stderr::{EXTENDED_DATA_STDERR, Stderr};
 
 /// Below this round trip, what sshd grants of one channel is 840 Mb/s and more: there whoever waits for a window waits for the far
@@ -122,8 +122,10 @@ async fn run(place: Place, offer: oneshot::Sender<Offer>) {
     let Ok(position) = place_told.await else { return };
     // From here on the stream needs it.
     let agreement = async {
-        half.data_bytes(position.to_be_bytes().to_vec()).await.map_err(|error| explain(&error))?;
-        reader.expect(AGREED).await
+        // What comes back comes through a window of our own, which is wide enough.
+        let joint = Joint { sent: position, received: None };
+        half.data_bytes(joint.emit().to_vec()).await.map_err(|error| explain(&error))?;
+        reader.expect(&Agreement { received: None }.emit()).await
     };
     let reason = match patiently(agreement).await {
         Ok(()) => {

@@ -16,11 +16,18 @@
 //! ```
 //!
 //! In a new channel the far end speaks first ([`HELLO`]), so the caller knows whom he has. He then says at which octet of the
-//! stream the lane joins, eight octets in network order, and sends nothing from there on until it is [`AGREED`] to: what the far
-//! end reads by then, it knows the way of.
+//! stream the lane joins ([`Joint`]), and sends nothing from there on until the far end has agreed ([`Agreement`]): what it reads by
+//! then, it knows the way of.
+//!
+//! What comes back may use the lane, too. The caller says from which octet on at the earliest, and reads no further before he has the
+//! agreement, in which the far end says from which octet on it does.
 
+mod merged;
+mod split;
 mod stripes;
 
+pub(crate) use merged::Merged;
+pub(crate) use split::Split;
 pub(crate) use stripes::Stripes;
 
 /// Octets that go through a lane before the next has its turn.
@@ -32,8 +39,62 @@ pub(crate) const MOST: usize = 8;
 /// What the far end says in a new lane.
 pub(crate) const HELLO: &[u8] = b"pppssh lane 1\n";
 
-/// What the far end says when it knows where the lane joins.
-pub(crate) const AGREED: &[u8] = b"agreed\n";
+/// Where a lane joins, as the caller says it: two numbers of eight octets, in network order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Joint {
+    /// In what he sends.
+    pub(crate) sent: u64,
+    /// In what he receives, at the earliest; all ones if it never does.
+    pub(crate) received: Option<u64>,
+}
 
-/// Octets in which the caller says where a lane joins.
-pub(crate) const PLACE_LEN: usize = size_of::<u64>();
+impl Joint {
+    /// Octets of it.
+    pub(crate) const LEN: usize = 2 * size_of::<u64>();
+
+    pub(crate) fn emit(self) -> [u8; Self::LEN] {
+        let mut octets = [0; Self::LEN];
+        octets[..8].copy_from_slice(&self.sent.to_be_bytes());
+        octets[8..].copy_from_slice(&emit(self.received));
+        octets
+    }
+
+    pub(crate) fn parse(octets: [u8; Self::LEN]) -> Self {
+        let [sent, received] = [&octets[..8], &octets[8..]].map(number);
+        Self { sent, received: Some(received).filter(|position| *position != NEVER) }
+    }
+}
+
+/// The far end's answer, when it knows where the lane joins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Agreement {
+    /// Where it joins in what the caller receives; all ones if it never does.
+    pub(crate) received: Option<u64>,
+}
+
+impl Agreement {
+    const AGREED: &[u8] = b"agreed\n";
+
+    /// Octets of it.
+    pub(crate) const LEN: usize = Self::AGREED.len() + size_of::<u64>();
+
+    pub(crate) fn emit(self) -> Vec<u8> {
+        [Self::AGREED, &emit(self.received)].concat()
+    }
+
+    /// `None` if it is something else.
+    pub(crate) fn parse(octets: &[u8]) -> Option<Self> {
+        let position = octets.strip_prefix(Self::AGREED).filter(|position| position.len() == 8)?;
+        Some(Self { received: Some(number(position)).filter(|position| *position != NEVER) })
+    }
+}
+
+const NEVER: u64 = u64::MAX;
+
+fn emit(position: Option<u64>) -> [u8; 8] {
+    position.unwrap_or(NEVER).to_be_bytes()
+}
+
+fn number(octets: &[u8]) -> u64 {
+    octets.iter().fold(0, |number, octet| number << 8 | u64::from(*octet))
+}

@@ -8,10 +8,12 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use self::args::Outlook;
+use self::lanes::Further;
 use crate::program::find_program;
 use crate::{Carrier, CarrierError, CarrierInfo, CarrierKind, child};
 
 pub(crate) mod args;
+pub(crate) mod lanes;
 
 /// Whom to call and with which `ssh`.
 #[derive(Clone, Debug)]
@@ -38,6 +40,17 @@ pub struct OpensshConfig {
     pub may_prompt: Option<bool>,
     /// How often `ssh` asks a silent server whether it is there.
     pub server_alive_interval: Duration,
+    /// Further channels for the stream; `None`: only one is used.
+    pub lanes: Option<LanesConfig>,
+}
+
+/// How further channels are opened for a stream that was allowed to [widen](crate::CarrierTx::widen).
+#[derive(Clone, Debug)]
+pub struct LanesConfig {
+    /// What is started in each of them: it hands on to the first one's command, as [`hand_on`](crate::stdio::lanes::hand_on) does.
+    pub command: String,
+    /// A directory that nobody else can enter: `ssh` listens at a socket there for those that ask it for another channel.
+    pub dir: PathBuf,
 }
 
 /// Slow enough to cost nothing, fast enough to end a dead child within two minutes (ServerAliveCountMax is 3).
@@ -58,6 +71,7 @@ impl OpensshConfig {
             args: Vec::new(),
             may_prompt: None,
             server_alive_interval: SERVER_ALIVE_INTERVAL_DEFAULT,
+            lanes: None,
         }
     }
 }
@@ -71,14 +85,19 @@ pub async fn connect(config: &OpensshConfig, command: &str) -> Result<Carrier, C
     let program = find_program(&config.program)?;
     let outlook = Outlook::ask(config, &program).await;
     let may_prompt = config.may_prompt.unwrap_or_else(has_terminal);
-    let args = args::command_line(config, command, outlook.ciphers.as_deref(), may_prompt);
+    let control = args::control_path(config);
+    let args = args::command_line(config, command, outlook.ciphers.as_deref(), may_prompt, control.as_deref());
+    let further = config.lanes.as_ref().zip(control).map(|(LanesConfig { command, .. }, control)| Further {
+        program: program.clone(),
+        args: args::lane_line(config, command, &control),
+    });
     let info = CarrierInfo {
         kind: CarrierKind::Openssh,
         peer: peer(config),
         address: outlook.address,
         cipher: None,
     };
-    child::start(program, args, info)
+    child::start(program, args, further, info)
 }
 
 fn peer(config: &OpensshConfig) -> String {

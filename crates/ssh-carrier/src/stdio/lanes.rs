@@ -1,9 +1,10 @@
-//! Further lanes for what comes in: channels of the same connection that carry a part of it by turns
+//! Further lanes for the stream: channels of the same connection that carry a part of it by turns
 //! ([`CarrierTx::widen`](crate::CarrierTx::widen)), each through another process that sshd started.
 //!
 //! That process finds this one by a socket in the file system, says nothing of itself, and copies: what comes in on its own
-//! standard input, and back what this one answers.
+//! standard input, and back what this one sends.
 
+use std::future::poll_fn;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
@@ -11,16 +12,16 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use bytes::Bytes;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::mpsc;
 use tokio::time::timeout;
 use tokio_util::task::AbortOnDropHandle;
 use tracing::{debug, info};
 
 use super::Streams;
-use crate::fd::FdRx;
-use crate::lanes::{AGREED, HELLO, MOST, PLACE_LEN, Stripes};
+use crate::fd::{FdRx, FdTx};
+use crate::lanes::{Agreement, HELLO, MOST, Merged, Joint, Split};
 use crate::{Carrier, CarrierError};
 
 /// How long the caller may take to say where a lane joins.
@@ -63,54 +64,43 @@ impl Drop for LaneListener {
     }
 }
 
-/// The lanes of a stream besides the first.
-pub(super) struct Lanes {
+/// Takes in who wants to join the stream that comes in.
+pub(super) struct Joining {
     /// `None` once it failed, or there are enough.
     listener: Option<LaneListener>,
-    joining: Option<AbortOnDropHandle<io::Result<(UnixStream, u64)>>>,
-    stripes: Stripes,
-    others: Vec<FdRx>,
+    asking: Option<AbortOnDropHandle<io::Result<(UnixStream, Joint)>>>,
+    back: mpsc::UnboundedSender<Back>,
 }
 
-impl Lanes {
-    pub(super) fn new(listener: LaneListener) -> Self {
-        Self { listener: Some(listener), joining: None, stripes: Stripes::default(), others: Vec::new() }
+/// A lane that is to join what goes back, too.
+pub(super) struct Back {
+    fd: FdTx,
+    /// The first octet that may go through it.
+    earliest: u64,
+}
+
+impl Joining {
+    /// Together with where those come out that go both ways.
+    pub(super) fn new(listener: LaneListener) -> (Self, mpsc::UnboundedReceiver<Back>) {
+        let (back, backs) = mpsc::unbounded_channel();
+        (Self { listener: Some(listener), asking: None, back }, backs)
     }
 
-    /// The next octets of the stream, whose first lane is `first`.
-    pub(super) fn poll_recv(
-        &mut self,
-        cx: &mut Context<'_>,
-        first: &mut FdRx,
-    ) -> Poll<io::Result<Option<Bytes>>> {
-        // Before anything is read: what is read where a lane has joined must be known for it.
-        self.poll_join(cx)?;
-        let lane = match self.stripes.lane() {
-            0 => first,
-            other => &mut self.others[other - 1],
-        };
-        let chunk = ready!(lane.poll_recv_most(cx, self.stripes.run()))?;
-        if let Some(chunk) = &chunk {
-            self.stripes.advance(chunk.len());
-        }
-        Poll::Ready(Ok(chunk))
-    }
-
-    /// Takes in who wants to join.
-    fn poll_join(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
-        while self.others.len() < MOST - 1 {
-            if let Some(joining) = &mut self.joining {
-                let Poll::Ready(joined) = Pin::new(joining).poll(cx) else { break };
-                self.joining = None;
+    /// To be done before anything is read: what is read where a lane has joined must be known for it.
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>, stream: &mut Merged) -> io::Result<()> {
+        while stream.lanes() < MOST {
+            if let Some(asking) = &mut self.asking {
+                let Poll::Ready(joined) = Pin::new(asking).poll(cx) else { break };
+                self.asking = None;
                 match joined.unwrap_or_else(|_| Err(io::ErrorKind::Interrupted.into())) {
-                    Ok((stream, position)) => self.join(stream, position)?,
+                    Ok((lane, joint)) => self.join(lane, joint, stream)?,
                     Err(error) => debug!(%error, "a lane that was to join"),
                 }
             }
             let Some(listener) = &self.listener else { break };
             match listener.poll_accept(cx) {
-                Poll::Ready(Ok(stream)) => {
-                    self.joining = Some(AbortOnDropHandle::new(tokio::spawn(ask(stream))));
+                Poll::Ready(Ok(lane)) => {
+                    self.asking = Some(AbortOnDropHandle::new(tokio::spawn(ask(lane))));
                 }
                 Poll::Ready(Err(error)) => {
                     debug!(%error, "listening for lanes");
@@ -122,48 +112,67 @@ impl Lanes {
         Ok(())
     }
 
-    fn join(&mut self, stream: UnixStream, position: u64) -> io::Result<()> {
-        if !self.stripes.join_at(position) {
-            return Err(io::Error::new(io::ErrorKind::InvalidData, "a lane joins where it cannot"));
-        }
+    fn join(&self, lane: UnixStream, joint: Joint, stream: &mut Merged) -> io::Result<()> {
+        let agreement = Agreement { received: None }.emit();
         // There is room for one word in a socket that nothing but another was written to.
-        if stream.try_write(AGREED)? != AGREED.len() {
+        if joint.received.is_none() && lane.try_write(&agreement)? != agreement.len() {
             return Err(io::ErrorKind::WriteZero.into());
         }
-        self.others.push(FdRx::new(OwnedFd::from(stream.into_std()?))?);
-        info!("the caller uses {} channels for what he sends", self.others.len() + 1);
+        let lane = OwnedFd::from(lane.into_std()?);
+        if let Some(earliest) = joint.received {
+            // The half that sends may be gone: then nothing goes back any more.
+            let _ = self.back.send(Back { fd: FdTx::new(lane.try_clone()?)?, earliest });
+        }
+        if !stream.join(FdRx::new(lane)?, joint.sent) {
+            return Err(impossible());
+        }
+        info!("the caller uses {} channels", stream.lanes());
         Ok(())
     }
 }
 
-/// Where in the stream a lane joins.
-async fn ask(mut stream: UnixStream) -> io::Result<(UnixStream, u64)> {
-    let answer = async {
-        stream.write_all(HELLO).await?;
-        let mut place = [0; PLACE_LEN];
-        stream.read_exact(&mut place).await?;
-        Ok::<_, io::Error>(u64::from_be_bytes(place))
-    };
-    let position = timeout(PATIENCE, answer).await??;
-    Ok((stream, position))
+/// Lets a lane join what goes back, and says where it does.
+pub(super) fn agree(Back { mut fd, earliest }: Back, stream: &mut Split) -> io::Result<()> {
+    let position = earliest.max(stream.position());
+    fd.start_send(Agreement { received: Some(position) }.emit().into());
+    if stream.join(fd, position, None) { Ok(()) } else { Err(impossible()) }
 }
 
-/// Hands what comes in on the standard streams on to the process that listens at `path`, and back what that one says, until
+fn impossible() -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, "a lane joins where it cannot")
+}
+
+/// Where in the stream a lane joins.
+async fn ask(mut lane: UnixStream) -> io::Result<(UnixStream, Joint)> {
+    let answer = async {
+        lane.write_all(HELLO).await?;
+        let mut joint = [0; Joint::LEN];
+        lane.read_exact(&mut joint).await?;
+        Ok::<_, io::Error>(Joint::parse(joint))
+    };
+    let joint = timeout(PATIENCE, answer).await??;
+    Ok((lane, joint))
+}
+
+/// Hands what comes in on the standard streams on to the process that listens at `path`, and back what that one sends, until
 /// either ends.
 pub async fn hand_on(streams: Streams, path: &Path) -> Result<(), CarrierError> {
     let joined = |error| CarrierError::io("joining the link's first process", error);
-    let (mut from, mut to) = UnixStream::connect(path).await.map_err(joined)?.into_split();
+    let socket = UnixStream::connect(path).await.map_err(joined)?;
+    let socket = OwnedFd::from(socket.into_std().map_err(joined)?);
+    let mut to = FdTx::new(socket.try_clone().map_err(joined)?).map_err(joined)?;
+    let mut from = FdRx::new(socket).map_err(joined)?;
     let Carrier { mut tx, mut rx, .. } = streams.into_carrier(None);
     let onward = async {
         while let Some(chunk) = rx.recv().await? {
-            to.write_all(&chunk).await.map_err(joined)?;
+            poll_fn(|cx| to.poll_flush(cx)).await.map_err(joined)?;
+            to.start_send(chunk);
         }
-        to.shutdown().await.map_err(joined)
+        poll_fn(|cx| to.poll_finish(cx)).await.map_err(joined)
     };
     let back = async {
-        let mut said = bytes::BytesMut::new();
-        while from.read_buf(&mut said).await.map_err(joined)? > 0 {
-            tx.send(said.split().freeze()).await?;
+        while let Some(chunk) = poll_fn(|cx| from.poll_recv(cx)).await.map_err(joined)? {
+            tx.send(chunk).await?;
         }
         tx.finish().await
     };

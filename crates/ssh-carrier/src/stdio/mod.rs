@@ -14,13 +14,16 @@ use std::task::{Context, Poll, ready};
 use bytes::{Bytes, BytesMut};
 use rustix::fs::{Mode, OFlags};
 
+use tokio::sync::mpsc;
+
 use crate::fd::{FdKind, FdRx, FdTx, RestoreFlags, nonblocking_for_now};
+use crate::lanes::{Merged, Split};
 use crate::{Carrier, CarrierError, CarrierInfo, CarrierKind, CarrierRx, CarrierTx};
 
 pub mod lanes;
 mod terminal;
 
-use lanes::{LaneListener, Lanes};
+use lanes::{Back, Joining, LaneListener};
 use terminal::RawMode;
 
 /// How to use the standard streams.
@@ -105,9 +108,9 @@ impl fmt::Debug for Streams {
 }
 
 impl Streams {
-    /// The carrier that they are, with further lanes for what comes in from whoever joins at `lanes`.
+    /// The carrier that they are, with further lanes for whoever joins at `lanes`.
     pub fn into_carrier(mut self, lanes: Option<LaneListener>) -> Carrier {
-        self.rx.lanes = lanes.map(Lanes::new);
+        (self.rx.joining, self.tx.joining) = lanes.map(Joining::new).unzip();
         let info = CarrierInfo { kind: CarrierKind::Stdio, peer: self.peer, address: None, cipher: None };
         Carrier { tx: Box::new(self.tx), rx: Box::new(self.rx), info }
     }
@@ -119,9 +122,10 @@ fn from_fds(input: OwnedFd, output: OwnedFd, config: &StdioConfig) -> Result<Str
     let raw = RawMode::enter(&input).map_err(prepared)?.map(Arc::new);
     let (input, input_flags) = private(input, OFlags::RDONLY).map_err(prepared)?;
     let (output, output_flags) = private(output, OFlags::WRONLY).map_err(prepared)?;
-    let fd = FdRx::new(input).map_err(prepared)?;
-    let rx = StdioRx { fd, lanes: None, _flags: input_flags, _raw: raw.clone() };
-    let tx = StdioTx { fd: FdTx::new(output).map_err(prepared)?, flags: output_flags, raw };
+    let stream = Merged::new(FdRx::new(input).map_err(prepared)?);
+    let rx = StdioRx { stream, joining: None, _flags: input_flags, _raw: raw.clone() };
+    let stream = Split::new(FdTx::new(output).map_err(prepared)?);
+    let tx = StdioTx { stream, joining: None, flags: output_flags, raw };
     Ok(Streams { rx, tx, peer: config.peer.clone() })
 }
 
@@ -146,7 +150,9 @@ fn private(fd: OwnedFd, access: OFlags) -> io::Result<(OwnedFd, Option<Arc<Resto
 
 struct StdioTx {
     // Before the guards: the descriptor closes, then its flags and the terminal's mode are put back.
-    fd: FdTx,
+    stream: Split,
+    /// Lanes that the other half took in.
+    joining: Option<mpsc::UnboundedReceiver<Back>>,
     flags: Option<Arc<RestoreFlags>>,
     raw: Option<Arc<RawMode>>,
 }
@@ -157,16 +163,21 @@ fn writing(error: io::Error) -> CarrierError {
 
 impl CarrierTx for StdioTx {
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), CarrierError>> {
-        self.fd.poll_flush(cx).map_err(writing)
+        if let Some(joining) = &mut self.joining
+            && let Poll::Ready(Some(back)) = joining.poll_recv(cx)
+        {
+            lanes::agree(back, &mut self.stream).map_err(writing)?;
+        }
+        self.stream.poll_ready(cx).map_err(writing)
     }
 
     fn start_send(&mut self, chunk: Bytes) -> Result<(), CarrierError> {
-        self.fd.start_send(chunk);
+        self.stream.start_send(chunk);
         Ok(())
     }
 
     fn start_send_parts(&mut self, head: &mut BytesMut, tail: &[u8]) -> Result<(), CarrierError> {
-        self.fd.start_send_parts(head, tail);
+        self.stream.start_send_parts(head, tail);
         Ok(())
     }
 
@@ -175,7 +186,7 @@ impl CarrierTx for StdioTx {
     }
 
     fn poll_finish(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), CarrierError>> {
-        ready!(self.fd.poll_finish(cx)).map_err(writing)?;
+        ready!(self.stream.poll_finish(cx)).map_err(writing)?;
         // The guards hold copies of a pipe, and its reader sees the end only when those are closed too.
         self.flags = None;
         self.raw = None;
@@ -184,18 +195,16 @@ impl CarrierTx for StdioTx {
 }
 
 struct StdioRx {
-    fd: FdRx,
-    lanes: Option<Lanes>,
+    stream: Merged,
+    joining: Option<Joining>,
     _flags: Option<Arc<RestoreFlags>>,
     _raw: Option<Arc<RawMode>>,
 }
 
 impl CarrierRx for StdioRx {
     fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>, CarrierError>> {
-        let received = match &mut self.lanes {
-            None => self.fd.poll_recv(cx),
-            Some(lanes) => lanes.poll_recv(cx, &mut self.fd),
-        };
+        let joined = self.joining.as_mut().map_or(Ok(()), |joining| joining.poll(cx, &mut self.stream));
+        let received = joined.map_or_else(|error| Poll::Ready(Err(error)), |()| self.stream.poll_recv(cx));
         received.map_err(|error| CarrierError::io("reading from standard input", error))
     }
 }

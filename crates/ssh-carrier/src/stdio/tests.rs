@@ -5,7 +5,7 @@ use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
 
 use super::*;
-use crate::lanes::{AGREED, HELLO, Stripes};
+use crate::lanes::{Agreement, HELLO, Joint, Stripes};
 
 fn config(allow_pty: bool) -> StdioConfig {
     StdioConfig { allow_pty, peer: "test".into(), address: None }
@@ -146,6 +146,8 @@ fn ssh_connection_says_who_calls() {
 struct Caller {
     dir: tempfile::TempDir,
     first: io::PipeWriter,
+    /// What comes back through the first.
+    back: io::PipeReader,
     stripes: Stripes,
 }
 
@@ -153,8 +155,8 @@ impl Caller {
     fn new() -> (Caller, Carrier) {
         let dir = tempfile::tempdir().unwrap();
         let (stdin, first) = io::pipe().unwrap();
-        let (_, stdout) = io::pipe().unwrap();
-        let caller = Caller { dir, first, stripes: Stripes::default() };
+        let (back, stdout) = io::pipe().unwrap();
+        let caller = Caller { dir, first, back, stripes: Stripes::default() };
         let listener = LaneListener::bind(&caller.socket()).unwrap();
         let streams = from_fds(stdin.into(), stdout.into(), &config(false)).unwrap();
         (caller, streams.into_carrier(Some(listener)))
@@ -176,7 +178,8 @@ impl Caller {
 }
 
 /// Reads this word, while the runtime goes on.
-async fn hears(mut from: io::PipeReader, word: &'static [u8]) -> io::PipeReader {
+async fn hears(mut from: io::PipeReader, word: impl Into<Vec<u8>>) -> io::PipeReader {
+    let word = word.into();
     let read = tokio::task::spawn_blocking(move || {
         let mut heard = vec![0; word.len()];
         from.read_exact(&mut heard).unwrap();
@@ -202,8 +205,8 @@ async fn a_stream_through_three_lanes_comes_out_as_it_went_in() {
     for joins_at in [500_000_u64, 1_700_001] {
         let (from, mut to) = caller.open();
         let from = hears(from, HELLO).await;
-        to.write_all(&joins_at.to_be_bytes()).unwrap();
-        let from = hears(from, AGREED).await;
+        to.write_all(&Joint { sent: joins_at, received: None }.emit()).unwrap();
+        let from = hears(from, Agreement { received: None }.emit()).await;
         lanes.push((from, to));
         assert!(caller.stripes.join_at(joins_at));
         // Up to within a turn of the second lane, so that the third joins in the middle of one.
@@ -234,6 +237,49 @@ async fn a_stream_through_three_lanes_comes_out_as_it_went_in() {
 }
 
 #[tokio::test]
+async fn what_goes_back_uses_the_lanes_that_the_caller_wants_for_it() {
+    let (caller, mut carrier) = Caller::new();
+    let stream: Vec<u8> = (0..3_000_000_u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
+    carrier.tx.send(stream[..1000].to_vec().into()).await.unwrap();
+    let (from, mut to) = caller.open();
+    let receiving = tokio::spawn(async move { (carrier.rx.recv().await.unwrap().unwrap(), carrier) });
+    let from = hears(from, HELLO).await;
+    // It joins at once both ways, which is too early by 1000 octets for what comes back.
+    to.write_all(&Joint { sent: 0, received: Some(0) }.emit()).unwrap();
+    to.write_all(b"through the second").unwrap();
+    let (received, Carrier { mut tx, rx, .. }) = receiving.await.unwrap();
+    assert_eq!(received, "through the second");
+    let mut back = caller.back;
+    let read = tokio::task::spawn_blocking(move || {
+        let mut from = from;
+        let mut agreement = [0; Agreement::LEN];
+        from.read_exact(&mut agreement).unwrap();
+        let agreed = Agreement::parse(&agreement).unwrap().received.unwrap();
+        let mut stripes = Stripes::default();
+        assert!(stripes.join_at(agreed));
+        let mut all = Vec::new();
+        loop {
+            let mut chunk = vec![0; stripes.run().min(10_007)];
+            let lane: &mut io::PipeReader = if stripes.lane() == 0 { &mut back } else { &mut from };
+            let octets = lane.read(&mut chunk).unwrap();
+            if octets == 0 {
+                return (agreed, all);
+            }
+            all.extend_from_slice(&chunk[..octets]);
+            stripes.advance(octets);
+        }
+    });
+    for chunk in stream[1000..].chunks(70_001) {
+        tx.send(chunk.to_vec().into()).await.unwrap();
+    }
+    tx.finish().await.unwrap();
+    drop((tx, rx));
+    let (agreed, all) = read.await.unwrap();
+    assert_eq!(agreed, 1000, "where the stream was by then");
+    assert!(all == stream, "{} octets", all.len());
+}
+
+#[tokio::test]
 async fn whoever_looks_in_and_leaves_is_no_lane() {
     let (mut caller, mut carrier) = Caller::new();
     let (from, to) = caller.open();
@@ -260,7 +306,7 @@ async fn a_lane_that_joins_behind_what_was_read_breaks_the_stream() {
     let (from, mut to) = caller.open();
     let broken = tokio::spawn(async move { carrier.rx.recv().await });
     let _from = hears(from, HELLO).await;
-    to.write_all(&255_u64.to_be_bytes()).unwrap();
+    to.write_all(&Joint { sent: 255, received: None }.emit()).unwrap();
     let error = broken.await.unwrap().unwrap_err().to_string();
     assert!(error.contains("standard input"), "{error}");
 }

@@ -1,0 +1,249 @@
+//! Further channels of the connection that a running `ssh` has, opened when one is too narrow for the path
+//! ([`lanes`](crate::lanes)).
+//!
+//! That `ssh` is asked by another one through a socket in the file system (ssh_config(5), ControlMaster), which nobody else uses.
+//! Both directions go through windows that OpenSSH grants, so each lane joins both.
+
+use std::ffi::OsString;
+use std::future::poll_fn;
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::BytesMut;
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, info};
+
+use crate::child::{self, Running};
+use crate::ending::{Ending, EndingRx, EndingTx};
+use crate::fd::{FdRx, FdTx};
+use crate::lanes::{Agreement, HELLO, Joint, MOST, Merged, Split};
+use crate::stderr::Stderr;
+
+/// Below this round trip, what OpenSSH grants of one channel is 840 Mb/s and more.
+const LONG: Duration = Duration::from_millis(20);
+
+/// With so many octets of each lane under way, what OpenSSH grants (2 MiB) may be what keeps more from being so.
+const ENOUGH: u64 = 3 << 19;
+
+/// How long the far end may take to start the command and to speak.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// How long the end of the first channel, which says more, may come behind the end of a lane.
+const GRACE: Duration = Duration::from_secs(1);
+
+/// How further channels are opened.
+#[derive(Debug, Clone)]
+pub(crate) struct Further {
+    pub(crate) program: PathBuf,
+    pub(crate) args: Vec<OsString>,
+}
+
+/// Opens lanes, one at a time; the sending half's part.
+pub(crate) struct Opener {
+    further: Further,
+    is_wanted: bool,
+    is_opening: bool,
+    offers: mpsc::UnboundedSender<Offer>,
+    joining: mpsc::UnboundedReceiver<Joining>,
+    /// Lanes that what comes in uses.
+    received_by: Arc<AtomicUsize>,
+    /// Ends the lanes with the carrier.
+    stop: CancellationToken,
+    ending: (EndingTx, EndingRx),
+    peer: String,
+}
+
+/// Lets lanes join what comes in; the receiving half's part.
+pub(crate) struct Joiner {
+    offers: mpsc::UnboundedReceiver<Offer>,
+    joining: mpsc::UnboundedSender<Joining>,
+    awaited: Option<Awaited>,
+    received_by: Arc<AtomicUsize>,
+}
+
+/// A channel whose far end waits to be told where it joins.
+struct Offer {
+    input: FdTx,
+    output: FdRx,
+    ahead: Ahead,
+}
+
+/// Octets that may be sent, and come, before the far end knows where a lane joins. With less, they wait for it.
+#[derive(Clone, Copy)]
+struct Ahead {
+    sent: u64,
+    received: u64,
+}
+
+/// A lane on its way from the receiving half to the sending one.
+struct Joining {
+    input: FdTx,
+    ahead: u64,
+    /// Where it may join what comes in.
+    received: u64,
+    agreed: oneshot::Receiver<()>,
+}
+
+/// A lane whose far end is to say where it joins.
+struct Awaited {
+    output: FdRx,
+    came: BytesMut,
+    agree: oneshot::Sender<()>,
+}
+
+/// The two parts. All lanes end on `stop`; where one ends by itself, that is an `ending` of the whole.
+pub(crate) fn channel(
+    further: Further,
+    stop: CancellationToken,
+    ending: (EndingTx, EndingRx),
+    peer: String,
+) -> (Opener, Joiner) {
+    let (offers, offered) = mpsc::unbounded_channel();
+    let (joins, joining) = mpsc::unbounded_channel();
+    let received_by = Arc::new(AtomicUsize::new(1));
+    let joiner =
+        Joiner { offers: offered, joining: joins, awaited: None, received_by: Arc::clone(&received_by) };
+    let opener = Opener {
+        further,
+        is_wanted: false,
+        is_opening: false,
+        offers,
+        joining,
+        received_by,
+        stop,
+        ending,
+        peer,
+    };
+    (opener, joiner)
+}
+
+impl Opener {
+    /// The far end takes lanes.
+    pub(crate) fn widen(&mut self) {
+        self.is_wanted = true;
+    }
+
+    /// So many octets are under way on a path of this round trip: opens another lane for `stream` if that is about what the ones
+    /// there are let pass.
+    pub(crate) fn path_holds(&mut self, rtt: Duration, sent: u64, received: u64, stream: &Split) {
+        let lanes = stream.lanes();
+        let is_full = sent.max(received) >= ENOUGH * lanes as u64;
+        let may_open = self.is_wanted && !self.is_opening && lanes < MOST;
+        let all_joined = stream.all_joined() && self.received_by.load(Ordering::Relaxed) == lanes;
+        if may_open && all_joined && is_full && rtt >= LONG {
+            self.is_opening = true;
+            let ahead = Ahead { sent: 2 * sent + (1 << 17), received: 2 * received + (1 << 17) };
+            tokio::spawn(open(
+                self.further.clone(),
+                self.offers.clone(),
+                ahead,
+                self.stop.child_token(),
+                self.ending.clone(),
+                self.peer.clone(),
+            ));
+        }
+    }
+
+    /// Lets the lane that was opened join what is sent.
+    pub(crate) fn poll_join(&mut self, cx: &mut Context<'_>, stream: &mut Split) {
+        let Poll::Ready(Some(joining)) = self.joining.poll_recv(cx) else { return };
+        let Joining { mut input, ahead, received, agreed } = joining;
+        let joint = Joint { sent: stream.position() + ahead, received: Some(received) };
+        input.start_send(joint.emit().to_vec().into());
+        if stream.join(input, joint.sent, Some(agreed)) {
+            info!("the path holds more than a channel may: {} channels carry the link", stream.lanes());
+            self.is_opening = false;
+        }
+    }
+}
+
+impl Joiner {
+    /// To be done before anything is read: what is read where a lane has joined must be known for it.
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>, stream: &mut Merged) -> io::Result<()> {
+        loop {
+            if self.awaited.is_some() {
+                let Poll::Ready(position) = self.poll_agreement(cx)? else { break };
+                let joined = self.awaited.take().is_some_and(|Awaited { output, agree, .. }| {
+                    // Who sends may be gone.
+                    let _ = agree.send(());
+                    stream.join(output, position)
+                });
+                if !joined {
+                    return Err(wrong("a lane joins where it cannot"));
+                }
+            }
+            let Poll::Ready(Some(Offer { input, output, ahead })) = self.offers.poll_recv(cx) else { break };
+            let received = stream.position() + ahead.received;
+            stream.hold_at(received);
+            let (agree, agreed) = oneshot::channel();
+            self.awaited = Some(Awaited { output, came: BytesMut::new(), agree });
+            let _ = self.joining.send(Joining { input, ahead: ahead.sent, received, agreed });
+        }
+        self.received_by.store(stream.joined(), Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Where the awaited lane joins what comes in.
+    fn poll_agreement(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<u64>> {
+        let Some(Awaited { output, came, .. }) = &mut self.awaited else { return Poll::Pending };
+        while came.len() < Agreement::LEN {
+            let more = ready!(output.poll_recv_most(cx, Agreement::LEN - came.len()))?;
+            came.extend_from_slice(&more.ok_or(io::ErrorKind::UnexpectedEof)?);
+        }
+        let position = Agreement::parse(came).and_then(|agreement| agreement.received);
+        Poll::Ready(position.ok_or_else(|| wrong("a lane's far end agrees to something else")))
+    }
+}
+
+fn wrong(what: &'static str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, what)
+}
+
+/// One lane, from its opening to its end.
+async fn open(
+    Further { program, args }: Further,
+    offers: mpsc::UnboundedSender<Offer>,
+    ahead: Ahead,
+    stop: CancellationToken,
+    (tell, mut told): (EndingTx, EndingRx),
+    peer: String,
+) {
+    let running = child::run(program, args, true, Stderr::new(&peer), stop.clone());
+    let Running { input, mut output, mut ending, .. } = match running {
+        Ok(running) => running,
+        Err(error) => return debug!(%error, "a further channel to {peer}"),
+    };
+    if let Err(reason) = hear_hello(&mut output).await {
+        debug!("a further channel to {peer}: {reason}");
+        // Whatever was started there shall not wait for us.
+        return stop.cancel();
+    }
+    if offers.send(Offer { input, output, ahead }).is_err() {
+        return;
+    }
+    // From here on the stream needs it.
+    poll_fn(|cx| ending.poll(cx)).await;
+    if timeout(GRACE, poll_fn(|cx| told.poll(cx))).await.is_err() {
+        let reason = "a channel that carried a part of the link: it was closed".to_owned();
+        tell.tell(Ending::Ssh { host: peer, reason });
+    }
+}
+
+/// Waits until the far end has said that it hands on to the first channel's.
+async fn hear_hello(output: &mut FdRx) -> Result<(), String> {
+    let mut came = BytesMut::new();
+    let hello = async {
+        while came.len() < HELLO.len() {
+            let more = poll_fn(|cx| output.poll_recv_most(cx, HELLO.len() - came.len())).await;
+            came.extend_from_slice(&more.map_err(|error| error.to_string())?.ok_or("it was closed")?);
+        }
+        if came == HELLO { Ok(()) } else { Err("what is started there knows nothing of lanes".to_owned()) }
+    };
+    timeout(PATIENCE, hello).await.unwrap_or_else(|_| Err("it does not answer".to_owned()))
+}
