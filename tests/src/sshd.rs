@@ -46,15 +46,26 @@ impl Sshd {
 
     /// Kills the daemon and every login it serves, at once and without a word.
     pub fn kill(&mut self) {
+        self.kill_logins();
+        self.daemon.end();
+    }
+
+    fn kill_logins(&self) {
         for process in processes(&self.host, "sshd") {
             process.kill();
         }
-        self.daemon.end();
     }
 
     /// Starts the daemon again after [`Sshd::kill`], with the same keys.
     pub fn start_again(&mut self) {
         self.daemon = daemon(&self.host);
+    }
+}
+
+impl Drop for Sshd {
+    /// Of a wire that is taken away a login would never hear that the other end is gone.
+    fn drop(&mut self) {
+        self.kill_logins();
     }
 }
 

@@ -56,6 +56,17 @@ pub trait CarrierTx: Send {
     /// not let through what the path holds.
     fn widen(&mut self) {}
 
+    /// Channels that it sends through, where it may open more.
+    fn channels(&self) -> Option<usize> {
+        None
+    }
+
+    /// Octets that may be under way on the path, as [`path_holds`](Self::path_holds) counts them: more would stand in the carrier, and
+    /// leave in one bunch when they can.
+    fn capacity(&self) -> u64 {
+        u64::MAX
+    }
+
     /// So many octets that were sent have not arrived, and so many came in, within a round trip of the path: to be said about once in
     /// a round trip, for carriers that cannot tell by themselves when to open another channel.
     fn path_holds(&mut self, rtt: Duration, sent: u64, received: u64) {

@@ -259,6 +259,14 @@ impl CarrierTx for ChildTx {
         }
     }
 
+    fn channels(&self) -> Option<usize> {
+        self.opener.as_ref().map(|_| self.stream.lanes())
+    }
+
+    fn capacity(&self) -> u64 {
+        self.opener.as_ref().map_or(u64::MAX, |opener| opener.capacity(&self.stream))
+    }
+
     fn path_holds(&mut self, rtt: Duration, sent: u64, received: u64) {
         if let Some(opener) = &mut self.opener {
             opener.path_holds(rtt, sent, received, &self.stream);

@@ -212,6 +212,7 @@ impl<D: Device> Session<D> {
                 kind: carrier.info.kind.to_string(),
                 peer: carrier.info.peer.clone(),
                 cipher: carrier.info.cipher.clone(),
+                channels: None,
             });
         });
         self.deference.carried_by(Some(carrier.info.kind));
@@ -262,7 +263,10 @@ impl<D: Device> Session<D> {
                     Err(error @ PumpError::Device(_)) => break Why::Carrier(error),
                 },
                 request = self.requests.next() => match request {
-                    Request::Publish => self.publish(),
+                    Request::Publish => {
+                        self.publish();
+                        self.publish_channels(&carrier);
+                    }
                     Request::GiveWay => {
                         asked = Some(request);
                         let message = "a newer link to the same peer took its place".to_owned();
@@ -473,6 +477,14 @@ impl<D: Device> Session<D> {
             status.path = path;
             if self.up.any() && link.phase == Phase::Network {
                 status.enter(status::Phase::Running);
+            }
+        });
+    }
+
+    fn publish_channels(&self, carrier: &Carrier) {
+        self.status.update(|status| {
+            if let Some(status) = &mut status.carrier {
+                status.channels = carrier.tx.channels();
             }
         });
     }

@@ -60,6 +60,8 @@ pub(super) struct Outward {
     credit: Credit,
     /// What the link says it has sent, as the account has it; `None` where nobody reports.
     booked: Option<u64>,
+    /// Octets that the carrier lets be under way.
+    capacity: u64,
     /// Octets of these that have not left: the end of a packet, kept back to fill a segment.
     kept: u64,
     /// Measured, and not asked for yet.
@@ -75,6 +77,7 @@ impl Outward {
             queue: FairQueue::new(fairqueue::Config::default()),
             credit: Credit::new(CreditConfig::default()),
             booked: None,
+            capacity: u64::MAX,
             kept: 0,
             round_trip: None,
             piece: Vec::new(),
@@ -132,6 +135,11 @@ impl Outward {
         } else {
             self.queue.enqueue(now, packet, *header);
         }
+    }
+
+    /// The carrier lets so many octets be under way.
+    pub(super) fn carrier_takes(&mut self, capacity: u64) {
+        self.capacity = capacity;
     }
 
     /// Lets go what may leave now; whether anything did.
@@ -193,7 +201,9 @@ impl Outward {
 
     /// Whether so many octets may be under way. One packet may be, however small the window.
     fn affords(&self, len: usize) -> bool {
-        self.credit.available() + self.kept >= len as u64 || self.credit.under_way() == 0
+        let under_way = self.credit.under_way();
+        let room = self.credit.available().min(self.capacity.saturating_sub(under_way));
+        room + self.kept >= len as u64 || under_way == 0
     }
 
     /// Whether packets wait for their turn, or for others to arrive: more leaves soon.

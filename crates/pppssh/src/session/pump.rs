@@ -372,6 +372,7 @@ impl Pump {
 
     /// Lets go what waits and may leave now.
     fn release(&mut self, cx: &mut Context<'_>, carrier: &mut Carrier) -> Result<bool, CarrierError> {
+        self.outward.carrier_takes(carrier.tx.capacity());
         let writer = Writer::new(&self.link, cx, &mut *carrier.tx);
         let mut outbox =
             Outbox { gathered: &mut self.outbox, full: CHUNK, traffic: &mut self.traffic, writer };

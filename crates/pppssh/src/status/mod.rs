@@ -202,6 +202,9 @@ pub struct CarrierStatus {
     /// The cipher, if the carrier knows it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cipher: Option<String>,
+    /// How many channels of the SSH connection it sends through, where it may open more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub channels: Option<usize>,
 }
 
 /// The TUN device of the session.

@@ -22,7 +22,13 @@ pub fn render(status: &SessionStatus, now: u64) -> String {
     );
     if let Some(carrier) = &status.carrier {
         let cipher = carrier.cipher.as_ref().map_or_else(String::new, |c| format!(", {}", printable(c)));
-        line(&mut out, "carrier", &format!("{} to {}{cipher}", carrier.kind, printable(&carrier.peer)));
+        let channels = carrier.channels.filter(|channels| *channels > 1);
+        let channels = channels.map_or_else(String::new, |channels| format!(", {channels} channels"));
+        line(
+            &mut out,
+            "carrier",
+            &format!("{} to {}{cipher}{channels}", carrier.kind, printable(&carrier.peer)),
+        );
     }
     if let Some(tun) = &status.tun {
         line(&mut out, "device", &format!("{} (index {}), mtu {}", tun.name, tun.index, tun.mtu));
@@ -209,6 +215,7 @@ mod tests {
             kind: "native".into(),
             peer: "vpn@saturn:22".into(),
             cipher: Some("aes128-gcm@openssh.com".into()),
+            channels: Some(2),
         });
         status.tun = Some(TunStatus { name: "ppp0".into(), index: 7, mtu: 1500 });
         status.ipv4 = Some(Ipv4Status {
@@ -223,7 +230,7 @@ mod tests {
         let text = render(&status, 1_000 + 3 * 3600 + 120);
         for expected in [
             "saturn: running for 3 h 2 min (connect, pid 42)",
-            "native to vpn@saturn:22, aes128-gcm@openssh.com",
+            "native to vpn@saturn:22, aes128-gcm@openssh.com, 2 channels",
             "ppp0 (index 7), mtu 1500",
             "192.168.1.1 peer 192.168.2.1",
             "10.0.0.53",

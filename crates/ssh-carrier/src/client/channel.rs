@@ -130,6 +130,10 @@ impl CarrierTx for ClientTx {
             opener.widen();
         }
     }
+
+    fn channels(&self) -> Option<usize> {
+        self.opener.as_ref().map(|_| self.sender.lanes())
+    }
 }
 
 struct ClientRx {

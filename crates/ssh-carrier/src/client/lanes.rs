@@ -17,7 +17,7 @@ use super::handler::explain;
 use super::sender::{ChannelSender, Half};
 use super::session::Way;
 use crate::ending::{Ending, EndingRx, EndingTx};
-use crate::lanes::{Agreement, HELLO, MOST, Joint};
+use crate::lanes::{Agreement, HELLO, Joint, MOST};
 use crate::stderr::{EXTENDED_DATA_STDERR, Stderr};
 
 /// Below this round trip, what sshd grants of one channel is 840 Mb/s and more: there whoever waits for a window waits for the far

@@ -32,20 +32,15 @@ impl Split {
         self.lanes.len()
     }
 
-    /// Whether it writes to all of them.
-    pub(crate) fn all_joined(&self) -> bool {
-        self.stripes.lanes() == self.lanes.len()
+    /// Those of them that have joined.
+    pub(crate) fn joined(&self) -> usize {
+        self.stripes.lanes()
     }
 
     /// Another lane joins where so many octets have gone; `false` if that cannot be. From there on nothing goes before `agreed`,
     /// if anything is.
     #[must_use]
-    pub(crate) fn join(
-        &mut self,
-        lane: FdTx,
-        position: u64,
-        agreed: Option<oneshot::Receiver<()>>,
-    ) -> bool {
+    pub(crate) fn join(&mut self, lane: FdTx, position: u64, agreed: Option<oneshot::Receiver<()>>) -> bool {
         let is_possible = self.stripes.join_at(position);
         if is_possible {
             self.lanes.push(lane);
@@ -93,7 +88,7 @@ impl Split {
 
     /// Whether so many octets go through one lane, and wait for nothing.
     fn is_one_piece(&self, len: usize) -> bool {
-        len < self.stripes.run() && (self.agreed.is_none() || !self.all_joined())
+        len < self.stripes.run() && (self.agreed.is_none() || self.joined() < self.lanes())
     }
 
     /// The lane of the next octets, which are these.

@@ -84,7 +84,8 @@ pub(super) fn command_line(
 /// All arguments to run `command` in another channel of the `ssh` that listens at `control`, and never in another connection.
 pub(super) fn lane_line(config: &OpensshConfig, command: &str, control: &str) -> Vec<OsString> {
     let mut args: Vec<OsString> = ["-F", "none", "-q", "-T", "-x", "-a"].map(OsString::from).into();
-    for option in ["ControlMaster=no", &control_option(Some(control)), "ProxyCommand=false", "BatchMode=yes"] {
+    for option in ["ControlMaster=no", &control_option(Some(control)), "ProxyCommand=false", "BatchMode=yes"]
+    {
         args.extend([OsString::from("-o"), option.into()]);
     }
     args.extend([OsString::from("--"), OsString::from(&config.host), OsString::from(command)]);
@@ -104,7 +105,8 @@ pub(super) fn control_path(config: &OpensshConfig) -> Option<String> {
     let call = CALLS.fetch_add(1, Ordering::Relaxed);
     let path = dir.join(format!("{}-{call}.ssh", std::process::id())).into_os_string().into_string().ok()?;
     // `ssh` gives up where it cannot have the socket, and has it under a longer name first.
-    let fits = path.len() + CONTROL_SUFFIX < SOCKET_NAME && path.starts_with('/') && !path.contains(['"', ' ']);
+    let fits =
+        path.len() + CONTROL_SUFFIX < SOCKET_NAME && path.starts_with('/') && !path.contains(['"', ' ']);
     (fits && !has_control_of_its_own(config)).then_some(path)
 }
 

@@ -28,8 +28,12 @@ use crate::stderr::Stderr;
 /// Below this round trip, what OpenSSH grants of one channel is 840 Mb/s and more.
 const LONG: Duration = Duration::from_millis(20);
 
-/// With so many octets of each lane under way, what OpenSSH grants (2 MiB) may be what keeps more from being so.
-const ENOUGH: u64 = 3 << 19;
+/// What OpenSSH grants of a channel, less what it keeps back: it grants more when three packets were read.
+const WINDOW: u64 = (2 << 20) - (128 << 10);
+
+/// With so many octets under way in the last lane another is opened. That takes three round trips, in which a start doubles three
+/// times.
+const ENOUGH: u64 = 768 << 10;
 
 /// How long the far end may take to start the command and to speak.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -49,6 +53,7 @@ pub(crate) struct Opener {
     further: Further,
     is_wanted: bool,
     is_opening: bool,
+    is_long: bool,
     offers: mpsc::UnboundedSender<Offer>,
     joining: mpsc::UnboundedReceiver<Joining>,
     /// Lanes that what comes in uses.
@@ -113,6 +118,7 @@ pub(crate) fn channel(
         further,
         is_wanted: false,
         is_opening: false,
+        is_long: false,
         offers,
         joining,
         received_by,
@@ -133,10 +139,11 @@ impl Opener {
     /// there are let pass.
     pub(crate) fn path_holds(&mut self, rtt: Duration, sent: u64, received: u64, stream: &Split) {
         let lanes = stream.lanes();
-        let is_full = sent.max(received) >= ENOUGH * lanes as u64;
+        self.is_long = rtt >= LONG;
+        let is_full = sent.max(received) >= WINDOW * (lanes as u64 - 1) + ENOUGH;
         let may_open = self.is_wanted && !self.is_opening && lanes < MOST;
-        let all_joined = stream.all_joined() && self.received_by.load(Ordering::Relaxed) == lanes;
-        if may_open && all_joined && is_full && rtt >= LONG {
+        let all_joined = stream.joined() == lanes && self.received_by.load(Ordering::Relaxed) == lanes;
+        if may_open && all_joined && is_full && self.is_long {
             self.is_opening = true;
             let ahead = Ahead { sent: 2 * sent + (1 << 17), received: 2 * received + (1 << 17) };
             tokio::spawn(open(
@@ -148,6 +155,11 @@ impl Opener {
                 self.peer.clone(),
             ));
         }
+    }
+
+    /// Octets that may be under way in the lanes that have joined. On a short path whoever reads is what they wait for.
+    pub(crate) fn capacity(&self, stream: &Split) -> u64 {
+        if self.is_long { WINDOW * stream.joined() as u64 } else { u64::MAX }
     }
 
     /// Lets the lane that was opened join what is sent.

@@ -86,7 +86,8 @@ pub async fn connect(config: &OpensshConfig, command: &str) -> Result<Carrier, C
     let outlook = Outlook::ask(config, &program).await;
     let may_prompt = config.may_prompt.unwrap_or_else(has_terminal);
     let control = args::control_path(config);
-    let args = args::command_line(config, command, outlook.ciphers.as_deref(), may_prompt, control.as_deref());
+    let args =
+        args::command_line(config, command, outlook.ciphers.as_deref(), may_prompt, control.as_deref());
     let further = config.lanes.as_ref().zip(control).map(|(LanesConfig { command, .. }, control)| Further {
         program: program.clone(),
         args: args::lane_line(config, command, &control),

@@ -21,7 +21,7 @@ use tracing::{debug, info};
 
 use super::Streams;
 use crate::fd::{FdRx, FdTx};
-use crate::lanes::{Agreement, HELLO, MOST, Merged, Joint, Split};
+use crate::lanes::{Agreement, HELLO, Joint, MOST, Merged, Split};
 use crate::{Carrier, CarrierError};
 
 /// How long the caller may take to say where a lane joins.
