@@ -3,10 +3,7 @@
 use std::io;
 use std::ops::Range;
 
-use crate::offload::VirtioHeader;
-
-/// The longest packet a TUN device can hand over: an IP packet of 65535 octets, also the largest MTU.
-pub(crate) const MAX_PACKET: usize = 65535;
+use crate::offload::{MAX_PACKET, VirtioHeader};
 
 /// A batch of packets, end to end in one buffer, each behind its virtio header if the device has them.
 ///

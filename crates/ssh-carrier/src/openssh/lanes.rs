@@ -19,7 +19,7 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info};
 
-use crate::child::{self, Running};
+use crate::child::process::{self, Running};
 use crate::ending::{Ending, EndingRx, EndingTx};
 use crate::fd::{FdRx, FdTx};
 use crate::lanes::{Agreement, HELLO, Joint, MOST, Merged, Split};
@@ -226,7 +226,7 @@ async fn open(
     (tell, mut told): (EndingTx, EndingRx),
     peer: String,
 ) {
-    let running = child::run(program, args, true, Stderr::new(&peer), stop.clone());
+    let running = process::run(program, args, true, Stderr::new(&peer), stop.clone());
     let Running { input, mut output, mut ending, .. } = match running {
         Ok(running) => running,
         Err(error) => return debug!(%error, "a further channel to {peer}"),

@@ -48,4 +48,5 @@ pub use refusal::Refusal;
 pub use split::{Split, SplitAt};
 pub use validate::{Checked, validate};
 
-use crate::batch::MAX_PACKET;
+/// The longest packet a TUN device can hand over: an IP packet of 65535 octets, also the largest MTU.
+pub(crate) const MAX_PACKET: usize = 65535;
