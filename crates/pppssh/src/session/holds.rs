@@ -39,3 +39,48 @@ impl Holds {
         (self.since, self.received) = (now, received);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::task::{Context, Poll};
+
+    use bytes::Bytes;
+    use ssh_carrier::CarrierError;
+
+    use super::*;
+
+    /// What it was told.
+    #[derive(Default)]
+    struct Told(Vec<(u64, u64)>);
+
+    impl CarrierTx for Told {
+        fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), CarrierError>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn start_send(&mut self, _: Bytes) -> Result<(), CarrierError> {
+            Ok(())
+        }
+
+        fn poll_finish(&mut self, _: &mut Context<'_>) -> Poll<Result<(), CarrierError>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn path_holds(&mut self, _: Duration, sent: u64, received: u64) {
+            self.0.push((sent, received));
+        }
+    }
+
+    #[test]
+    fn what_came_is_told_once_in_a_round_trip_and_not_of_several() {
+        let start = Instant::now();
+        let mut holds = Holds::new(start);
+        let mut told = Told::default();
+        // Ten octets a millisecond, looked at every 30 ms; then a pause.
+        for ms in (0..=300).step_by(30).chain([1000, 1090, 1100]) {
+            let now = start + Duration::from_millis(ms);
+            holds.tell(now, Duration::from_millis(100), 7, ms * 10, &mut told);
+        }
+        assert_eq!(told.0, [(7, 1200), (7, 1200), (7, 1000)]);
+    }
+}

@@ -98,3 +98,28 @@ fn emit(position: Option<u64>) -> [u8; 8] {
 fn number(octets: &[u8]) -> u64 {
     octets.iter().fold(0, |number, octet| number << 8 | u64::from(*octet))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn where_a_lane_joins_is_understood_as_it_was_said() {
+        for received in [None, Some(0), Some(3 << 40)] {
+            let joint = Joint { sent: 0x0123_4567_89ab_cdef, received };
+            assert_eq!(Joint::parse(joint.emit()), joint);
+            let agreement = Agreement { received };
+            assert_eq!(agreement.emit().len(), Agreement::LEN);
+            assert_eq!(Agreement::parse(&agreement.emit()), Some(agreement));
+        }
+        assert_eq!(
+            Joint { sent: 1, received: Some(2) }.emit(),
+            [0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 2]
+        );
+        let agreed = Agreement { received: None }.emit();
+        assert_eq!(agreed, b"agreed\n\xff\xff\xff\xff\xff\xff\xff\xff");
+        for other in [&agreed[1..], &agreed[..14], b"refused\n1234567", b""] {
+            assert_eq!(Agreement::parse(other), None);
+        }
+    }
+}

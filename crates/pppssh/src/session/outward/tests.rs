@@ -172,6 +172,22 @@ fn what_exceeds_the_credit_waits_until_the_peer_reports_that_something_has_arriv
 }
 
 #[test]
+fn no_more_is_under_way_than_the_carrier_lets_and_more_leaves_when_it_does() {
+    let mut ends = Ends::up(Some(ALL));
+    ends.outward.carrier_takes(10_000);
+    for _ in 0..10 {
+        ends.take(&[(VirtioHeader::NONE, tcp(1460)), (VirtioHeader::NONE, tcp(1460))]);
+    }
+    for capacity in [10_000, 20_000] {
+        ends.outward.carrier_takes(capacity);
+        ends.release_in_turn();
+        // What is kept back has not left.
+        let under_way = ends.outward.credit.under_way() - ends.outward.kept;
+        assert!(under_way <= capacity && under_way > capacity - 3000, "{under_way} of {capacity}");
+    }
+}
+
+#[test]
 fn a_packet_larger_than_the_window_leaves_once_nothing_else_is_under_way() {
     let mut ends = Ends::up(Some(ALL));
     // Too long for what may be under way at first, and not to be cut.
