@@ -68,7 +68,7 @@ pub trait CarrierTx: Send {
     }
 
     /// So many octets that were sent have not arrived, and so many came in, within a round trip of the path: to be said about once in
-    /// a round trip, for carriers that cannot tell by themselves when to open another channel.
+    /// a round trip. That tells a carrier when to open another channel.
     fn path_holds(&mut self, rtt: Duration, sent: u64, received: u64) {
         let _ = (rtt, sent, received);
     }

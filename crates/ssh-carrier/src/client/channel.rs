@@ -4,7 +4,7 @@ use std::io;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use std::time::Instant;
+use std::time::Duration;
 
 use bytes::Bytes;
 use russh::{ChannelMsg, ChannelOpenFailure, ChannelReadHalf};
@@ -35,9 +35,7 @@ pub(super) async fn exec(
         }
         other => CarrierError::Ssh { host: host.clone(), reason: explain(&other) },
     };
-    let asked = Instant::now();
     let channel = hop.handle.channel_open_session().await.map_err(failed)?;
-    let is_long = asked.elapsed() >= lanes::LONG;
     hop.command_is(channel.id());
     // The answer is not waited for: what is sent meanwhile finds the command running.
     channel.exec(true, command).await.map_err(failed)?;
@@ -49,7 +47,7 @@ pub(super) async fn exec(
     let (ending, stderr) = (hop.ending.clone(), Stderr::new(&peer));
     let tell = hop.tell.clone();
     let way = Arc::new(way);
-    let opener = lane.filter(|_| is_long).map(|command| {
+    let opener = lane.map(|command| {
         Opener::new(lanes::Place {
             way: Arc::clone(&way),
             host: host.clone(),
@@ -109,7 +107,7 @@ impl ClientTx {
 impl CarrierTx for ClientTx {
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), CarrierError>> {
         if let Some(opener) = &mut self.opener {
-            opener.poll(cx, &mut self.sender);
+            opener.poll_join(cx, &mut self.sender);
         }
         let step = self.sender.poll_ready(cx);
         self.poll_or_reason(&step, cx)
@@ -129,6 +127,16 @@ impl CarrierTx for ClientTx {
         if let Some(opener) = &mut self.opener {
             opener.widen();
         }
+    }
+
+    fn path_holds(&mut self, rtt: Duration, sent: u64, _: u64) {
+        if let Some(opener) = &mut self.opener {
+            opener.path_holds(rtt, sent, &self.sender);
+        }
+    }
+
+    fn capacity(&self) -> u64 {
+        self.opener.as_ref().map_or(u64::MAX, |opener| opener.capacity(&self.sender))
     }
 
     fn channels(&self) -> Option<usize> {

@@ -4,7 +4,7 @@ use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use russh::{ChannelMsg, ChannelReadHalf};
@@ -17,15 +17,8 @@ use super::handler::explain;
 use super::sender::{ChannelSender, Half};
 use super::session::Way;
 use crate::ending::{Ending, EndingRx, EndingTx};
-use crate::lanes::{Agreement, HELLO, Joint, MOST};
+use crate::lanes::{Agreement, HELLO, Joint, Need, ahead};
 use crate::stderr::{EXTENDED_DATA_STDERR, Stderr};
-
-/// Below this round trip, what sshd grants of one channel is 840 Mb/s and more: there whoever waits for a window waits for the far
-/// host and not for the path.
-pub(super) const LONG: Duration = Duration::from_millis(20);
-
-/// Octets that are sent before a lane joins, for each lane there is: more than the windows let pass until the far end has answered.
-const AHEAD: u64 = 3 << 20;
 
 /// How long the far end may take to start the command and to answer.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -48,19 +41,11 @@ pub(super) struct Place {
 /// Opens lanes, one at a time.
 pub(super) struct Opener {
     place: Place,
-    state: State,
+    need: Need,
+    /// The one that is being opened, or failed to, and the octets that are sent before it joins.
+    opening: Option<(oneshot::Receiver<Offer>, u64)>,
     /// Those in use or being opened, kept by their tasks.
     lanes: Vec<AbortOnDropHandle<()>>,
-}
-
-/// What to do if a window is used up.
-enum State {
-    /// Nothing: the far end has not said that it takes lanes, or there are enough, or one failed.
-    Content,
-    /// Open another.
-    Wanting,
-    /// Nothing, since another is being opened.
-    Opening(oneshot::Receiver<Offer>),
 }
 
 /// A channel whose far end waits to be told where it joins.
@@ -72,35 +57,41 @@ struct Offer {
 
 impl Opener {
     pub(super) fn new(place: Place) -> Self {
-        Self { place, state: State::Content, lanes: Vec::new() }
+        Self { place, need: Need::default(), opening: None, lanes: Vec::new() }
     }
 
     /// The far end takes lanes.
     pub(super) fn widen(&mut self) {
-        if self.lanes.is_empty() {
-            self.state = State::Wanting;
+        self.need.is_possible = true;
+    }
+
+    /// So many octets are under way on a path of this round trip: opens another lane if `sender` needs one.
+    pub(super) fn path_holds(&mut self, rtt: Duration, sent: u64, sender: &ChannelSender) {
+        let is_needed = self.need.is_there(rtt, sent, sender.lanes());
+        if is_needed && sender.joined() == sender.lanes() && self.opening.is_none() {
+            let (offer, offered) = oneshot::channel();
+            self.lanes.push(AbortOnDropHandle::new(tokio::spawn(run(self.place.clone(), offer))));
+            self.opening = Some((offered, ahead(sent)));
         }
     }
 
-    /// Opens another lane if `sender` is short of room, and gives it the one that was opened.
-    pub(super) fn poll(&mut self, cx: &mut Context<'_>, sender: &mut ChannelSender) {
-        if matches!(self.state, State::Wanting) && sender.is_short() && sender.all_joined() {
-            let (offer, offered) = oneshot::channel();
-            self.lanes.push(AbortOnDropHandle::new(tokio::spawn(run(self.place.clone(), offer))));
-            self.state = State::Opening(offered);
-        }
-        let State::Opening(offered) = &mut self.state else { return };
-        let Poll::Ready(offer) = Pin::new(offered).poll(cx) else { return };
-        self.state = State::Content;
-        let Ok(Offer { half, joins, agreed }) = offer else { return };
-        let ahead = AHEAD * sender.lanes() as u64;
-        if let Some(position) = sender.join(half, ahead, agreed)
+    /// Octets that may be under way in the lanes that have joined.
+    pub(super) fn capacity(&self, sender: &ChannelSender) -> u64 {
+        self.need.capacity(sender.joined())
+    }
+
+    /// Lets the lane that was opened join what is sent.
+    pub(super) fn poll_join(&mut self, cx: &mut Context<'_>, sender: &mut ChannelSender) {
+        let Some((offered, ahead)) = self.opening.as_mut().filter(|(offered, _)| !offered.is_terminated())
+        else {
+            return;
+        };
+        let Poll::Ready(Ok(Offer { half, joins, agreed })) = Pin::new(offered).poll(cx) else { return };
+        if let Some(position) = sender.join(half, *ahead, agreed)
             && joins.send(position).is_ok()
         {
             info!("the path holds more than a channel may: {} channels carry what is sent", sender.lanes());
-            if sender.lanes() < MOST {
-                self.state = State::Wanting;
-            }
+            self.opening = None;
         }
     }
 }
@@ -145,13 +136,7 @@ async fn run(place: Place, offer: oneshot::Sender<Offer>) {
 /// A channel in which the far end has said that it hands on to the first one.
 async fn open(place: &Place) -> Result<(Half, LaneReader), String> {
     let hop = place.way.hops.last().ok_or("there is no connection")?;
-    let asked = Instant::now();
     let channel = hop.handle.channel_open_session().await.map_err(|error| explain(&error))?;
-    // The first channel may have been late because sshd was still busy with the login.
-    if asked.elapsed() < LONG {
-        let _ = channel.close().await;
-        return Err("not needed, since the path is short".to_owned());
-    }
     channel.exec(false, place.command.as_str()).await.map_err(|error| explain(&error))?;
     let (read, write) = channel.split();
     let mut reader = LaneReader { half: read, came: BytesMut::new(), stderr: place.stderr.clone() };

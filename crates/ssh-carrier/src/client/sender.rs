@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, Bytes};
-use futures_util::FutureExt as _;
 use futures_util::task::noop_waker;
 use russh::client::Msg;
 use russh::{ChannelMsg, ChannelReadHalf, ChannelWriteHalf};
@@ -29,8 +28,6 @@ pub(super) struct ChannelSender {
     /// Waits for the channel's window and for the engine's queue, whether or not anybody asks again: sshd opens a
     /// channel with an empty window.
     sending: Option<AbortOnDropHandle<Result<(), russh::Error>>>,
-    /// The last chunk found a window used up.
-    is_short: bool,
     is_failed: bool,
     is_finished: bool,
     gate: SendGate,
@@ -51,7 +48,6 @@ impl ChannelSender {
             stripes: Stripes::default(),
             agreed: None,
             sending: None,
-            is_short: false,
             is_failed: false,
             is_finished: false,
             gate,
@@ -73,14 +69,9 @@ impl ChannelSender {
         self.lanes.len()
     }
 
-    /// Whether it sends on all of them.
-    pub(super) fn all_joined(&self) -> bool {
-        self.stripes.lanes() == self.lanes.len()
-    }
-
-    /// Whether what the far end grants of these channels was used up when the last chunk was given.
-    pub(super) fn is_short(&self) -> bool {
-        self.is_short
+    /// Those of them that have joined.
+    pub(super) fn joined(&self) -> usize {
+        self.stripes.lanes()
     }
 
     /// Ready when nothing is held; an error when the connection is gone.
@@ -99,10 +90,9 @@ impl ChannelSender {
 
     pub(super) fn start_send(&mut self, chunk: Bytes) {
         let chunk = self.gate.admit(chunk);
-        let half = Arc::clone(&self.lanes[self.stripes.lane()]);
         if chunk.len() < self.stripes.run() && self.agreed_since() {
+            let half = Arc::clone(&self.lanes[self.stripes.lane()]);
             self.stripes.advance(chunk.len());
-            let half = Arc::clone(&half);
             self.start(async move { half.data_bytes(chunk).await });
         } else {
             let pieces = self.cut(chunk);
@@ -116,12 +106,11 @@ impl ChannelSender {
                 Ok(())
             });
         }
-        self.is_short = self.sending.is_some() && is_used_up(&half);
     }
 
     /// Whether the next octet need not wait until the far end knows where it goes.
     fn agreed_since(&self) -> bool {
-        self.agreed.is_none() || !self.all_joined()
+        self.agreed.is_none() || self.joined() < self.lanes()
     }
 
     /// A chunk in the pieces that go through one lane each.
@@ -162,11 +151,6 @@ impl ChannelSender {
             Poll::Pending => self.sending = Some(AbortOnDropHandle::new(tokio::spawn(send))),
         }
     }
-}
-
-/// Whether a channel's window is.
-fn is_used_up(half: &Half) -> bool {
-    half.writable_packet_size().now_or_never() == Some(0)
 }
 
 /// A channel through a jump host, as the stream under another connection.

@@ -23,10 +23,12 @@
 //! agreement, in which the far end says from which octet on it does.
 
 mod merged;
+mod need;
 mod split;
 mod stripes;
 
 pub(crate) use merged::Merged;
+pub(crate) use need::{Need, ahead};
 pub(crate) use split::Split;
 pub(crate) use stripes::Stripes;
 

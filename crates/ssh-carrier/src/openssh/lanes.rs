@@ -22,18 +22,8 @@ use tracing::{debug, info};
 use crate::child::process::{self, Running};
 use crate::ending::{Ending, EndingRx, EndingTx};
 use crate::fd::{FdRx, FdTx};
-use crate::lanes::{Agreement, HELLO, Joint, MOST, Merged, Split};
+use crate::lanes::{Agreement, HELLO, Joint, Merged, Need, Split, ahead};
 use crate::stderr::Stderr;
-
-/// Below this round trip, what OpenSSH grants of one channel is 840 Mb/s and more.
-const LONG: Duration = Duration::from_millis(20);
-
-/// What OpenSSH grants of a channel, less what it keeps back: it grants more when three packets were read.
-const WINDOW: u64 = (2 << 20) - (128 << 10);
-
-/// With so many octets under way in the last lane another is opened. That takes three round trips, in which a start doubles three
-/// times.
-const ENOUGH: u64 = 768 << 10;
 
 /// How long the far end may take to start the command and to speak.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -51,9 +41,8 @@ pub(crate) struct Further {
 /// Opens lanes, one at a time; the sending half's part.
 pub(crate) struct Opener {
     further: Further,
-    is_wanted: bool,
+    need: Need,
     is_opening: bool,
-    is_long: bool,
     offers: mpsc::UnboundedSender<Offer>,
     joining: mpsc::UnboundedReceiver<Joining>,
     /// Lanes that what comes in uses.
@@ -116,9 +105,8 @@ pub(crate) fn channel(
         Joiner { offers: offered, joining: joins, awaited: None, received_by: Arc::clone(&received_by) };
     let opener = Opener {
         further,
-        is_wanted: false,
+        need: Need::default(),
         is_opening: false,
-        is_long: false,
         offers,
         joining,
         received_by,
@@ -132,20 +120,18 @@ pub(crate) fn channel(
 impl Opener {
     /// The far end takes lanes.
     pub(crate) fn widen(&mut self) {
-        self.is_wanted = true;
+        self.need.is_possible = true;
     }
 
     /// So many octets are under way on a path of this round trip: opens another lane for `stream` if that is about what the ones
     /// there are let pass.
     pub(crate) fn path_holds(&mut self, rtt: Duration, sent: u64, received: u64, stream: &Split) {
         let lanes = stream.lanes();
-        self.is_long = rtt >= LONG;
-        let is_full = sent.max(received) >= WINDOW * (lanes as u64 - 1) + ENOUGH;
-        let may_open = self.is_wanted && !self.is_opening && lanes < MOST;
+        let is_needed = self.need.is_there(rtt, sent.max(received), lanes);
         let all_joined = stream.joined() == lanes && self.received_by.load(Ordering::Relaxed) == lanes;
-        if may_open && all_joined && is_full && self.is_long {
+        if is_needed && all_joined && !self.is_opening {
             self.is_opening = true;
-            let ahead = Ahead { sent: 2 * sent + (1 << 17), received: 2 * received + (1 << 17) };
+            let ahead = Ahead { sent: ahead(sent), received: ahead(received) };
             tokio::spawn(open(
                 self.further.clone(),
                 self.offers.clone(),
@@ -157,9 +143,9 @@ impl Opener {
         }
     }
 
-    /// Octets that may be under way in the lanes that have joined. On a short path whoever reads is what they wait for.
+    /// Octets that may be under way in the lanes that have joined.
     pub(crate) fn capacity(&self, stream: &Split) -> u64 {
-        if self.is_long { WINDOW * stream.joined() as u64 } else { u64::MAX }
+        self.need.capacity(stream.joined())
     }
 
     /// Lets the lane that was opened join what is sent.
