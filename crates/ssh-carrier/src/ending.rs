@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::path::PathBuf;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, ready};
 
 use tokio::sync::watch;
@@ -71,7 +71,23 @@ pub(crate) fn channel() -> (EndingTx, EndingRx) {
     (EndingTx(Arc::new(tx)), EndingRx { watch, waiting: None })
 }
 
+/// The same for one who is not waited for: that nobody else is left to tell is an ending, too.
+#[derive(Clone, Debug)]
+pub(crate) struct WeakEndingTx(Weak<watch::Sender<Option<Ending>>>);
+
+impl WeakEndingTx {
+    pub(crate) fn tell(&self, ending: Ending) {
+        if let Some(tx) = self.0.upgrade() {
+            EndingTx(tx).tell(ending);
+        }
+    }
+}
+
 impl EndingTx {
+    pub(crate) fn downgrade(&self) -> WeakEndingTx {
+        WeakEndingTx(Arc::downgrade(&self.0))
+    }
+
     pub(crate) fn tell(&self, ending: Ending) {
         self.0.send_if_modified(|told| {
             let first = told.is_none();
@@ -149,6 +165,15 @@ mod tests {
         let mut opening = Opening::default();
         opening.note(&[b'x'; 5000]);
         assert_eq!(opening.text(), None);
+    }
+
+    #[tokio::test]
+    async fn it_is_an_ending_if_nobody_is_left_who_must_tell_it() {
+        let (tx, mut rx) = channel();
+        let weak = tx.downgrade();
+        drop(tx);
+        assert!(std::future::poll_fn(|cx| rx.poll(cx)).await.is_none());
+        weak.tell(Ending::Clean);
     }
 
     #[tokio::test]

@@ -16,7 +16,7 @@ use tracing::{debug, info};
 use super::handler::explain;
 use super::sender::{ChannelSender, Half};
 use super::session::Way;
-use crate::ending::{Ending, EndingRx, EndingTx};
+use crate::ending::{Ending, EndingRx, WeakEndingTx};
 use crate::lanes::{Agreement, HELLO, Joint, Need, ahead};
 use crate::stderr::{EXTENDED_DATA_STDERR, Stderr};
 
@@ -35,7 +35,7 @@ pub(super) struct Place {
     pub(super) command: String,
     pub(super) stderr: Stderr,
     /// Hears of the end of the command, and of a lane in use.
-    pub(super) ending: (EndingTx, EndingRx),
+    pub(super) ending: (WeakEndingTx, EndingRx),
 }
 
 /// Opens lanes, one at a time.

@@ -14,7 +14,7 @@ use super::prompt::Prompt;
 use super::target::Target;
 use super::{algorithms, auth};
 use crate::CarrierError;
-use crate::ending::{self, EndingRx, EndingTx};
+use crate::ending::{self, EndingRx, WeakEndingTx};
 use crate::ring::{RingCloser, SendGate};
 
 /// How long a connection may take to say goodbye once nobody needs it any more.
@@ -27,7 +27,7 @@ pub(super) struct Hop {
     /// Known once the connection, or the channel of the far command, is closed.
     pub(super) ending: EndingRx,
     /// For who carries on what is said of it.
-    pub(super) tell: EndingTx,
+    pub(super) tell: WeakEndingTx,
     pub(super) gate: Option<SendGate>,
     /// The far address, if this hop is reached by TCP.
     pub(super) address: Option<SocketAddr>,
@@ -83,7 +83,7 @@ impl Hop {
             .map_err(timeout("the SSH handshake with"))?
             .map_err(|error| failed(error, target))?;
         auth::log_in(&mut handle, target, prompt, &learnt).await?;
-        Ok(Self { handle, learnt, ending, tell: ending_tx, gate, address, stop })
+        Ok(Self { handle, learnt, ending, tell: ending_tx.downgrade(), gate, address, stop })
     }
 
     /// A stream to `target` through this host.
