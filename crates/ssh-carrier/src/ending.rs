@@ -62,8 +62,8 @@ pub(crate) struct EndingRx {
     waiting: Option<Waiting>,
 }
 
-/// Tells the ending. The first word counts.
-#[derive(Clone, Debug)]
+/// Tells the ending. The first word counts. There is one, of him who must tell it; others have a [`WeakEndingTx`].
+#[derive(Debug)]
 pub(crate) struct EndingTx(Arc<watch::Sender<Option<Ending>>>);
 
 pub(crate) fn channel() -> (EndingTx, EndingRx) {

@@ -235,7 +235,21 @@ impl FdRx {
         self.poll_recv_most(cx, usize::MAX)
     }
 
-    /// The same, but no more octets than so many at a time.
+    /// Reads on until so many octets have `come`, and no further; an end before that is an error.
+    pub(crate) fn poll_recv_until(
+        &mut self,
+        cx: &mut Context<'_>,
+        come: &mut BytesMut,
+        octets: usize,
+    ) -> Poll<io::Result<()>> {
+        while come.len() < octets {
+            let more = ready!(self.poll_recv_most(cx, octets - come.len()))?;
+            come.extend_from_slice(&more.ok_or(io::ErrorKind::UnexpectedEof)?);
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// The next octets, but no more than so many at a time.
     pub(crate) fn poll_recv_most(
         &mut self,
         cx: &mut Context<'_>,

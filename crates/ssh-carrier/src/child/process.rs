@@ -14,7 +14,7 @@ use tokio::process::{Child, ChildStderr, Command};
 use tokio_util::sync::CancellationToken;
 
 use crate::CarrierError;
-use crate::ending::{self, Ending, EndingRx, EndingTx};
+use crate::ending::{self, Ending, EndingRx, EndingTx, WeakEndingTx};
 use crate::fd::{FdRx, FdTx, PIPE};
 use crate::stderr::Stderr;
 
@@ -38,7 +38,7 @@ pub(crate) struct Running {
     /// How it ends.
     pub(crate) ending: EndingRx,
     /// The same may be said by others.
-    pub(crate) tell: EndingTx,
+    pub(crate) tell: WeakEndingTx,
 }
 
 /// Runs `program` until it ends or is told to `stop`.
@@ -67,9 +67,10 @@ pub(crate) fn run(
         .spawn()
         .map_err(spawn)?;
 
-    let (tell, ending) = ending::channel();
+    let (ending_tx, ending) = ending::channel();
+    let tell = ending_tx.downgrade();
     let pipe = child.stderr.take();
-    tokio::spawn(attend(child, pipe, stderr, Program { program, is_ssh }, stop, tell.clone()));
+    tokio::spawn(attend(child, pipe, stderr, Program { program, is_ssh }, stop, ending_tx));
     Ok(Running { input, output, ending, tell })
 }
 

@@ -65,12 +65,13 @@ impl Hop {
         let config = Arc::new(algorithms::config(target, &verifier, window)?);
         let learnt = SharedLearnt::default();
         let (ending_tx, ending) = ending::channel();
+        let tell = ending_tx.downgrade();
         let events = Events {
             host: target.address(),
             verifier,
             prompt: Arc::clone(prompt),
             learnt: Arc::clone(&learnt),
-            ending: ending_tx.clone(),
+            ending: ending_tx,
             exit: None,
         };
         let ring = stream.into_ring();
@@ -83,7 +84,7 @@ impl Hop {
             .map_err(timeout("the SSH handshake with"))?
             .map_err(|error| failed(error, target))?;
         auth::log_in(&mut handle, target, prompt, &learnt).await?;
-        Ok(Self { handle, learnt, ending, tell: ending_tx.downgrade(), gate, address, stop })
+        Ok(Self { handle, learnt, ending, tell, gate, address, stop })
     }
 
     /// A stream to `target` through this host.

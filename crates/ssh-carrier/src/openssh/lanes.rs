@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, info};
 
 use crate::child::process::{self, Running};
-use crate::ending::{Ending, EndingRx, EndingTx};
+use crate::ending::{Ending, EndingRx, WeakEndingTx};
 use crate::fd::{FdRx, FdTx};
 use crate::lanes::{Agreement, HELLO, Joint, Merged, Need, Split, ahead};
 use crate::stderr::Stderr;
@@ -49,7 +49,7 @@ pub(crate) struct Opener {
     received_by: Arc<AtomicUsize>,
     /// Ends the lanes with the carrier.
     stop: CancellationToken,
-    ending: (EndingTx, EndingRx),
+    ending: (WeakEndingTx, EndingRx),
     peer: String,
 }
 
@@ -95,7 +95,7 @@ struct Awaited {
 pub(crate) fn channel(
     further: Further,
     stop: CancellationToken,
-    ending: (EndingTx, EndingRx),
+    ending: (WeakEndingTx, EndingRx),
     peer: String,
 ) -> (Opener, Joiner) {
     let (offers, offered) = mpsc::unbounded_channel();
@@ -168,7 +168,7 @@ impl Joiner {
             if self.awaited.is_some() {
                 let Poll::Ready(position) = self.poll_agreement(cx)? else { break };
                 let joined = self.awaited.take().is_some_and(|Awaited { output, agree, .. }| {
-                    // Who sends may be gone.
+                    // The half that sends may be gone.
                     let _ = agree.send(());
                     stream.join(output, position)
                 });
@@ -190,10 +190,7 @@ impl Joiner {
     /// Where the awaited lane joins what comes in.
     fn poll_agreement(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<u64>> {
         let Some(Awaited { output, came, .. }) = &mut self.awaited else { return Poll::Pending };
-        while came.len() < Agreement::LEN {
-            let more = ready!(output.poll_recv_most(cx, Agreement::LEN - came.len()))?;
-            came.extend_from_slice(&more.ok_or(io::ErrorKind::UnexpectedEof)?);
-        }
+        ready!(output.poll_recv_until(cx, came, Agreement::LEN))?;
         let position = Agreement::parse(came).and_then(|agreement| agreement.received);
         Poll::Ready(position.ok_or_else(|| wrong("a lane's far end agrees to something else")))
     }
@@ -209,7 +206,7 @@ async fn open(
     offers: mpsc::UnboundedSender<Offer>,
     ahead: Ahead,
     stop: CancellationToken,
-    (tell, mut told): (EndingTx, EndingRx),
+    (tell, mut told): (WeakEndingTx, EndingRx),
     peer: String,
 ) {
     let running = process::run(program, args, true, Stderr::new(&peer), stop.clone());
@@ -236,12 +233,7 @@ async fn open(
 /// Waits until the far end has said that it hands on to the first channel's.
 async fn hear_hello(output: &mut FdRx) -> Result<(), String> {
     let mut came = BytesMut::new();
-    let hello = async {
-        while came.len() < HELLO.len() {
-            let more = poll_fn(|cx| output.poll_recv_most(cx, HELLO.len() - came.len())).await;
-            came.extend_from_slice(&more.map_err(|error| error.to_string())?.ok_or("it was closed")?);
-        }
-        if came == HELLO { Ok(()) } else { Err("what is started there knows nothing of lanes".to_owned()) }
-    };
-    timeout(PATIENCE, hello).await.unwrap_or_else(|_| Err("it does not answer".to_owned()))
+    let heard = timeout(PATIENCE, poll_fn(|cx| output.poll_recv_until(cx, &mut came, HELLO.len()))).await;
+    heard.map_err(|_| "it does not answer")?.map_err(|error| error.to_string())?;
+    if came == HELLO { Ok(()) } else { Err("what is started there knows nothing of lanes".to_owned()) }
 }
