@@ -25,6 +25,9 @@ pub struct Kernel {
     pub arguments: Vec<String>,
     /// It measures time, and so comes before everything else on the machine.
     pub first: bool,
+    /// Which of the kernels that this program runs at once it is, from 0 on: each has a processor of its own, while there
+    /// is one.
+    pub number: usize,
 }
 
 /// The kernel at a real-time priority, which everything that it starts inherits, or as others where that is not permitted.
@@ -47,11 +50,11 @@ fn before_others() -> Command {
 /// Starts something that stays on one of the processors that this thread may use. The kernel has only one itself, and
 /// its processes are traced: each system call hands over from one process of the machine's to another and back, which
 /// takes a tenth of the time when they do not wake each other on different processors.
-fn on_one_processor<T>(start: impl FnOnce() -> T) -> T {
+fn on_one_processor<T>(number: usize, start: impl FnOnce() -> T) -> T {
     let all = sched_getaffinity(None).expect("a thread may ask for its processors");
     let usable: Vec<usize> = (0..CpuSet::MAX_CPU).filter(|cpu| all.is_set(*cpu)).collect();
-    // Two kernels at once are probably not on the same one.
-    let chosen = usable[std::process::id() as usize % usable.len()];
+    // Nor are kernels of two programs that run at once on the same one, probably.
+    let chosen = usable[(std::process::id() as usize + number) % usable.len()];
     let mut one = CpuSet::new();
     one.set(chosen);
     // What is started inherits it; this thread goes back.
@@ -95,7 +98,7 @@ impl Kernel {
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::inherit());
-        let mut kernel = on_one_processor(|| kernel.spawn())
+        let mut kernel = on_one_processor(self.number, || kernel.spawn())
             .unwrap_or_else(|error| panic!("cannot start {KERNEL} (package user-mode-linux): {error}"));
         let (sender, receiver) = mpsc::channel();
         let console = kernel.stdout.take().expect("piped");

@@ -1,9 +1,9 @@
 //! pppssh against real pppd and slirp, in a kernel that has PPP.
 //!
-//! Few machines that test have PPP in their kernel. So this program boots one that has, Debian's user-mode Linux, on the
-//! machine's own files, read-only; and it is that kernel's first process itself. There it makes two hosts for each row of
-//! the matrix (`rows.rs`), joins them, moves data, and prints a line of a Markdown table; the program outside sees to it
-//! that every row was there and well.
+//! Few machines that test have PPP in their kernel. So this program boots some that have, Debian's user-mode Linux, on the
+//! machine's own files, read-only, one for each processor; and it is their first process itself. There it makes two hosts
+//! for each row of its share of the matrix (`rows.rs`), joins them, moves data, and prints a line of a Markdown table; the
+//! program outside sees to it that every row was there and well.
 //!
 //! `cargo test -p pppssh-tests --test interop -- WORDS` runs only the rows whose name contains WORDS.
 

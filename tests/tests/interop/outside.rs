@@ -1,19 +1,27 @@
-//! Outside: boots the kernel, shows what it says, and judges.
+//! Outside: boots the kernels, shows what they say, and judges.
 
+use std::num::NonZero;
+use std::thread::{available_parallelism, scope};
 use std::time::Duration;
 
 use pppssh_tests::lab_kernel::Kernel;
 
 use crate::rows;
 
-/// The kernel is given up after this long.
+/// A kernel is given up after this long.
 const PATIENCE: Duration = Duration::from_mins(20);
+
+/// A kernel has one processor and much memory: one for each processor here, but no more than this many.
+const KERNELS: usize = 4;
 
 /// Begins the line that ends a row: `ROW well|badly name`.
 pub(crate) const ROW: &str = "ROW";
 
 /// The variable that tells the first process which rows to run.
 pub(crate) const WORDS: &str = "INTEROP_ROWS";
+
+/// The variable that tells it which share of them is its own, `NUMBER/ALL`.
+pub(crate) const SHARE: &str = "INTEROP_SHARE";
 
 /// Runs the rows whose name contains `words`, or all; ends the process badly if one of them failed or is missing.
 pub(crate) fn boot_and_judge(words: Option<String>) {
@@ -22,12 +30,19 @@ pub(crate) fn boot_and_judge(words: Option<String>) {
         rows::all().into_iter().map(|row| row.name).filter(|name| name.contains(&words)).collect();
     assert!(!wanted.is_empty(), "no row's name contains {words:?}");
 
-    let mut lines = Vec::new();
+    let kernels = available_parallelism().map_or(1, NonZero::get).min(KERNELS).min(wanted.len());
     // A space is written as a plus.
-    let environment = vec![(WORDS, words.replace(' ', "+"))];
-    Kernel { patience: PATIENCE, environment, ..Kernel::default() }.boot(|line| {
-        println!("{line}");
-        lines.push(line);
+    let words = words.replace(' ', "+");
+    println!("| row | link | IPv4 | IPv6 | end | s |\n|---|---|---|---|---|---|");
+    let lines: Vec<String> = scope(|scope| {
+        let all: Vec<_> = (0..kernels)
+            .map(|number| {
+                let environment = vec![(WORDS, words.clone()), (SHARE, format!("{number}/{kernels}"))];
+                let kernel = Kernel { patience: PATIENCE, environment, number, ..Kernel::default() };
+                scope.spawn(move || heard_from(kernel))
+            })
+            .collect();
+        all.into_iter().flat_map(|kernel| kernel.join().expect("a kernel that boots")).collect()
     });
     let (well, said) = judge(&wanted, &lines);
     for line in said {
@@ -35,6 +50,16 @@ pub(crate) fn boot_and_judge(words: Option<String>) {
     }
     assert!(well, "rows failed or are missing: see above");
     println!("interop: {} rows, all well", wanted.len());
+}
+
+/// What a kernel says until it is off, shown meanwhile.
+fn heard_from(kernel: Kernel) -> Vec<String> {
+    let mut lines = Vec::new();
+    kernel.boot(|line| {
+        println!("{line}");
+        lines.push(line);
+    });
+    lines
 }
 
 /// Whether each of the rows is there and well, and what is to be said about those that are not.
