@@ -20,6 +20,8 @@ const SLOWER: f64 = 1.15;
 const EVEN: f64 = 1.25;
 /// Reports of which stretches are made; of more than these, in so short a time, the oldest are forgotten.
 const MAX_POINTS: usize = 64;
+/// Of what a stretch tells, which is short: what arrives a few milliseconds late makes it a tenth too much or too little.
+const WEIGHT: f64 = 1.0 / 8.0;
 /// Who delivers so much more than that shows that it was something else.
 const OUTDONE: f64 = 1.04;
 
@@ -47,7 +49,7 @@ pub(crate) struct Dispersion {
 }
 
 impl Dispersion {
-    /// Octets per second: the most that a stretch told.
+    /// Octets per second: what stretches told, on the whole.
     pub(crate) fn rate(&self) -> Option<f64> {
         self.rate
     }
@@ -69,7 +71,7 @@ impl Dispersion {
         let told = self.points.range(..starts).rev().find_map(|start| self.stretch(start, &end));
         self.points.push_back(end);
         if let Some(told) = told.filter(|told| best <= told * OUTDONE) {
-            self.rate = Some(self.rate.map_or(told, |rate| rate.max(told)));
+            self.rate = Some(self.rate.map_or(told, |rate| rate + (told - rate) * WEIGHT));
         }
     }
 

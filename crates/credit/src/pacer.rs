@@ -14,9 +14,10 @@ const BURST: Duration = Duration::from_millis(3);
 
 /// How much faster than the path a window is filled, so that it is the window that bounds what is under way.
 const ABOVE: f64 = 1.5;
-/// The same on a long path, where much waits after a pause, as when the carrier's own window was used up. A third of that would queue
-/// at 1.5 times the path's rate, and others would take it for the end of the path (HyStart).
-const ABOVE_LONG: f64 = 1.15;
+/// The same on a long path, where much waits after a pause, as when the carrier's own window was used up or a TCP inside doubles. A
+/// third of that would queue at 1.5 times the path's rate, and others would take it for the end of the path (HyStart). It is more
+/// than what is risked to see whether there is room.
+const ABOVE_LONG: f64 = 1.07;
 /// A path whose round trip is that or more.
 pub(crate) const LONG_PATH: Duration = Duration::from_millis(128);
 

@@ -23,9 +23,9 @@ const GAIN: f64 = 2.5;
 /// The same when it was left before, or is about to be, and what is known is likely about right.
 const WARY_GAIN: f64 = 1.5;
 /// The same when it was left before, on a long path, until so much more arrived in a round trip: if there is no more room than was
-/// seen, half a round trip is a long queue.
-const WARY_GAIN_LONG: f64 = 1.25;
-const MORE: f64 = 1.1;
+/// seen, half a round trip is a long queue. With this it is not one that ends the slow starts of others (HyStart).
+const WARY_GAIN_LONG: f64 = 1.07;
+const MORE: f64 = 1.04;
 /// Of the rate: a TCP inside doubles what it sends in each round trip, and the rate that is known is that of the one before.
 /// Faster, and what it sends at once would arrive as one long message of SSH, which to it looks like a queue: it would end its
 /// slow start.
@@ -78,7 +78,7 @@ impl Starting {
     /// Octets that may be under way.
     pub(crate) fn size(&self, config: &CreditConfig, known: &Known) -> f64 {
         let gain = match (self.is_again, self.is_wary) {
-            (true, _) if !self.has_room && known.rtt >= LONG_PATH => WARY_GAIN_LONG,
+            _ if self.is_seeking(known) => WARY_GAIN_LONG,
             (false, false) => GAIN,
             _ => WARY_GAIN,
         };
@@ -93,9 +93,17 @@ impl Starting {
 
     /// Octets per second.
     pub(crate) fn pace(&self, config: &CreditConfig, known: &Known) -> f64 {
+        if self.is_seeking(known) {
+            return known.rate * WARY_GAIN_LONG * above(known.rtt);
+        }
         // What little was said before says nothing of the path.
         let pace = known.rate.max(config.initial as f64 / known.rtt.as_secs_f64()) * PACE;
         self.dispersion.rate().map_or(pace, |rate| pace.min(rate * above(known.rtt)))
+    }
+
+    /// Whether it began again, and has not seen yet that there is room on a long path.
+    fn is_seeking(&self, known: &Known) -> bool {
+        self.is_again && !self.has_room && known.rtt >= LONG_PATH
     }
 
     /// Whether the path is full. `known` is with `sample`, with which a round trip has ended, or not.

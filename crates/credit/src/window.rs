@@ -53,7 +53,7 @@ const LITTLE: f64 = 1.0 / 16.0;
 const PROBE_MAX: Duration = Duration::from_millis(15);
 /// On a long path less is risked: with a burst, and the queue aimed at, it stays below the 16 ms that end the slow starts of others
 /// (HyStart). On shorter ones an eighth of the round trip ends them, and any queue is more.
-const LONG_PATH_PROBE: Duration = Duration::from_millis(8);
+const LONG_PATH_PROBE: Duration = Duration::from_millis(6);
 /// Also after so many round trips, since not all that takes longer than it once did is a queue of ours.
 const PROBE_EVERY: u64 = 8;
 /// If so much of that came through as a higher rate, so many round trips in a row, there is room: back to Starting.

@@ -12,6 +12,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use self::process::Running;
 use crate::ending::{Ending, EndingRx, Opening};
+use crate::fd::FdTx;
 use crate::lanes::{Merged, Split};
 use crate::openssh::lanes::{self, Further, Joiner, Opener};
 use crate::stderr::Stderr;
@@ -57,7 +58,7 @@ pub(crate) fn start(
 }
 
 struct ChildTx {
-    stream: Split,
+    stream: Split<FdTx>,
     opener: Option<Opener>,
     ending: EndingRx,
     stderr: Stderr,
@@ -116,16 +117,16 @@ impl CarrierTx for ChildTx {
     }
 
     fn channels(&self) -> Option<usize> {
-        self.opener.as_ref().map(|_| self.stream.lanes())
+        self.opener.as_ref().map(|_| self.stream.stripes().lanes())
     }
 
     fn capacity(&self) -> u64 {
-        self.opener.as_ref().map_or(u64::MAX, |opener| opener.capacity(&self.stream))
+        self.opener.as_ref().map_or(u64::MAX, |opener| opener.capacity(self.stream.stripes()))
     }
 
     fn path_holds(&mut self, rtt: Duration, sent: u64, received: u64) {
         if let Some(opener) = &mut self.opener {
-            opener.path_holds(rtt, sent, received, &self.stream);
+            opener.path_holds(rtt, sent, received, self.stream.stripes());
         }
     }
 }

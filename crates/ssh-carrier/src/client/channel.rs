@@ -107,7 +107,7 @@ impl ClientTx {
 impl CarrierTx for ClientTx {
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), CarrierError>> {
         if let Some(opener) = &mut self.opener {
-            opener.poll_join(cx, &mut self.sender);
+            opener.poll_join(cx, &mut self.sender.lanes);
         }
         let step = self.sender.poll_ready(cx);
         self.poll_or_reason(&step, cx)
@@ -131,16 +131,16 @@ impl CarrierTx for ClientTx {
 
     fn path_holds(&mut self, rtt: Duration, sent: u64, _: u64) {
         if let Some(opener) = &mut self.opener {
-            opener.path_holds(rtt, sent, &self.sender);
+            opener.path_holds(rtt, sent, self.sender.lanes.stripes());
         }
     }
 
     fn capacity(&self) -> u64 {
-        self.opener.as_ref().map_or(u64::MAX, |opener| opener.capacity(&self.sender))
+        self.opener.as_ref().map_or(u64::MAX, |opener| opener.capacity(self.sender.lanes.stripes()))
     }
 
     fn channels(&self) -> Option<usize> {
-        self.opener.as_ref().map(|_| self.sender.lanes())
+        self.opener.as_ref().map(|_| self.sender.lanes.stripes().lanes())
     }
 }
 

@@ -14,10 +14,10 @@ use tokio_util::task::AbortOnDropHandle;
 use tracing::{debug, info};
 
 use super::handler::explain;
-use super::sender::{ChannelSender, Half};
+use super::sender::Half;
 use super::session::Way;
 use crate::ending::{Ending, EndingRx, WeakEndingTx};
-use crate::lanes::{Agreement, HELLO, Joint, Need, ahead};
+use crate::lanes::{Agreement, HELLO, Joint, Need, Split, Stripes, ahead};
 use crate::stderr::{EXTENDED_DATA_STDERR, Stderr};
 
 /// How long the far end may take to start the command and to answer.
@@ -65,10 +65,11 @@ impl Opener {
         self.need.is_possible = true;
     }
 
-    /// So many octets are under way on a path of this round trip: opens another lane if `sender` needs one.
-    pub(super) fn path_holds(&mut self, rtt: Duration, sent: u64, sender: &ChannelSender) {
-        let is_needed = self.need.is_there(rtt, sent, sender.lanes());
-        if is_needed && sender.joined() == sender.lanes() && self.opening.is_none() {
+    /// So many octets are under way on a path of this round trip: opens another lane if that is about what those there are let
+    /// pass.
+    pub(super) fn path_holds(&mut self, rtt: Duration, sent: u64, stripes: &Stripes) {
+        let is_needed = self.need.is_there(rtt, sent, stripes.lanes());
+        if is_needed && stripes.joined() == stripes.lanes() && self.opening.is_none() {
             let (offer, offered) = oneshot::channel();
             self.lanes.push(AbortOnDropHandle::new(tokio::spawn(run(self.place.clone(), offer))));
             self.opening = Some((offered, ahead(sent)));
@@ -76,21 +77,21 @@ impl Opener {
     }
 
     /// Octets that may be under way in the lanes that have joined.
-    pub(super) fn capacity(&self, sender: &ChannelSender) -> u64 {
-        self.need.capacity(sender.joined())
+    pub(super) fn capacity(&self, stripes: &Stripes) -> u64 {
+        self.need.capacity(stripes.joined())
     }
 
     /// Lets the lane that was opened join what is sent.
-    pub(super) fn poll_join(&mut self, cx: &mut Context<'_>, sender: &mut ChannelSender) {
+    pub(super) fn poll_join(&mut self, cx: &mut Context<'_>, stream: &mut Split<Half>) {
         let Some((offered, ahead)) = self.opening.as_mut().filter(|(offered, _)| !offered.is_terminated())
         else {
             return;
         };
         let Poll::Ready(Ok(Offer { half, joins, agreed })) = Pin::new(offered).poll(cx) else { return };
-        if let Some(position) = sender.join(half, *ahead, agreed)
-            && joins.send(position).is_ok()
-        {
-            info!("the path holds more than a channel may: {} channels carry what is sent", sender.lanes());
+        let position = stream.stripes().position() + *ahead;
+        if stream.join(half, position, Some(agreed)) && joins.send(position).is_ok() {
+            let lanes = stream.stripes().lanes();
+            info!("the path holds more than a channel may: {lanes} channels carry what is sent");
             self.opening = None;
         }
     }

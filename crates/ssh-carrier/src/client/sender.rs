@@ -10,10 +10,9 @@ use futures_util::task::noop_waker;
 use russh::client::Msg;
 use russh::{ChannelMsg, ChannelReadHalf, ChannelWriteHalf};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::sync::oneshot;
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::lanes::Stripes;
+use crate::lanes::{Piece, Split};
 use crate::ring::SendGate;
 
 /// The sending half of a channel.
@@ -21,10 +20,7 @@ pub(super) type Half = Arc<ChannelWriteHalf<Msg>>;
 
 /// Sends on one channel, or on several by turns. It holds one chunk, and no more than the gate allows are behind it.
 pub(super) struct ChannelSender {
-    lanes: Vec<Half>,
-    stripes: Stripes,
-    /// Nothing goes from where the last lane joins until the far end knows of it.
-    agreed: Option<oneshot::Receiver<()>>,
+    pub(super) lanes: Split<Half>,
     /// Waits for the channel's window and for the engine's queue, whether or not anybody asks again: sshd opens a
     /// channel with an empty window.
     sending: Option<AbortOnDropHandle<Result<(), russh::Error>>>,
@@ -33,45 +29,9 @@ pub(super) struct ChannelSender {
     gate: SendGate,
 }
 
-/// A part of a chunk, and how it goes.
-struct Piece {
-    half: Half,
-    octets: Bytes,
-    /// What it waits for.
-    agreed: Option<oneshot::Receiver<()>>,
-}
-
 impl ChannelSender {
     pub(super) fn new(half: ChannelWriteHalf<Msg>, gate: SendGate) -> Self {
-        Self {
-            lanes: vec![Arc::new(half)],
-            stripes: Stripes::default(),
-            agreed: None,
-            sending: None,
-            is_failed: false,
-            is_finished: false,
-            gate,
-        }
-    }
-
-    /// Another channel joins after so many more octets; where is that in the stream? From there on nothing is sent before `agreed`.
-    pub(super) fn join(&mut self, half: Half, ahead: u64, agreed: oneshot::Receiver<()>) -> Option<u64> {
-        let position = self.stripes.position() + ahead;
-        self.stripes.join_at(position).then(|| {
-            self.lanes.push(half);
-            self.agreed = Some(agreed);
-            position
-        })
-    }
-
-    /// Channels that it sends on, or soon will.
-    pub(super) fn lanes(&self) -> usize {
-        self.lanes.len()
-    }
-
-    /// Those of them that have joined.
-    pub(super) fn joined(&self) -> usize {
-        self.stripes.lanes()
+        Self { lanes: Split::new(Arc::new(half)), sending: None, is_failed: false, is_finished: false, gate }
     }
 
     /// Ready when nothing is held; an error when the connection is gone.
@@ -89,41 +49,25 @@ impl ChannelSender {
     }
 
     pub(super) fn start_send(&mut self, chunk: Bytes) {
-        let chunk = self.gate.admit(chunk);
-        if chunk.len() < self.stripes.run() && self.agreed_since() {
-            let half = Arc::clone(&self.lanes[self.stripes.lane()]);
-            self.stripes.advance(chunk.len());
-            self.start(async move { half.data_bytes(chunk).await });
-        } else {
-            let pieces = self.cut(chunk);
-            self.start(async move {
-                for Piece { half, octets, agreed } in pieces {
-                    if let Some(agreed) = agreed {
-                        agreed.await.map_err(|_| russh::Error::SendError)?;
-                    }
-                    half.data_bytes(octets).await?;
-                }
-                Ok(())
-            });
+        let mut chunk = self.gate.admit(chunk);
+        if let Some(half) = self.lanes.whole(chunk.len()) {
+            let half = Arc::clone(half);
+            return self.start(async move { half.data_bytes(chunk).await });
         }
-    }
-
-    /// Whether the next octet need not wait until the far end knows where it goes.
-    fn agreed_since(&self) -> bool {
-        self.agreed.is_none() || self.joined() < self.lanes()
-    }
-
-    /// A chunk in the pieces that go through one lane each.
-    fn cut(&mut self, mut chunk: Bytes) -> Vec<Piece> {
         let mut pieces = Vec::new();
         while !chunk.is_empty() {
-            let agreed = if self.agreed_since() { None } else { self.agreed.take() };
-            let half = Arc::clone(&self.lanes[self.stripes.lane()]);
-            let octets = chunk.split_to(chunk.len().min(self.stripes.run()));
-            self.stripes.advance(octets.len());
-            pieces.push(Piece { half, octets, agreed });
+            let Piece { lane, octets, agreed } = self.lanes.cut(&mut chunk);
+            pieces.push((Arc::clone(lane), octets, agreed));
         }
-        pieces
+        self.start(async move {
+            for (half, octets, agreed) in pieces {
+                if let Some(agreed) = agreed {
+                    agreed.await.map_err(|_| russh::Error::SendError)?;
+                }
+                half.data_bytes(octets).await?;
+            }
+            Ok(())
+        });
     }
 
     pub(super) fn poll_finish(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -131,7 +75,7 @@ impl ChannelSender {
         if !self.is_finished {
             self.is_finished = true;
             // Whichever the far end waits at.
-            let lanes = self.lanes.clone();
+            let lanes = self.lanes.all().to_vec();
             self.start(async move {
                 for lane in lanes {
                     lane.eof().await?;

@@ -1,4 +1,4 @@
-//! One stream out of several file descriptors.
+//! One stream out of several lanes.
 
 use std::io;
 use std::task::{Context, Poll, ready};
@@ -21,19 +21,9 @@ impl Merged {
         Self { lanes: vec![first], stripes: Stripes::default(), hold: None }
     }
 
-    /// Octets that have come.
-    pub(crate) fn position(&self) -> u64 {
-        self.stripes.position()
-    }
-
-    /// Lanes that it reads from, or soon will.
-    pub(crate) fn lanes(&self) -> usize {
-        self.lanes.len()
-    }
-
-    /// Lanes that have joined by now.
-    pub(crate) fn joined(&self) -> usize {
-        self.stripes.lanes()
+    /// What has come, and how.
+    pub(crate) fn stripes(&self) -> &Stripes {
+        &self.stripes
     }
 
     /// Nothing is read from there on before another lane [joins](Self::join).
@@ -54,7 +44,7 @@ impl Merged {
 
     /// The next octets. Where they are held back, whoever makes another lane join sees to it that this is asked again.
     pub(crate) fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Option<Bytes>>> {
-        let held = self.hold.map_or(u64::MAX, |at| at.saturating_sub(self.position()));
+        let held = self.hold.map_or(u64::MAX, |at| at.saturating_sub(self.stripes.position()));
         let most = usize::try_from(held).unwrap_or(usize::MAX).min(self.stripes.run());
         if most == 0 {
             return Poll::Pending;

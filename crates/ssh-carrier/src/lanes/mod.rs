@@ -29,7 +29,7 @@ mod stripes;
 
 pub(crate) use merged::Merged;
 pub(crate) use need::{Need, ahead};
-pub(crate) use split::Split;
+pub(crate) use split::{Piece, Split};
 pub(crate) use stripes::Stripes;
 
 /// Octets that go through a lane before the next has its turn.

@@ -24,12 +24,18 @@ impl Default for Stripes {
 }
 
 impl Stripes {
+    /// Octets of the stream so far.
     pub(crate) fn position(&self) -> u64 {
         self.position
     }
 
-    /// Those that have joined.
+    /// Lanes that it goes through, or soon will.
     pub(crate) fn lanes(&self) -> usize {
+        self.joined() + usize::from(self.joint.is_some())
+    }
+
+    /// Those of them that have joined.
+    pub(crate) fn joined(&self) -> usize {
         self.lanes
     }
 
@@ -101,6 +107,7 @@ mod tests {
         assert!(!stripes.join_at(99));
         assert!(stripes.join_at(1000));
         assert!(!stripes.join_at(2000), "another is about to join");
+        assert_eq!((stripes.lanes(), stripes.joined()), (2, 1));
         let stripe = STRIPE as usize;
         for (lane, run) in [(0, 900), (1, stripe), (0, stripe), (1, stripe)] {
             assert_eq!((stripes.lane(), stripes.run()), (lane, run));
@@ -112,7 +119,7 @@ mod tests {
             assert_eq!((stripes.lane(), stripes.run()), (lane, run));
             stripes.advance(run);
         }
-        assert_eq!(stripes.lanes(), 3);
+        assert_eq!((stripes.lanes(), stripes.joined()), (3, 3));
     }
 
     proptest! {

@@ -22,7 +22,7 @@ use tracing::{debug, info};
 use crate::child::process::{self, Running};
 use crate::ending::{Ending, EndingRx, WeakEndingTx};
 use crate::fd::{FdRx, FdTx};
-use crate::lanes::{Agreement, HELLO, Joint, Merged, Need, Split, ahead};
+use crate::lanes::{Agreement, HELLO, Joint, Merged, Need, Split, Stripes, ahead};
 use crate::stderr::Stderr;
 
 /// How long the far end may take to start the command and to speak.
@@ -123,12 +123,12 @@ impl Opener {
         self.need.is_possible = true;
     }
 
-    /// So many octets are under way on a path of this round trip: opens another lane for `stream` if that is about what the ones
-    /// there are let pass.
-    pub(crate) fn path_holds(&mut self, rtt: Duration, sent: u64, received: u64, stream: &Split) {
-        let lanes = stream.lanes();
+    /// So many octets are under way on a path of this round trip: opens another lane if that is about what those there are let
+    /// pass.
+    pub(crate) fn path_holds(&mut self, rtt: Duration, sent: u64, received: u64, stripes: &Stripes) {
+        let lanes = stripes.lanes();
         let is_needed = self.need.is_there(rtt, sent.max(received), lanes);
-        let all_joined = stream.joined() == lanes && self.received_by.load(Ordering::Relaxed) == lanes;
+        let all_joined = stripes.joined() == lanes && self.received_by.load(Ordering::Relaxed) == lanes;
         if is_needed && all_joined && !self.is_opening {
             self.is_opening = true;
             let ahead = Ahead { sent: ahead(sent), received: ahead(received) };
@@ -144,18 +144,21 @@ impl Opener {
     }
 
     /// Octets that may be under way in the lanes that have joined.
-    pub(crate) fn capacity(&self, stream: &Split) -> u64 {
-        self.need.capacity(stream.joined())
+    pub(crate) fn capacity(&self, stripes: &Stripes) -> u64 {
+        self.need.capacity(stripes.joined())
     }
 
     /// Lets the lane that was opened join what is sent.
-    pub(crate) fn poll_join(&mut self, cx: &mut Context<'_>, stream: &mut Split) {
+    pub(crate) fn poll_join(&mut self, cx: &mut Context<'_>, stream: &mut Split<FdTx>) {
         let Poll::Ready(Some(joining)) = self.joining.poll_recv(cx) else { return };
         let Joining { mut input, ahead, received, agreed } = joining;
-        let joint = Joint { sent: stream.position() + ahead, received: Some(received) };
+        let joint = Joint { sent: stream.stripes().position() + ahead, received: Some(received) };
         input.start_send(joint.emit().to_vec().into());
         if stream.join(input, joint.sent, Some(agreed)) {
-            info!("the path holds more than a channel may: {} channels carry the link", stream.lanes());
+            info!(
+                "the path holds more than a channel may: {} channels carry the link",
+                stream.stripes().lanes()
+            );
             self.is_opening = false;
         }
     }
@@ -177,13 +180,13 @@ impl Joiner {
                 }
             }
             let Poll::Ready(Some(Offer { input, output, ahead })) = self.offers.poll_recv(cx) else { break };
-            let received = stream.position() + ahead.received;
+            let received = stream.stripes().position() + ahead.received;
             stream.hold_at(received);
             let (agree, agreed) = oneshot::channel();
             self.awaited = Some(Awaited { output, came: BytesMut::new(), agree });
             let _ = self.joining.send(Joining { input, ahead: ahead.sent, received, agreed });
         }
-        self.received_by.store(stream.joined(), Ordering::Relaxed);
+        self.received_by.store(stream.stripes().joined(), Ordering::Relaxed);
         Ok(())
     }
 

@@ -88,7 +88,7 @@ impl Joining {
 
     /// To be done before anything is read: what is read where a lane has joined must be known for it.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>, stream: &mut Merged) -> io::Result<()> {
-        while stream.lanes() < MOST {
+        while stream.stripes().lanes() < MOST {
             if let Some(asking) = &mut self.asking {
                 let Poll::Ready(joined) = Pin::new(asking).poll(cx) else { break };
                 self.asking = None;
@@ -126,14 +126,14 @@ impl Joining {
         if !stream.join(FdRx::new(lane)?, joint.sent) {
             return Err(impossible());
         }
-        info!("the caller uses {} channels", stream.lanes());
+        info!("the caller uses {} channels", stream.stripes().lanes());
         Ok(())
     }
 }
 
 /// Lets a lane join what goes back, and says where it does.
-pub(super) fn agree(Back { mut fd, earliest }: Back, stream: &mut Split) -> io::Result<()> {
-    let position = earliest.max(stream.position());
+pub(super) fn agree(Back { mut fd, earliest }: Back, stream: &mut Split<FdTx>) -> io::Result<()> {
+    let position = earliest.max(stream.stripes().position());
     fd.start_send(Agreement { received: Some(position) }.emit().into());
     if stream.join(fd, position, None) { Ok(()) } else { Err(impossible()) }
 }

@@ -150,7 +150,7 @@ fn private(fd: OwnedFd, access: OFlags) -> io::Result<(OwnedFd, Option<Arc<Resto
 
 struct StdioTx {
     // Before the guards: the descriptor closes, then its flags and the terminal's mode are put back.
-    stream: Split,
+    stream: Split<FdTx>,
     /// Lanes that the other half took in.
     joining: Option<mpsc::UnboundedReceiver<Back>>,
     flags: Option<Arc<RestoreFlags>>,
