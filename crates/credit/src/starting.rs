@@ -22,10 +22,11 @@ const QUEUED_SAMPLES: u32 = 8;
 const GAIN: f64 = 2.5;
 /// The same when it was left before, or is about to be, and what is known is likely about right.
 const WARY_GAIN: f64 = 1.5;
-/// The same when it was left before, on a long path, until so much more arrived in a round trip: if there is no more room than was
-/// seen, half a round trip is a long queue. With this it is not one that ends the slow starts of others (HyStart).
-const WARY_GAIN_LONG: f64 = 1.07;
-const MORE: f64 = 1.04;
+/// The same when it was left before, on a long path, at first: if there is no more room than was seen, half a round trip is a long
+/// queue, and this is not one that ends the slow starts of others (HyStart). What of it is more than the path's product doubles with
+/// each round trip in which the rate grew by most of that, as it does not where the TCP below grows by a twentieth in each (Cubic).
+const SEEKING_GAIN: f64 = 1.07;
+const SEEN: f64 = 0.75;
 /// Of the rate: a TCP inside doubles what it sends in each round trip, and the rate that is known is that of the one before.
 /// Faster, and what it sends at once would arrive as one long message of SSH, which to it looks like a queue: it would end its
 /// slow start.
@@ -58,8 +59,8 @@ impl Known {
 pub(crate) struct Starting {
     /// It is not the first one: something is known.
     is_again: bool,
-    /// In one that began again, a round trip has brought more than was known.
-    has_room: bool,
+    /// Of the path's product, in one that began again on a long path.
+    seeking_gain: f64,
     /// The rate to outdo, and for how many round trips it was not.
     full_rate: f64,
     full_rounds: u32,
@@ -72,13 +73,13 @@ pub(crate) struct Starting {
 impl Starting {
     /// There is room beyond that rate, after all.
     pub(crate) fn again(rate: f64) -> Starting {
-        Starting { is_again: true, full_rate: rate, ..Starting::default() }
+        Starting { is_again: true, full_rate: rate, seeking_gain: SEEKING_GAIN, ..Starting::default() }
     }
 
     /// Octets that may be under way.
     pub(crate) fn size(&self, config: &CreditConfig, known: &Known) -> f64 {
         let gain = match (self.is_again, self.is_wary) {
-            _ if self.is_seeking(known) => WARY_GAIN_LONG,
+            _ if self.is_seeking(known) => self.seeking_gain,
             (false, false) => GAIN,
             _ => WARY_GAIN,
         };
@@ -94,16 +95,21 @@ impl Starting {
     /// Octets per second.
     pub(crate) fn pace(&self, config: &CreditConfig, known: &Known) -> f64 {
         if self.is_seeking(known) {
-            return known.rate * WARY_GAIN_LONG * above(known.rtt);
+            return known.rate * self.seeking_gain * above(known.rtt);
         }
         // What little was said before says nothing of the path.
         let pace = known.rate.max(config.initial as f64 / known.rtt.as_secs_f64()) * PACE;
         self.dispersion.rate().map_or(pace, |rate| pace.min(rate * above(known.rtt)))
     }
 
-    /// Whether it began again, and has not seen yet that there is room on a long path.
+    /// Whether it seeks room on a long path, step by step.
     fn is_seeking(&self, known: &Known) -> bool {
-        self.is_again && !self.has_room && known.rtt >= LONG_PATH
+        self.is_again && known.rtt >= LONG_PATH
+    }
+
+    /// What the rate must be to have grown.
+    fn growth(&self, known: &Known) -> f64 {
+        if self.is_seeking(known) { (1.0 + (self.seeking_gain - 1.0) * SEEN).min(GROWTH) } else { GROWTH }
     }
 
     /// Whether the path is full. `known` is with `sample`, with which a round trip has ended, or not.
@@ -123,18 +129,19 @@ impl Starting {
         if is_much {
             self.dispersion.add(sample, known.rtt, known.rate);
         }
-        let grows = known.rate >= self.full_rate * GROWTH;
+        let grows = known.rate >= self.full_rate * self.growth(known);
         self.is_wary |= self.queued_samples >= QUEUED_SAMPLES && !grows;
         if !has_ended {
             return false;
         }
-        self.has_room |= known.rate >= self.full_rate * MORE;
         let holds = known.product(known.rtt + known.interval);
         let has_more = sample.left as f64 >= holds * GROWTH;
         if grows {
             (self.full_rate, self.full_rounds) = (known.rate, 0);
+            self.seeking_gain = (2.0 * self.seeking_gain - 1.0).min(WARY_GAIN);
         } else if !sample.dry || has_more {
             self.full_rounds += 1;
+            self.seeking_gain = SEEKING_GAIN;
         } else {
             // That is all it has to send, and says nothing of the path; what follows may be the beginning of a start.
             (self.full_rounds, self.queued_samples, self.is_wary) = (0, 0, false);

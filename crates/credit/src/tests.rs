@@ -378,6 +378,28 @@ fn a_little_room_on_a_long_path_is_found_without_a_long_queue() {
 }
 
 #[test]
+fn a_long_path_that_grows_step_by_step_is_followed_without_a_long_queue() {
+    for new in BOTH {
+        for growth in [1.02, 1.05] {
+            let mut path = new(20.0, 200 * MS);
+            path.greedy(5000 * MS);
+            let (first, since) = (path.waits.len(), (path.now, path.arrived));
+            let mut carried = 0.0;
+            for _ in 0..25 {
+                // As the TCP below after its slow start.
+                path.rate *= growth;
+                carried += path.rate * 0.2;
+                path.greedy(200 * MS);
+            }
+            let share = (path.arrived - since.1) as f64 / carried;
+            let longest = path.longest_wait(first);
+            assert!(share > 0.8, "{growth}: {share}");
+            assert!(longest < 40 * MS, "{growth}: {longest:?}");
+        }
+    }
+}
+
+#[test]
 fn a_path_whose_rate_still_grows_is_told_from_a_full_one() {
     for new in BOTH {
         let mut path = new(20.0, 50 * MS);
