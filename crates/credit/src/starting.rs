@@ -136,12 +136,12 @@ impl Starting {
         }
         let holds = known.product(known.rtt + known.interval);
         let has_more = sample.left as f64 >= holds * GROWTH;
+        // Whoever does not fill the larger window need not have it, and could fill the queue with it unseen.
+        self.seeking_gain = if grows { (2.0 * self.seeking_gain - 1.0).min(WARY_GAIN) } else { SEEKING_GAIN };
         if grows {
             (self.full_rate, self.full_rounds) = (known.rate, 0);
-            self.seeking_gain = (2.0 * self.seeking_gain - 1.0).min(WARY_GAIN);
         } else if !sample.dry || has_more {
             self.full_rounds += 1;
-            self.seeking_gain = SEEKING_GAIN;
         } else {
             // That is all it has to send, and says nothing of the path; what follows may be the beginning of a start.
             (self.full_rounds, self.queued_samples, self.is_wary) = (0, 0, false);
@@ -149,5 +149,41 @@ impl Starting {
         let has_arrived =
             is_much && queued && self.dispersion.rate().is_some_and(|told| known.rate >= told * ARRIVED);
         has_arrived || self.full_rounds >= if self.is_wary { 1 } else { FULL_ROUNDS }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use super::*;
+
+    #[test]
+    fn room_on_a_long_path_is_sought_step_by_step_and_only_while_there_is_some() {
+        let config = CreditConfig::default();
+        let rtt = Duration::from_millis(200);
+        let known = |rate| Known { rate, rtt, interval: Duration::ZERO, back: Duration::ZERO };
+        // All that there was to say, in a round trip without a queue.
+        let sample = Sample {
+            at: Instant::now(),
+            rtt,
+            rate: None,
+            dry: true,
+            under_way: 0,
+            left: 0,
+            delivered: 0,
+            delivered_before: 0,
+        };
+        let mut starting = Starting::again(1e6);
+        let mut rate = 1e6;
+        for gain in [1.07, 1.14, 1.28, 1.5, 1.5] {
+            let size = starting.size(&config, &known(rate));
+            assert!((size / known(rate).product(rtt) - gain).abs() < 1e-9, "{size} and not {gain}");
+            rate *= gain;
+            assert!(!starting.learn(&config, &known(rate), &sample, true));
+        }
+        assert!(!starting.learn(&config, &known(rate), &sample, true));
+        let size = starting.size(&config, &known(rate));
+        assert!((size / known(rate).product(rtt) - SEEKING_GAIN).abs() < 1e-9, "{size}");
     }
 }
