@@ -57,10 +57,8 @@ impl Known {
 /// How far it is.
 #[derive(Debug, Default)]
 pub(crate) struct Starting {
-    /// It is not the first one: something is known.
-    is_again: bool,
-    /// Of the path's product, in one that began again on a long path.
-    seeking_gain: f64,
+    /// Of the path's product, in one that is not the first; it says how much where the path is long ([`Starting::seeking`]).
+    again: Option<f64>,
     /// The rate to outdo, and for how many round trips it was not.
     full_rate: f64,
     full_rounds: u32,
@@ -73,17 +71,17 @@ pub(crate) struct Starting {
 impl Starting {
     /// There is room beyond that rate, after all.
     pub(crate) fn again(rate: f64) -> Starting {
-        Starting { is_again: true, full_rate: rate, seeking_gain: SEEKING_GAIN, ..Starting::default() }
+        Starting { again: Some(SEEKING_GAIN), full_rate: rate, ..Starting::default() }
     }
 
     /// Octets that may be under way.
     pub(crate) fn size(&self, config: &CreditConfig, known: &Known) -> f64 {
-        let gain = match (self.is_again, self.is_wary) {
-            _ if self.is_seeking(known) => self.seeking_gain,
-            (false, false) => GAIN,
-            _ => WARY_GAIN,
+        let gain = match self.seeking(known) {
+            Some(gain) => gain,
+            None if self.is_wary || self.again.is_some() => WARY_GAIN,
+            None => GAIN,
         };
-        let least = if self.is_again { 0.0 } else { config.initial as f64 };
+        let least = if self.again.is_some() { 0.0 } else { config.initial as f64 };
         let time = (known.rtt + known.interval).mul_f64(gain) + known.back;
         let most = self.dispersion.rate().map_or(f64::INFINITY, |rate| {
             let time = known.rtt + config.slack(known.rtt) + known.interval + known.back;
@@ -94,22 +92,22 @@ impl Starting {
 
     /// Octets per second.
     pub(crate) fn pace(&self, config: &CreditConfig, known: &Known) -> f64 {
-        if self.is_seeking(known) {
-            return known.rate * self.seeking_gain * above(known.rtt);
+        if let Some(gain) = self.seeking(known) {
+            return known.rate * gain * above(known.rtt);
         }
         // What little was said before says nothing of the path.
         let pace = known.rate.max(config.initial as f64 / known.rtt.as_secs_f64()) * PACE;
         self.dispersion.rate().map_or(pace, |rate| pace.min(rate * above(known.rtt)))
     }
 
-    /// Whether it seeks room on a long path, step by step.
-    fn is_seeking(&self, known: &Known) -> bool {
-        self.is_again && known.rtt >= LONG_PATH
+    /// How much of the path's product, where it seeks room on a long one step by step.
+    fn seeking(&self, known: &Known) -> Option<f64> {
+        self.again.filter(|_| known.rtt >= LONG_PATH)
     }
 
     /// What the rate must be to have grown.
     fn growth(&self, known: &Known) -> f64 {
-        if self.is_seeking(known) { (1.0 + (self.seeking_gain - 1.0) * SEEN).min(GROWTH) } else { GROWTH }
+        self.seeking(known).map_or(GROWTH, |gain| (1.0 + (gain - 1.0) * SEEN).min(GROWTH))
     }
 
     /// Whether the path is full. `known` is with `sample`, with which a round trip has ended, or not.
@@ -125,7 +123,7 @@ impl Starting {
         let queued = is_telling && sample.rtt > known.rtt + config.slack(known.rtt);
         self.queued_samples = if queued { self.queued_samples + 1 } else { 0 };
         // What answers to others, as acknowledgements do, comes as slowly as those let it.
-        let is_much = !self.is_again && sample.under_way > config.initial;
+        let is_much = self.again.is_none() && sample.under_way > config.initial;
         if is_much {
             self.dispersion.add(sample, known.rtt, known.rate);
         }
@@ -137,7 +135,9 @@ impl Starting {
         let holds = known.product(known.rtt + known.interval);
         let has_more = sample.left as f64 >= holds * GROWTH;
         // Whoever does not fill the larger window need not have it, and could fill the queue with it unseen.
-        self.seeking_gain = if grows { (2.0 * self.seeking_gain - 1.0).min(WARY_GAIN) } else { SEEKING_GAIN };
+        if let Some(gain) = &mut self.again {
+            *gain = if grows { (2.0 * *gain - 1.0).min(WARY_GAIN) } else { SEEKING_GAIN };
+        }
         if grows {
             (self.full_rate, self.full_rounds) = (known.rate, 0);
         } else if !sample.dry || has_more {

@@ -46,9 +46,9 @@ impl Load {
     pub(crate) fn start(self, scene: &Scene, way: &Way<'_>) -> Option<Traffic> {
         match (self, way.addresses()) {
             (Load::Small, None) => None,
-            (_, None) => Some(pipe::start(scene, self)),
+            (_, None) => Some(pipe::start(scene, self.directions())),
             (Load::Small, Some(ends)) => Some(datagrams::start(&scene.world, ends)),
-            (_, Some(ends)) => Some(tcp::start(&scene.world, ends, self)),
+            (_, Some(ends)) => Some(tcp::start(&scene.world, ends, self.directions())),
         }
     }
 }

@@ -3,16 +3,14 @@
 use std::io::{Read, Write};
 use std::process::Stdio;
 
-use crate::load::Load;
 use crate::scene::Scene;
 use crate::traffic::Traffic;
 
 /// Octets written and read at a time.
 const BLOCK: usize = 256 * 1024;
 
-/// One ssh with one channel, whichever directions are used: so the links that it is compared with have it, too.
-pub(crate) fn start(scene: &Scene, load: Load) -> Traffic {
-    let (up, down) = load.directions();
+/// One ssh with one channel, whether octets go up, down or both ways: so the links that it is compared with have it, too.
+pub(crate) fn start(scene: &Scene, (up, down): (bool, bool)) -> Traffic {
     let command = match (up, down) {
         (true, false) => "exec cat > /dev/null",
         (false, _) => "exec cat /dev/zero",

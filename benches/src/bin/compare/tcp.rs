@@ -8,17 +8,15 @@ use pppssh_tests::World;
 use pppssh_tests::traffic::connection;
 use rustix::net::sockopt::set_socket_linger;
 
-use crate::load::Load;
 use crate::scene::Ends;
 use crate::traffic::Traffic;
 
 /// Octets written and read at a time.
 const BLOCK: usize = 256 * 1024;
 
-/// One flow for each direction of the load.
-pub(crate) fn start(world: &World, ends: Ends, load: Load) -> Traffic {
+/// One flow for each direction that is wanted.
+pub(crate) fn start(world: &World, ends: Ends, (up, down): (bool, bool)) -> Traffic {
     let World { venus, saturn, .. } = world;
-    let (up, down) = load.directions();
     let up = up.then(|| connection(venus, saturn, IpAddr::from(ends.saturn)));
     let down = down.then(|| connection(saturn, venus, IpAddr::from(ends.venus)));
     let flows: Vec<_> = up.into_iter().chain(down).collect();

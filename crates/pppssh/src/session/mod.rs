@@ -263,10 +263,7 @@ impl<D: Device> Session<D> {
                     Err(error @ PumpError::Device(_)) => break Why::Carrier(error),
                 },
                 request = self.requests.next() => match request {
-                    Request::Publish => {
-                        self.publish();
-                        self.publish_channels(&carrier);
-                    }
+                    Request::Publish => self.publish(&carrier),
                     Request::GiveWay => {
                         asked = Some(request);
                         let message = "a newer link to the same peer took its place".to_owned();
@@ -292,7 +289,7 @@ impl<D: Device> Session<D> {
                 Err(_) => debug!("the carrier did not take the last frames in time"),
             }
         }
-        self.publish();
+        self.publish(&carrier);
         self.ipv4_down();
         self.ipv6_down();
         let usage = std::mem::take(&mut self.up.last);
@@ -375,23 +372,23 @@ impl<D: Device> Session<D> {
                 let servers = ["primary  ", "secondary"].into_iter().zip(params.dns.into_iter().flatten());
                 servers.for_each(|(which, address)| info!(target: "pppd", "{which} DNS address {address}"));
                 self.up.ipv4 = true;
-                self.came_up();
+                self.came_up(carrier);
             }
             Event::Ipv6Up { local, remote } => {
                 let id = |id: ppp_proto::InterfaceId| hostnet::InterfaceId(id.0);
                 self.up.ipv6 = self.network.ipv6_up(id(local), id(remote)).await?;
                 self.up.without_ipv6 = !self.up.ipv6;
                 if self.up.ipv6 {
-                    self.came_up();
+                    self.came_up(carrier);
                 }
             }
             Event::Ipv4Down => {
                 self.ipv4_down();
-                self.publish();
+                self.publish(carrier);
             }
             Event::Ipv6Down => {
                 self.ipv6_down();
-                self.publish();
+                self.publish(carrier);
             }
             Event::ProtocolFailed { protocol, why, unknown_to_peer } => {
                 // A host without IPv6 is common, and so is a peer that speaks one of the two only. But addresses that
@@ -418,10 +415,10 @@ impl<D: Device> Session<D> {
         Ok(None)
     }
 
-    fn came_up(&mut self) {
+    fn came_up(&mut self, carrier: &Carrier) {
         self.pump.read_device(true);
         self.up.since.get_or_insert_with(|| (Instant::now(), self.pump.traffic()));
-        self.publish();
+        self.publish(carrier);
     }
 
     /// Whether every family that is wanted is up on this host, or will not come up.
@@ -465,7 +462,7 @@ impl<D: Device> Session<D> {
         }
     }
 
-    fn publish(&self) {
+    fn publish(&self, carrier: &Carrier) {
         let link = self.pump.link().status();
         let (traffic, path) = (self.pump.traffic(), self.pump.path());
         self.status.update(|status| {
@@ -475,16 +472,11 @@ impl<D: Device> Session<D> {
             status.ipv6.take_if(|_| !self.up.ipv6);
             traffic.publish(&mut status.counters);
             status.path = path;
-            if self.up.any() && link.phase == Phase::Network {
-                status.enter(status::Phase::Running);
-            }
-        });
-    }
-
-    fn publish_channels(&self, carrier: &Carrier) {
-        self.status.update(|status| {
             if let Some(status) = &mut status.carrier {
                 status.channels = carrier.tx.channels();
+            }
+            if self.up.any() && link.phase == Phase::Network {
+                status.enter(status::Phase::Running);
             }
         });
     }

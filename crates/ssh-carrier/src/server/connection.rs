@@ -1,19 +1,19 @@
 //! One client: its connection from the first octet to the last.
 
-use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::pin::pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
+use russh::Disconnect;
 use russh::server::{self, Handle};
-use russh::{ChannelId, Disconnect};
 use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, mpsc, watch};
 use tokio::time::Instant;
 
-use super::channel::{Command, Session, What};
+use super::channel::{Command, What};
 use super::handler::Handler;
+use super::sessions::{Sessions, Stage};
 use super::{Phase, Shared};
 use crate::ring::{RingCloser, RingConfig, RingStream};
 use crate::stderr::EXTENDED_DATA_STDERR;
@@ -25,68 +25,6 @@ const LAST_WORDS: Duration = Duration::from_secs(30);
 
 /// How long a client that was asked to go may take to go.
 const GOODBYE: Duration = Duration::from_secs(5);
-
-/// The sessions of one connection, which its handler opens and its task closes.
-pub(super) struct Connection {
-    sessions: Mutex<HashMap<ChannelId, Arc<Session>>>,
-    commands: mpsc::UnboundedSender<Command>,
-    stage: watch::Sender<Stage>,
-}
-
-/// How far a connection has come; each stage has a limit of time, but for `Serving`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Stage {
-    /// Not logged in.
-    Login,
-    /// Logged in, no session yet.
-    Idle,
-    /// At least one session.
-    Serving,
-    /// All sessions have ended.
-    Ended,
-}
-
-impl Connection {
-    fn sessions(&self) -> MutexGuard<'_, HashMap<ChannelId, Arc<Session>>> {
-        self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub(super) fn logged_in(&self) {
-        self.stage.send_replace(Stage::Idle);
-    }
-
-    /// Begins a session in a channel.
-    pub(super) fn begin(&self, channel: ChannelId) -> Arc<Session> {
-        let session = Arc::new(Session::new(channel, self.commands.clone()));
-        self.sessions().insert(channel, Arc::clone(&session));
-        self.stage.send_replace(Stage::Serving);
-        session
-    }
-
-    /// Ends the session of a channel, if it has one.
-    pub(super) fn end(&self, channel: ChannelId) -> bool {
-        let mut sessions = self.sessions();
-        let Some(session) = sessions.remove(&channel) else {
-            return false;
-        };
-        session.close();
-        if sessions.is_empty() {
-            self.stage.send_replace(Stage::Ended);
-        }
-        true
-    }
-
-    /// Sessions that have not ended.
-    pub(super) fn count(&self) -> usize {
-        self.sessions().len()
-    }
-
-    pub(super) fn end_all(&self) {
-        for (_, session) in self.sessions().drain() {
-            session.close();
-        }
-    }
-}
 
 /// Serves one client until it is gone.
 pub(super) async fn serve(
@@ -102,10 +40,9 @@ pub(super) async fn serve(
     let (read, write) = stream.into_split();
     let ring = RingStream::from_halves(read, write, RingConfig::default());
     let (gate, closer) = (ring.gate(), ring.closer());
-    let (commands, asked) = mpsc::unbounded_channel();
-    let (stage, staged) = watch::channel(Stage::Login);
-    let connection = Arc::new(Connection { sessions: Mutex::default(), commands, stage });
-    let handler = Handler::new(peer, Arc::clone(&shared), Arc::clone(&connection), gate, permit);
+    let (sessions, asked, staged) = Sessions::new();
+    let sessions = Arc::new(sessions);
+    let handler = Handler::new(peer, Arc::clone(&shared), Arc::clone(&sessions), gate, permit);
     let grace = Instant::now() + shared.config.login_grace;
     let started =
         tokio::time::timeout_at(grace, server::run_stream(Arc::clone(&shared.ssh), ring, handler)).await;
@@ -115,7 +52,7 @@ pub(super) async fn serve(
         Err(_) => return tracing::debug!(%peer, "said nothing in time"),
     };
     let handle = session.handle();
-    let client = Client { peer, handle, closer, connection, shared };
+    let client = Client { peer, handle, closer, sessions, shared };
     let mut session = pin!(session);
     tokio::select! {
         ended = &mut session => return log_end(peer, ended),
@@ -139,7 +76,7 @@ struct Client {
     peer: SocketAddr,
     handle: Handle,
     closer: RingCloser,
-    connection: Arc<Connection>,
+    sessions: Arc<Sessions>,
     shared: Arc<Shared>,
 }
 
@@ -183,7 +120,7 @@ impl Client {
             }
         };
         tracing::debug!(peer = %self.peer, reason, "closing the connection");
-        self.connection.end_all();
+        self.sessions.end_all();
         if *phase.borrow() != Phase::Closed {
             let bye = self.handle.disconnect(Disconnect::ByApplication, reason.to_owned(), "en".to_owned());
             if tokio::time::timeout(GOODBYE, bye).await.is_ok() {
@@ -218,13 +155,13 @@ impl Client {
                     let _ = self.handle.extended_data(channel, EXTENDED_DATA_STDERR, text).await;
                 }
                 What::Exit(status) => {
-                    if self.connection.end(channel) {
+                    if self.sessions.end(channel) {
                         let _ = self.handle.exit_status_request(channel, status).await;
                         let _ = self.handle.close(channel).await;
                     }
                 }
                 What::Abandoned => {
-                    if self.connection.end(channel) {
+                    if self.sessions.end(channel) {
                         let _ = self.handle.close(channel).await;
                     }
                 }

@@ -12,7 +12,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::sync::mpsc::error::TrySendError;
 
 use super::channel::{self, Incoming};
-use super::connection::Connection;
+use super::sessions::Sessions;
 use super::{Phase, Shared};
 use crate::authorized_keys::{AuthorizedKeys, KeyOptions, Refusal};
 use crate::ring::SendGate;
@@ -33,7 +33,7 @@ const REFUSED: u32 = 1;
 pub(super) struct Handler {
     peer: SocketAddr,
     shared: Arc<Shared>,
-    connection: Arc<Connection>,
+    sessions: Arc<Sessions>,
     gate: SendGate,
     /// Given back at the login.
     unauthenticated: Option<OwnedSemaphorePermit>,
@@ -61,12 +61,12 @@ impl Handler {
     pub(super) fn new(
         peer: SocketAddr,
         shared: Arc<Shared>,
-        connection: Arc<Connection>,
+        sessions: Arc<Sessions>,
         gate: SendGate,
         unauthenticated: OwnedSemaphorePermit,
     ) -> Self {
         let unauthenticated = Some(unauthenticated);
-        Self { peer, shared, connection, gate, unauthenticated, login: None, waiting: HashMap::new() }
+        Self { peer, shared, sessions, gate, unauthenticated, login: None, waiting: HashMap::new() }
     }
 
     /// Looks the key up in the files as they are now.
@@ -172,7 +172,7 @@ impl Handler {
             return session.channel_failure(id);
         };
         let (read, _) = channel.split();
-        let begun = self.connection.begin(id);
+        let begun = self.sessions.begin(id);
         let (tx, rx, reply) = channel::parts(&begun, read, session.handle(), self.gate.another());
         let info = CarrierInfo {
             kind: CarrierKind::Server,
@@ -197,7 +197,7 @@ impl Handler {
 
 impl Drop for Handler {
     fn drop(&mut self) {
-        self.connection.end_all();
+        self.sessions.end_all();
     }
 }
 
@@ -226,7 +226,7 @@ impl server::Handler for Handler {
 
     async fn auth_succeeded(&mut self, _: &mut Session) -> Result<(), Error> {
         self.unauthenticated = None;
-        self.connection.logged_in();
+        self.sessions.logged_in();
         Ok(())
     }
 
@@ -236,7 +236,7 @@ impl server::Handler for Handler {
         reply: ChannelOpenHandle,
         _: &mut Session,
     ) -> Result<(), Error> {
-        if self.waiting.len() + self.connection.count() >= self.shared.config.max_sessions {
+        if self.waiting.len() + self.sessions.count() >= self.shared.config.max_sessions {
             reply.reject(ChannelOpenFailure::ResourceShortage).await;
             return Ok(());
         }
@@ -247,7 +247,7 @@ impl server::Handler for Handler {
 
     async fn channel_close(&mut self, channel: ChannelId, _: &mut Session) -> Result<(), Error> {
         self.waiting.remove(&channel);
-        self.connection.end(channel);
+        self.sessions.end(channel);
         Ok(())
     }
 

@@ -14,6 +14,7 @@ mod connection;
 mod handler;
 mod host_key;
 mod listener;
+mod sessions;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
