@@ -8,6 +8,7 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use crate::delivery::{Sample, rate};
+use crate::pacer::LONG_PATH;
 
 /// A stretch is at least this part of the round trip, and at most that one: what the sender sends in one burst.
 const LEAST: u32 = 10;
@@ -20,6 +21,10 @@ const SLOWER: f64 = 1.15;
 const EVEN: f64 = 1.25;
 /// Reports of which stretches are made; of more than these, in so short a time, the oldest are forgotten.
 const MAX_POINTS: usize = 64;
+/// On a long path so many must tell something, each at most [`MOST`] of the round trip after the one before: one or two do whenever a
+/// program on the way takes a pause while the TCP below starts, and told a ninth to a half of the rate. On a shorter one there is no
+/// time to wait for more.
+const BELIEVED: u32 = 4;
 /// Of what a stretch tells, which is short: what arrives a few milliseconds late makes it a tenth too much or too little.
 const WEIGHT: f64 = 1.0 / 8.0;
 /// Who delivers so much more than that shows that it was something else.
@@ -41,22 +46,44 @@ impl Point {
     }
 }
 
+/// What stretches told.
+#[derive(Debug, Clone, Copy)]
+struct Told {
+    /// Octets per second, on the whole.
+    rate: f64,
+    /// The last time.
+    at: Instant,
+    times: u32,
+}
+
+impl Told {
+    /// This was told, too.
+    fn again(self, at: Instant, rate: f64) -> Told {
+        Told { rate: self.rate + (rate - self.rate) * WEIGHT, at, times: self.times.saturating_add(1) }
+    }
+
+    fn is_believed(&self, rtt: Duration) -> bool {
+        rtt < LONG_PATH || self.times >= BELIEVED
+    }
+}
+
 /// The rate of the slowest piece, as far as bursts told it.
 #[derive(Debug, Default)]
 pub(crate) struct Dispersion {
     points: VecDeque<Point>,
-    rate: Option<f64>,
+    told: Option<Told>,
 }
 
 impl Dispersion {
-    /// Octets per second: what stretches told, on the whole.
-    pub(crate) fn rate(&self) -> Option<f64> {
-        self.rate
+    /// Octets per second: what stretches told, on the whole, if enough of them did. `rtt` is the empty path's.
+    pub(crate) fn rate(&self, rtt: Duration) -> Option<f64> {
+        self.told.filter(|told| told.is_believed(rtt)).map(|told| told.rate)
     }
 
     /// `rtt` is the empty path's, `best` the highest rate of a whole round trip.
     pub(crate) fn add(&mut self, sample: &Sample, rtt: Duration, best: f64) {
-        self.rate = self.rate.filter(|rate| best <= rate * OUTDONE);
+        let is_outdone = |rate: f64| best > rate * OUTDONE;
+        self.told = self.told.filter(|told| !is_outdone(told.rate));
         if rtt / LEAST < SHORTEST {
             return;
         }
@@ -68,10 +95,14 @@ impl Dispersion {
             self.points.pop_front();
         }
         let starts = self.points.partition_point(|point| since(point) >= rtt / LEAST);
-        let told = self.points.range(..starts).rev().find_map(|start| self.stretch(start, &end));
+        let rate = self.points.range(..starts).rev().find_map(|start| self.stretch(start, &end));
         self.points.push_back(end);
-        if let Some(told) = told.filter(|told| best <= told * OUTDONE) {
-            self.rate = Some(self.rate.map_or(told, |rate| rate + (told - rate) * WEIGHT));
+        if let Some(rate) = rate.filter(|rate| !is_outdone(*rate)) {
+            let before = self.told.filter(|told| {
+                told.is_believed(rtt) || end.at.saturating_duration_since(told.at) <= rtt / MOST
+            });
+            let first = Told { rate, at: end.at, times: 1 };
+            self.told = Some(before.map_or(first, |told| told.again(end.at, rate)));
         }
     }
 
@@ -140,7 +171,7 @@ mod tests {
     fn a_burst_that_spreads_tells_the_rate_of_the_path() {
         let mut path = Path::new();
         path.burst();
-        let rate = path.dispersion.rate().unwrap();
+        let rate = path.dispersion.rate(RTT).unwrap();
         assert!((950_000.0..=1_050_000.0).contains(&rate), "{rate}");
     }
 
@@ -150,7 +181,7 @@ mod tests {
         for packet in 0..200 {
             path.send(packet * MS * 3 / 2);
         }
-        assert_eq!(path.dispersion.rate(), None);
+        assert_eq!(path.dispersion.rate(RTT), None);
     }
 
     #[test]
@@ -162,19 +193,36 @@ mod tests {
                 path.send(burst * 50 * MS + packet * MS / 2);
             }
         }
-        assert_eq!(path.dispersion.rate(), None);
+        assert_eq!(path.dispersion.rate(RTT), None);
+    }
+
+    #[test]
+    fn one_stretch_that_came_slowly_is_not_believed_on_a_long_path() {
+        let mut path = Path::new();
+        // Less than the path carries, but nine packets come more slowly than they were sent.
+        let mut told = 0;
+        for packet in 0..400 {
+            let after = packet * MS * 3 / 2;
+            if (200..209).contains(&packet) {
+                path.free_at = path.free_at.max(path.begin + after) + MS * 4 / 5;
+            }
+            path.send(after);
+            told += u32::from(path.dispersion.told.is_some());
+            assert_eq!(path.dispersion.rate(RTT), None, "packet {packet}");
+        }
+        assert!(told > 0, "no stretch came slowly");
     }
 
     #[test]
     fn a_rate_that_was_outdone_was_not_the_paths() {
         let mut path = Path::new();
         path.burst();
-        let told = path.dispersion.rate().unwrap();
+        let told = path.dispersion.rate(RTT).unwrap();
         let next = sample(path.free_at + RTT + MS, RTT, path.delivered + 1);
         path.dispersion.add(&next, RTT, told * 1.03);
-        assert_eq!(path.dispersion.rate(), Some(told));
+        assert_eq!(path.dispersion.rate(RTT), Some(told));
         path.dispersion.add(&next, RTT, told * 1.05);
-        assert_eq!(path.dispersion.rate(), None);
+        assert_eq!(path.dispersion.rate(RTT), None);
     }
 
     #[test]
@@ -187,7 +235,7 @@ mod tests {
             let sample = sample(last.at, last.rtt, last.delivered);
             dispersion.add(&sample, 20 * MS, 0.0);
         }
-        assert!(dispersion.rate().is_none() && dispersion.points.is_empty());
+        assert!(dispersion.rate(20 * MS).is_none() && dispersion.points.is_empty());
     }
 
     #[test]

@@ -83,7 +83,7 @@ impl Starting {
         };
         let least = if self.again.is_some() { 0.0 } else { config.initial as f64 };
         let time = (known.rtt + known.interval).mul_f64(gain) + known.back;
-        let most = self.dispersion.rate().map_or(f64::INFINITY, |rate| {
+        let most = self.dispersion.rate(known.rtt).map_or(f64::INFINITY, |rate| {
             let time = known.rtt + config.slack(known.rtt) + known.interval + known.back;
             rate * time.as_secs_f64()
         });
@@ -97,7 +97,7 @@ impl Starting {
         }
         // What little was said before says nothing of the path.
         let pace = known.rate.max(config.initial as f64 / known.rtt.as_secs_f64()) * PACE;
-        self.dispersion.rate().map_or(pace, |rate| pace.min(rate * above(known.rtt)))
+        self.dispersion.rate(known.rtt).map_or(pace, |rate| pace.min(rate * above(known.rtt)))
     }
 
     /// How much of the path's product, where it seeks room on a long one step by step.
@@ -146,8 +146,9 @@ impl Starting {
             // That is all it has to send, and says nothing of the path; what follows may be the beginning of a start.
             (self.full_rounds, self.queued_samples, self.is_wary) = (0, 0, false);
         }
-        let has_arrived =
-            is_much && queued && self.dispersion.rate().is_some_and(|told| known.rate >= told * ARRIVED);
+        let has_arrived = is_much
+            && queued
+            && self.dispersion.rate(known.rtt).is_some_and(|told| known.rate >= told * ARRIVED);
         has_arrived || self.full_rounds >= if self.is_wary { 1 } else { FULL_ROUNDS }
     }
 }
