@@ -30,9 +30,10 @@ impl Need {
         self.is_long && self.is_possible && lanes < MOST && octets >= WINDOW * (lanes as u64 - 1) + ENOUGH
     }
 
-    /// Octets that may be under way in so many lanes. On a short path whoever reads is what they wait for.
+    /// Octets that may be under way in so many lanes. On a short path whoever reads is what they wait for; and a far end that takes no
+    /// lanes may be one that grants more, as `pppssh listen` does.
     pub(crate) fn capacity(&self, lanes: usize) -> u64 {
-        if self.is_long { WINDOW * lanes as u64 } else { u64::MAX }
+        if self.is_long && self.is_possible { WINDOW * lanes as u64 } else { u64::MAX }
     }
 }
 
@@ -51,6 +52,7 @@ mod tests {
         let (long, short) = (Duration::from_millis(200), Duration::from_millis(2));
         let mut need = Need::default();
         assert!(!need.is_there(long, 64 << 20, 1), "the far end takes none");
+        assert_eq!(need.capacity(1), u64::MAX);
         need.is_possible = true;
         assert!(!need.is_there(short, 64 << 20, 1));
         assert_eq!(need.capacity(1), u64::MAX);
