@@ -122,6 +122,17 @@ impl Delivery {
         Some(self.records[last].at)
     }
 
+    /// When a path of that rate will have taken in what is under way, if what was reported last waited for so long to be: later than
+    /// by its octets alone if there are pauses in it. `None` if that cannot be told.
+    pub(crate) fn through_at(&self, rate: f64, waited: Duration) -> Option<Instant> {
+        let start = (self.first_sent_at?.checked_add(waited)?, self.delivered);
+        let through = self.records.iter().try_fold(start, |(through_at, end), record| {
+            let took = Duration::try_from_secs_f64((record.end - end) as f64 / rate).ok()?;
+            Some((through_at.max(record.at).checked_add(took)?, record.end))
+        });
+        through.map(|(through_at, _)| through_at)
+    }
+
     /// What a report says; `now` is when it would have come if nothing had kept it back after the last octet arrived.
     pub(crate) fn delivered(&mut self, now: Instant, total: u64) -> Option<Sample> {
         if total > self.sent || total <= self.delivered {
@@ -237,6 +248,28 @@ mod tests {
         delivery.sent(now + 9 * MS, 1000);
         assert!(delivery.delivered(now + 10 * MS, 2000).unwrap().dry);
         assert!(!delivery.delivered(now + 19 * MS, 3000).unwrap().dry);
+    }
+
+    #[test]
+    fn pauses_in_what_is_under_way_keep_the_path_busy_for_longer() {
+        let start = Instant::now();
+        let mut delivery = Delivery::default();
+        assert_eq!(delivery.through_at(1e6, MS), None);
+        // 10 ms of it at once, and as much again after that and after a pause.
+        for after in [0, 10, 60] {
+            for _ in 0..10 {
+                delivery.sent(start + after * MS, 1000);
+            }
+        }
+        assert_eq!(delivery.through_at(1e6, Duration::ZERO), Some(start + 70 * MS));
+        assert_eq!(delivery.through_at(5e5, Duration::ZERO), Some(start + 80 * MS));
+        // What came before kept it waiting for 45 ms.
+        delivery.delivered(start + 100 * MS, 5500).unwrap();
+        assert_eq!(delivery.through_at(1e6, 45 * MS), Some(start + 70 * MS));
+        assert_eq!(delivery.through_at(1e6, 46 * MS), Some(start + Duration::from_micros(70_500)));
+        // No rate is too low to be told.
+        assert_eq!(delivery.through_at(1e-18, Duration::ZERO), None);
+        assert_eq!(delivery.through_at(0.0, Duration::ZERO), None);
     }
 
     #[test]

@@ -7,6 +7,7 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
+use crate::bunches::Bunches;
 use crate::delivery::{Sample, rate};
 use crate::pacer::LONG_PATH;
 
@@ -21,10 +22,13 @@ const SLOWER: f64 = 1.15;
 const EVEN: f64 = 1.25;
 /// Reports of which stretches are made; of more than these, in so short a time, the oldest are forgotten.
 const MAX_POINTS: usize = 64;
-/// On a long path so many must tell something, each at most [`MOST`] of the round trip after the one before: one or two do whenever a
-/// program on the way takes a pause while the TCP below starts, and told a ninth to a half of the rate. On a shorter one there is no
-/// time to wait for more.
+/// On a long path so many must tell something where bunches have not, each at most [`MOST`] of the round trip after the one before, and
+/// for that part of a round trip: some do whenever a program on the way takes a pause while the TCP below starts, and told a ninth to
+/// a half of the rate. On a shorter one there is no time to wait for more.
 const BELIEVED: u32 = 4;
+const LASTING: u32 = 5;
+/// Where bunches have told something, what tells less than this part of it is such a pause.
+const FAR: f64 = 0.7;
 /// Of what a stretch tells, which is short: what arrives a few milliseconds late makes it a tenth too much or too little.
 const WEIGHT: f64 = 1.0 / 8.0;
 /// Who delivers so much more than that shows that it was something else.
@@ -44,6 +48,12 @@ impl Point {
         let octets = self.delivered.checked_sub(start.delivered)?;
         rate(octets, self.at.saturating_duration_since(start.at))
     }
+
+    /// How long it took to send what arrived from `start` to here.
+    fn sent_in(&self, start: &Point) -> Duration {
+        let took = self.at.saturating_duration_since(start.at);
+        took.saturating_sub(self.rtt.saturating_sub(start.rtt))
+    }
 }
 
 /// What stretches told.
@@ -51,19 +61,30 @@ impl Point {
 struct Told {
     /// Octets per second, on the whole.
     rate: f64,
-    /// The last time.
+    /// The first time, and the last one.
+    since: Instant,
     at: Instant,
     times: u32,
+    /// Bunches had told it, too.
+    is_sure: bool,
 }
 
 impl Told {
+    /// By a stretch, and perhaps by bunches before it.
+    fn first(at: Instant, rate: f64, bunches: Option<f64>) -> Told {
+        let told = Told { rate, since: at, at, times: 1, is_sure: bunches.is_some() };
+        bunches.map_or(told, |bunches| Told { rate: bunches, ..told }.again(at, rate))
+    }
+
     /// This was told, too.
     fn again(self, at: Instant, rate: f64) -> Told {
-        Told { rate: self.rate + (rate - self.rate) * WEIGHT, at, times: self.times.saturating_add(1) }
+        let rate = self.rate + (rate - self.rate) * WEIGHT;
+        Told { rate, at, times: self.times.saturating_add(1), ..self }
     }
 
     fn is_believed(&self, rtt: Duration) -> bool {
-        rtt < LONG_PATH || self.times >= BELIEVED
+        let lasted = self.at.saturating_duration_since(self.since);
+        rtt < LONG_PATH || self.is_sure || self.times >= BELIEVED && lasted >= rtt / LASTING
     }
 }
 
@@ -72,23 +93,36 @@ impl Told {
 pub(crate) struct Dispersion {
     points: VecDeque<Point>,
     told: Option<Told>,
+    bunches: Bunches,
 }
 
 impl Dispersion {
-    /// Octets per second: what stretches told, on the whole, if enough of them did. `rtt` is the empty path's.
+    /// Octets per second: what stretches told, on the whole, if enough of them did; until then what bunches told. `rtt` is the empty
+    /// path's.
     pub(crate) fn rate(&self, rtt: Duration) -> Option<f64> {
-        self.told.filter(|told| told.is_believed(rtt)).map(|told| told.rate)
+        let told = self.told.filter(|told| told.is_believed(rtt)).map(|told| told.rate);
+        told.or(self.bunches.rate())
     }
 
     /// `rtt` is the empty path's, `best` the highest rate of a whole round trip.
     pub(crate) fn add(&mut self, sample: &Sample, rtt: Duration, best: f64) {
-        let is_outdone = |rate: f64| best > rate * OUTDONE;
-        self.told = self.told.filter(|told| !is_outdone(told.rate));
+        self.bunches.outdone_by(best);
         if rtt / LEAST < SHORTEST {
             return;
         }
         let end = Point { at: sample.at, rtt: sample.rtt, delivered: sample.delivered };
         let since = |point: &Point| end.at.saturating_duration_since(point.at);
+        if let Some(start) = self.points.back().filter(|_| rtt >= LONG_PATH) {
+            self.bunches.add(
+                end.delivered.saturating_sub(start.delivered),
+                end.sent_in(start),
+                since(start),
+                rtt,
+            );
+        }
+        let bunches = self.bunches.median();
+        let is_wrong = |rate: f64| best > rate * OUTDONE || bunches.is_some_and(|told| rate < told * FAR);
+        self.told = self.told.filter(|told| !is_wrong(told.rate));
         while self.points.len() >= MAX_POINTS
             || self.points.front().is_some_and(|point| since(point) > rtt / MOST)
         {
@@ -97,11 +131,12 @@ impl Dispersion {
         let starts = self.points.partition_point(|point| since(point) >= rtt / LEAST);
         let rate = self.points.range(..starts).rev().find_map(|start| self.stretch(start, &end));
         self.points.push_back(end);
-        if let Some(rate) = rate.filter(|rate| !is_outdone(*rate)) {
+        if let Some(rate) = rate.filter(|rate| !is_wrong(*rate)) {
             let before = self.told.filter(|told| {
-                told.is_believed(rtt) || end.at.saturating_duration_since(told.at) <= rtt / MOST
+                let is_late = end.at.saturating_duration_since(told.at) > rtt / MOST;
+                if bunches.is_some() { told.is_sure } else { told.is_believed(rtt) || !is_late }
             });
-            let first = Told { rate, at: end.at, times: 1 };
+            let first = Told::first(end.at, rate, bunches);
             self.told = Some(before.map_or(first, |told| told.again(end.at, rate)));
         }
     }
@@ -109,8 +144,7 @@ impl Dispersion {
     /// The rate from `start` to `end`, if it is the path's.
     fn stretch(&self, start: &Point, end: &Point) -> Option<f64> {
         let took = end.at.saturating_duration_since(start.at);
-        let sent_in = took.saturating_sub(end.rtt.saturating_sub(start.rtt));
-        if took.as_secs_f64() < sent_in.as_secs_f64() * SLOWER {
+        if took.as_secs_f64() < end.sent_in(start).as_secs_f64() * SLOWER {
             return None;
         }
         let middle = self.points.partition_point(|point| point.at < start.at + took / 2);
@@ -159,9 +193,17 @@ mod tests {
             self.dispersion.add(&sample, RTT, 0.0);
         }
 
-        /// Twice as fast as the path, for 30 ms.
+        /// Nine packets at once, of which the first and the last are reported.
+        fn bunch(&mut self, after: Duration) {
+            self.send(after);
+            self.free_at += 7 * MS;
+            self.delivered += 7000;
+            self.send(after);
+        }
+
+        /// Twice as fast as the path, for 60 ms.
         fn burst(&mut self) {
-            for packet in 0..60 {
+            for packet in 0..120 {
                 self.send(packet * MS / 2);
             }
         }
@@ -211,6 +253,39 @@ mod tests {
             assert_eq!(path.dispersion.rate(RTT), None, "packet {packet}");
         }
         assert!(told > 0, "no stretch came slowly");
+    }
+
+    #[test]
+    fn what_bunches_told_is_believed_at_once_and_what_tells_far_less_is_not() {
+        let told = |bunches: u32| {
+            let mut path = Path::new();
+            for bunch in 0..bunches {
+                path.bunch(bunch * 40 * MS);
+            }
+            let before = path.dispersion.rate(RTT);
+            // Then what is sent at two thirds of the rate arrives at two fifths of it, for 30 ms.
+            for packet in 0..12 {
+                let after = bunches * 40 * MS + packet * MS * 3 / 2;
+                path.free_at = path.free_at.max(path.begin + after) + MS * 3 / 2;
+                path.send(after);
+            }
+            (before, path.dispersion)
+        };
+        let (before, after) = told(4);
+        assert!(before.is_none() && after.told.is_some() && after.rate(RTT).is_none(), "{after:?}");
+        let (before, after) = told(5);
+        assert!(before.is_some_and(|rate| (1_050_000.0..=1_150_000.0).contains(&rate)), "{before:?}");
+        assert_eq!(after.rate(RTT), before);
+        // Stretches that tell about the same refine it.
+        let mut path = Path::new();
+        for bunch in 0..5 {
+            path.bunch(bunch * 40 * MS);
+        }
+        for packet in 0..60 {
+            path.send(200 * MS + packet * MS / 2);
+        }
+        let rate = path.dispersion.rate(RTT).unwrap();
+        assert!((950_000.0..=1_050_000.0).contains(&rate), "{rate}");
     }
 
     #[test]

@@ -11,7 +11,7 @@
 //!
 //! No clock, no I/O: times are arguments. One file an idea: [`Credit`] ties together `delivery` (what each report says of the
 //! path), `way_back` (what of that is the report's own way), `filter` (the best of late), `window` (what follows from that, with
-//! `starting` and `dispersion` for how it begins, `rounds`, `spells` and `fall` for what happens to round trips, and `meeting` for a
+//! `starting`, `dispersion` and `bunches` for how it begins, `rounds`, `spells` and `fall` for what happens to round trips, and `meeting` for a
 //! transfer the other way), and `pacer` (when it leaves).
 //!
 //! ```
@@ -30,6 +30,7 @@
 
 #![forbid(unsafe_code)]
 
+mod bunches;
 mod delivery;
 mod dispersion;
 mod fall;
@@ -146,6 +147,11 @@ impl Credit {
         let arrived = told.checked_sub(back).unwrap_or(told);
         if let Some(sample) = self.delivery.delivered(arrived, total) {
             self.window.learn(&self.config, now, &sample, back);
+            if let Some(rate) = self.window.told() {
+                let queue = sample.rtt.saturating_sub(self.min_rtt().unwrap_or_default());
+                let through_at = self.delivery.through_at(rate, queue);
+                self.pacer.hold(now, through_at.and_then(|at| at.checked_sub(self.config.slack_max)));
+            }
         }
     }
 

@@ -67,6 +67,12 @@ impl Pacer {
         self.through_at = Some(through_at);
     }
 
+    /// What has left is through then, as is known now.
+    pub(crate) fn hold(&mut self, now: Instant, through_at: Option<Instant>) {
+        self.through_at = through_at;
+        self.is_resting = through_at.is_some_and(|at| at > now);
+    }
+
     /// Whether somebody waits for his turn, and for nothing else. Who waits for the window too has not come late when that opens.
     pub(crate) fn awaited(&mut self, is_awaited: bool) {
         self.is_awaited = is_awaited;
@@ -143,6 +149,18 @@ mod tests {
         // Not for all: what is far behind would leave in a bunch.
         let (sent, most) = late_by(Duration::from_millis(100));
         assert!(sent < 300_000 && most <= 27_000, "{sent}, {most} at once");
+    }
+
+    #[test]
+    fn who_is_held_waits_until_then_and_goes_on_in_bursts() {
+        let start = Instant::now();
+        let mut pacer = Pacer::default();
+        pacer.sent(start, 1000, Some(1e6));
+        pacer.hold(start, Some(start + Duration::from_millis(50)));
+        assert_eq!(pacer.due(start), Some(start + Duration::from_millis(50)));
+        assert_eq!(at_once(&mut pacer, start + Duration::from_millis(50)), 4);
+        pacer.hold(start + Duration::from_millis(51), None);
+        assert_eq!(pacer.due(start + Duration::from_millis(51)), None);
     }
 
     #[test]

@@ -90,6 +90,11 @@ impl Starting {
         known.product(time).min(most).max(least)
     }
 
+    /// What the path's rate will turn out to be, in octets per second. `rtt` is the empty path's.
+    pub(crate) fn told(&self, rtt: Duration) -> Option<f64> {
+        self.dispersion.rate(rtt)
+    }
+
     /// Octets per second.
     pub(crate) fn pace(&self, config: &CreditConfig, known: &Known) -> f64 {
         if let Some(gain) = self.seeking(known) {

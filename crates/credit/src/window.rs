@@ -266,6 +266,12 @@ impl Window {
         })
     }
 
+    /// What the path's rate will turn out to be, where a start through a long one has been told.
+    pub(crate) fn told(&self) -> Option<f64> {
+        let rtt = self.min_rtt().filter(|rtt| *rtt >= LONG_PATH && self.mode == Mode::Starting)?;
+        self.starting.told(rtt)
+    }
+
     /// `back` is what the report waited on its way.
     pub(crate) fn learn(&mut self, config: &CreditConfig, now: Instant, sample: &Sample, back: Duration) {
         self.note_interval(now);
