@@ -271,18 +271,18 @@ mod tests {
             }
             (before, path.dispersion)
         };
-        let (before, after) = told(4);
-        assert!(before.is_none() && after.told.is_some() && after.rate(RTT).is_none(), "{after:?}");
         let (before, after) = told(5);
+        assert!(before.is_none() && after.told.is_some() && after.rate(RTT).is_none(), "{after:?}");
+        let (before, after) = told(6);
         assert!(before.is_some_and(|rate| (1_050_000.0..=1_150_000.0).contains(&rate)), "{before:?}");
         assert_eq!(after.rate(RTT), before);
         // Stretches that tell about the same refine it.
         let mut path = Path::new();
-        for bunch in 0..5 {
+        for bunch in 0..6 {
             path.bunch(bunch * 40 * MS);
         }
         for packet in 0..60 {
-            path.send(200 * MS + packet * MS / 2);
+            path.send(240 * MS + packet * MS / 2);
         }
         let rate = path.dispersion.rate(RTT).unwrap();
         assert!((950_000.0..=1_050_000.0).contains(&rate), "{rate}");

@@ -124,14 +124,14 @@ fn a_sender_who_doubles_does_not_do_so_once_too_often() {
 #[test]
 fn what_a_start_through_a_long_path_leaves_in_its_queue_is_soon_gone() {
     for new in BOTH {
-        for apart in [5, 30] {
+        for (apart, most) in [(5, 1300), (30, 1000)] {
             let mut path = Path { interval: 4 * MS, ..new(100.0, 200 * MS) };
             let start = path.bunches(apart * MS, 3500 * MS);
             assert!(start.share > 0.55, "{apart} ms: {}", start.share);
             // For so long it would end the slow starts of others. By the octets under way alone, without the pauses between them, 1525
             // and 1380 packets did.
             let late = path.waits.iter().filter(|(_, wait)| *wait > 16 * MS).count();
-            assert!(late < 1000, "{apart} ms: {late} packets, for up to {:?}", start.longest);
+            assert!(late < most, "{apart} ms: {late} packets, for up to {:?}", start.longest);
         }
     }
 }
