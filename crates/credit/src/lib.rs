@@ -120,7 +120,8 @@ impl Credit {
     /// So many octets were handed to the carrier.
     pub fn sent(&mut self, now: Instant, octets: usize) {
         self.delivery.sent(now, octets as u64);
-        self.pacer.sent(now, octets as u64, self.window.pace(&self.config));
+        let catch_up = pacer::catch_up(self.min_rtt().unwrap_or_default());
+        self.pacer.sent(now, octets as u64, self.window.pace(&self.config), catch_up);
     }
 
     /// There is credit left and nothing to send: until what is sent next has arrived, what arrives tells the sender's rate.

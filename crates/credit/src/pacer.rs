@@ -24,6 +24,9 @@ pub(crate) const LONG_PATH: Duration = Duration::from_millis(128);
 /// Who comes late though it was his turn makes up for so much of it: a processor that others use is no reason to leave the
 /// path idle.
 const CATCH_UP: Duration = Duration::from_millis(20);
+/// The same on a long path, where as much at once would come again in each round trip, and others would take it for the end of the path
+/// (HyStart).
+const CATCH_UP_LONG: Duration = Duration::from_millis(5);
 
 /// Sends within so short a time are made by one who came once.
 const AT_ONCE: Duration = Duration::from_millis(1);
@@ -34,6 +37,11 @@ const MOST: u64 = 1_000_000_000;
 /// How much faster than a path with this round trip its window is filled.
 pub(crate) fn above(rtt: Duration) -> f64 {
     if rtt < LONG_PATH { ABOVE } else { ABOVE_LONG }
+}
+
+/// For how much of his turn who comes late for it makes up, on a path with this round trip.
+pub(crate) fn catch_up(rtt: Duration) -> Duration {
+    if rtt < LONG_PATH { CATCH_UP } else { CATCH_UP_LONG }
 }
 
 #[derive(Debug, Default)]
@@ -49,8 +57,9 @@ pub(crate) struct Pacer {
 }
 
 impl Pacer {
-    /// So many octets have left, at so many octets per second; at once if that is not known.
-    pub(crate) fn sent(&mut self, now: Instant, octets: u64, pace: Option<f64>) {
+    /// So many octets have left, at so many octets per second; at once if that is not known. Who came late for his turn makes up for as
+    /// much as `catch_up`.
+    pub(crate) fn sent(&mut self, now: Instant, octets: u64, pace: Option<f64>, catch_up: Duration) {
         // Less than an octet a second is no pace.
         let took = pace.filter(|pace| *pace >= 1.0).map_or(0.0, |pace| octets as f64 * 1e9 / pace);
         let took = Duration::from_nanos((took as u64).min(MOST));
@@ -60,7 +69,7 @@ impl Pacer {
         }
         // What follows later was kept back by something else.
         self.late_at = self.late_at.filter(|at| now.saturating_duration_since(*at) < AT_ONCE);
-        let made_up = if self.late_at.is_some() { CATCH_UP } else { Duration::ZERO };
+        let made_up = if self.late_at.is_some() { catch_up } else { Duration::ZERO };
         let earliest = now.checked_sub(made_up).unwrap_or(now);
         let through_at = self.through_at.map_or(now, |at| at.max(earliest)) + took;
         self.is_resting = is_early || through_at > now + BURST;
@@ -92,7 +101,7 @@ mod tests {
     fn at_once(pacer: &mut Pacer, now: Instant) -> u64 {
         let mut packets = 0;
         while pacer.due(now).is_none() {
-            pacer.sent(now, 1000, Some(1e6));
+            pacer.sent(now, 1000, Some(1e6), CATCH_UP);
             packets += 1;
         }
         packets
@@ -107,7 +116,7 @@ mod tests {
             match pacer.due(now) {
                 None => {
                     // A millisecond each.
-                    pacer.sent(now, 1000, Some(1e6));
+                    pacer.sent(now, 1000, Some(1e6), CATCH_UP);
                     sent.push(now);
                 }
                 Some(due) => now = due,
@@ -122,7 +131,7 @@ mod tests {
     fn silence_does_not_pay_for_a_longer_burst() {
         let start = Instant::now();
         let mut pacer = Pacer::default();
-        pacer.sent(start, 1000, Some(1e6));
+        pacer.sent(start, 1000, Some(1e6), CATCH_UP);
         let now = start + Duration::from_secs(60);
         assert_eq!(at_once(&mut pacer, now), 4);
     }
@@ -155,7 +164,7 @@ mod tests {
     fn who_is_held_waits_until_then_and_goes_on_in_bursts() {
         let start = Instant::now();
         let mut pacer = Pacer::default();
-        pacer.sent(start, 1000, Some(1e6));
+        pacer.sent(start, 1000, Some(1e6), CATCH_UP);
         pacer.hold(start, Some(start + Duration::from_millis(50)));
         assert_eq!(pacer.due(start), Some(start + Duration::from_millis(50)));
         assert_eq!(at_once(&mut pacer, start + Duration::from_millis(50)), 4);
@@ -179,7 +188,7 @@ mod tests {
         let now = Instant::now();
         let mut pacer = Pacer::default();
         for pace in [None, Some(0.0), Some(f64::NAN), Some(f64::INFINITY)] {
-            pacer.sent(now, u64::MAX, pace);
+            pacer.sent(now, u64::MAX, pace, CATCH_UP);
             assert_eq!(pacer.due(now), None);
         }
     }
