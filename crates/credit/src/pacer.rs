@@ -99,9 +99,13 @@ mod tests {
 
     /// How many packets of a millisecond each may leave now; they do.
     fn at_once(pacer: &mut Pacer, now: Instant) -> u64 {
+        at_once_with(pacer, now, CATCH_UP)
+    }
+
+    fn at_once_with(pacer: &mut Pacer, now: Instant, catch_up: Duration) -> u64 {
         let mut packets = 0;
         while pacer.due(now).is_none() {
-            pacer.sent(now, 1000, Some(1e6), CATCH_UP);
+            pacer.sent(now, 1000, Some(1e6), catch_up);
             packets += 1;
         }
         packets
@@ -136,13 +140,13 @@ mod tests {
         assert_eq!(at_once(&mut pacer, now), 4);
     }
 
-    /// Octets that leave in a second, by one who comes so late for each turn, and most of them at once.
-    fn late_by(late: Duration) -> (u64, u64) {
+    /// Octets that leave in a second, by one who comes so late for each turn and makes up for so much of that, and most of them at once.
+    fn late_by(late: Duration, catch_up: Duration) -> (u64, u64) {
         let start = Instant::now();
         let mut pacer = Pacer::default();
         let (mut now, mut sent, mut most) = (start, 0, 0);
         while now < start + Duration::from_secs(1) {
-            let octets = 1000 * at_once(&mut pacer, now);
+            let octets = 1000 * at_once_with(&mut pacer, now, catch_up);
             sent += octets;
             most = most.max(octets);
             pacer.awaited(true);
@@ -153,11 +157,14 @@ mod tests {
 
     #[test]
     fn who_comes_late_for_his_turn_makes_up_for_it() {
-        let (sent, _) = late_by(Duration::from_millis(15));
+        let (sent, _) = late_by(Duration::from_millis(15), catch_up(Duration::from_millis(50)));
         assert!((980_000..=1_020_000).contains(&sent), "{sent}");
         // Not for all: what is far behind would leave in a bunch.
-        let (sent, most) = late_by(Duration::from_millis(100));
+        let (sent, most) = late_by(Duration::from_millis(100), CATCH_UP);
         assert!(sent < 300_000 && most <= 27_000, "{sent}, {most} at once");
+        // On a long path for less, since others would feel the bunch.
+        let (_, most) = late_by(Duration::from_millis(15), catch_up(Duration::from_millis(200)));
+        assert!(most <= 12_000, "{most} at once");
     }
 
     #[test]
