@@ -114,7 +114,7 @@ mod tests {
             // Few octets; as slowly as they were sent; too short to tell; with a pause in it.
             (5999, MS, MS * 3),
             (30_000, MS * 2, MS * 3),
-            (30_000, MS / 4, MS - Duration::from_nanos(1)),
+            (30_000, MS / 4, MS * 9 / 10),
             (30_000, MS, MS * 21),
         ] {
             let mut bunches = Bunches::default();
