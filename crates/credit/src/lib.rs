@@ -120,8 +120,8 @@ impl Credit {
     /// So many octets were handed to the carrier.
     pub fn sent(&mut self, now: Instant, octets: usize) {
         self.delivery.sent(now, octets as u64);
-        let catch_up = pacer::catch_up(self.min_rtt().unwrap_or_default());
-        self.pacer.sent(now, octets as u64, self.window.pace(&self.config), catch_up);
+        let rtt = self.min_rtt().unwrap_or_default();
+        self.pacer.sent(now, octets as u64, self.window.pace(&self.config), rtt);
     }
 
     /// There is credit left and nothing to send: until what is sent next has arrived, what arrives tells the sender's rate.
@@ -149,9 +149,9 @@ impl Credit {
         if let Some(sample) = self.delivery.delivered(arrived, total) {
             self.window.learn(&self.config, now, &sample, back);
             if let Some(rate) = self.window.told() {
-                let queue = sample.rtt.saturating_sub(self.min_rtt().unwrap_or_default());
-                let through_at = self.delivery.through_at(rate, queue);
-                self.pacer.hold(now, through_at.and_then(|at| at.checked_sub(self.config.slack_max)));
+                let rtt = self.min_rtt().unwrap_or_default();
+                let through_at = self.delivery.through_at(rate, sample.rtt.saturating_sub(rtt));
+                self.pacer.hold(now, through_at.and_then(|at| at.checked_sub(self.config.slack(rtt))));
             }
         }
     }

@@ -39,11 +39,6 @@ pub(crate) fn above(rtt: Duration) -> f64 {
     if rtt < LONG_PATH { ABOVE } else { ABOVE_LONG }
 }
 
-/// For how much of his turn who comes late for it makes up, on a path with this round trip.
-pub(crate) fn catch_up(rtt: Duration) -> Duration {
-    if rtt < LONG_PATH { CATCH_UP } else { CATCH_UP_LONG }
-}
-
 #[derive(Debug, Default)]
 pub(crate) struct Pacer {
     /// When all that has left will have passed at its pace.
@@ -57,9 +52,8 @@ pub(crate) struct Pacer {
 }
 
 impl Pacer {
-    /// So many octets have left, at so many octets per second; at once if that is not known. Who came late for his turn makes up for as
-    /// much as `catch_up`.
-    pub(crate) fn sent(&mut self, now: Instant, octets: u64, pace: Option<f64>, catch_up: Duration) {
+    /// So many octets have left, at so many octets per second; at once if that is not known. `rtt` is the empty path's.
+    pub(crate) fn sent(&mut self, now: Instant, octets: u64, pace: Option<f64>, rtt: Duration) {
         // Less than an octet a second is no pace.
         let took = pace.filter(|pace| *pace >= 1.0).map_or(0.0, |pace| octets as f64 * 1e9 / pace);
         let took = Duration::from_nanos((took as u64).min(MOST));
@@ -69,7 +63,8 @@ impl Pacer {
         }
         // What follows later was kept back by something else.
         self.late_at = self.late_at.filter(|at| now.saturating_duration_since(*at) < AT_ONCE);
-        let made_up = if self.late_at.is_some() { catch_up } else { Duration::ZERO };
+        let catch_up = if rtt < LONG_PATH { CATCH_UP } else { CATCH_UP_LONG };
+        let made_up = self.late_at.map_or(Duration::ZERO, |_| catch_up);
         let earliest = now.checked_sub(made_up).unwrap_or(now);
         let through_at = self.through_at.map_or(now, |at| at.max(earliest)) + took;
         self.is_resting = is_early || through_at > now + BURST;
@@ -97,15 +92,18 @@ impl Pacer {
 mod tests {
     use super::*;
 
+    /// The round trip of a path that is not long.
+    const SHORT: Duration = Duration::from_millis(50);
+
     /// How many packets of a millisecond each may leave now; they do.
     fn at_once(pacer: &mut Pacer, now: Instant) -> u64 {
-        at_once_with(pacer, now, CATCH_UP)
+        at_once_through(pacer, now, SHORT)
     }
 
-    fn at_once_with(pacer: &mut Pacer, now: Instant, catch_up: Duration) -> u64 {
+    fn at_once_through(pacer: &mut Pacer, now: Instant, rtt: Duration) -> u64 {
         let mut packets = 0;
         while pacer.due(now).is_none() {
-            pacer.sent(now, 1000, Some(1e6), catch_up);
+            pacer.sent(now, 1000, Some(1e6), rtt);
             packets += 1;
         }
         packets
@@ -120,7 +118,7 @@ mod tests {
             match pacer.due(now) {
                 None => {
                     // A millisecond each.
-                    pacer.sent(now, 1000, Some(1e6), CATCH_UP);
+                    pacer.sent(now, 1000, Some(1e6), SHORT);
                     sent.push(now);
                 }
                 Some(due) => now = due,
@@ -135,18 +133,18 @@ mod tests {
     fn silence_does_not_pay_for_a_longer_burst() {
         let start = Instant::now();
         let mut pacer = Pacer::default();
-        pacer.sent(start, 1000, Some(1e6), CATCH_UP);
+        pacer.sent(start, 1000, Some(1e6), SHORT);
         let now = start + Duration::from_secs(60);
         assert_eq!(at_once(&mut pacer, now), 4);
     }
 
-    /// Octets that leave in a second, by one who comes so late for each turn and makes up for so much of that, and most of them at once.
-    fn late_by(late: Duration, catch_up: Duration) -> (u64, u64) {
+    /// Octets that leave in a second, by one who comes so late for each turn, and most of them at once.
+    fn late_by(late: Duration, rtt: Duration) -> (u64, u64) {
         let start = Instant::now();
         let mut pacer = Pacer::default();
         let (mut now, mut sent, mut most) = (start, 0, 0);
         while now < start + Duration::from_secs(1) {
-            let octets = 1000 * at_once_with(&mut pacer, now, catch_up);
+            let octets = 1000 * at_once_through(&mut pacer, now, rtt);
             sent += octets;
             most = most.max(octets);
             pacer.awaited(true);
@@ -157,13 +155,13 @@ mod tests {
 
     #[test]
     fn who_comes_late_for_his_turn_makes_up_for_it() {
-        let (sent, _) = late_by(Duration::from_millis(15), catch_up(Duration::from_millis(50)));
+        let (sent, _) = late_by(Duration::from_millis(15), SHORT);
         assert!((980_000..=1_020_000).contains(&sent), "{sent}");
         // Not for all: what is far behind would leave in a bunch.
-        let (sent, most) = late_by(Duration::from_millis(100), CATCH_UP);
+        let (sent, most) = late_by(Duration::from_millis(100), SHORT);
         assert!(sent < 300_000 && most <= 27_000, "{sent}, {most} at once");
         // On a long path for less, since others would feel the bunch.
-        let (_, most) = late_by(Duration::from_millis(15), catch_up(Duration::from_millis(200)));
+        let (_, most) = late_by(Duration::from_millis(15), Duration::from_millis(200));
         assert!(most <= 12_000, "{most} at once");
     }
 
@@ -171,7 +169,7 @@ mod tests {
     fn who_is_held_waits_until_then_and_goes_on_in_bursts() {
         let start = Instant::now();
         let mut pacer = Pacer::default();
-        pacer.sent(start, 1000, Some(1e6), CATCH_UP);
+        pacer.sent(start, 1000, Some(1e6), SHORT);
         pacer.hold(start, Some(start + Duration::from_millis(50)));
         assert_eq!(pacer.due(start), Some(start + Duration::from_millis(50)));
         assert_eq!(at_once(&mut pacer, start + Duration::from_millis(50)), 4);
@@ -195,7 +193,7 @@ mod tests {
         let now = Instant::now();
         let mut pacer = Pacer::default();
         for pace in [None, Some(0.0), Some(f64::NAN), Some(f64::INFINITY)] {
-            pacer.sent(now, u64::MAX, pace, CATCH_UP);
+            pacer.sent(now, u64::MAX, pace, SHORT);
             assert_eq!(pacer.due(now), None);
         }
     }
