@@ -148,10 +148,8 @@ impl Credit {
         let arrived = told.checked_sub(back).unwrap_or(told);
         if let Some(sample) = self.delivery.delivered(arrived, total) {
             self.window.learn(&self.config, now, &sample, back);
-            if let Some(rate) = self.window.told() {
-                let rtt = self.min_rtt().unwrap_or_default();
-                let through_at = self.delivery.through_at(rate, sample.rtt.saturating_sub(rtt));
-                self.pacer.hold(now, through_at.and_then(|at| at.checked_sub(self.config.slack(rtt))));
+            if let Some(until) = self.window.hold(&self.config, &sample, &self.delivery) {
+                self.pacer.hold(now, until);
             }
         }
     }

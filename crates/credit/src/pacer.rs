@@ -71,10 +71,12 @@ impl Pacer {
         self.through_at = Some(through_at);
     }
 
-    /// What has left is through then, as is known now.
-    pub(crate) fn hold(&mut self, now: Instant, through_at: Option<Instant>) {
-        self.through_at = through_at;
-        self.is_resting = through_at.is_some_and(|at| at > now);
+    /// Nothing leaves before then.
+    pub(crate) fn hold(&mut self, now: Instant, until: Instant) {
+        if self.through_at.is_none_or(|at| at < until) {
+            self.through_at = Some(until);
+            self.is_resting |= until > now;
+        }
     }
 
     /// Whether somebody waits for his turn, and for nothing else. Who waits for the window too has not come late when that opens.
@@ -170,11 +172,10 @@ mod tests {
         let start = Instant::now();
         let mut pacer = Pacer::default();
         pacer.sent(start, 1000, Some(1e6), SHORT);
-        pacer.hold(start, Some(start + Duration::from_millis(50)));
+        pacer.hold(start, start + Duration::from_millis(50));
+        pacer.hold(start, start + Duration::from_millis(20));
         assert_eq!(pacer.due(start), Some(start + Duration::from_millis(50)));
         assert_eq!(at_once(&mut pacer, start + Duration::from_millis(50)), 4);
-        pacer.hold(start + Duration::from_millis(51), None);
-        assert_eq!(pacer.due(start + Duration::from_millis(51)), None);
     }
 
     #[test]

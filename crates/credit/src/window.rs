@@ -21,7 +21,7 @@
 use std::time::{Duration, Instant};
 
 use crate::CreditConfig;
-use crate::delivery::Sample;
+use crate::delivery::{Delivery, Sample};
 use crate::fall::Fall;
 use crate::filter::Extreme;
 use crate::meeting::Meeting;
@@ -195,9 +195,8 @@ impl Window {
         let octets = match self.mode {
             Mode::Starting => self.starting.size(config, &self.known()),
             Mode::Steady => {
-                let probe = if self.unfilled { self.probe(rtt) } else { Duration::ZERO };
-                let standing = self.aimed_at(config, rtt) + self.interval.unwrap_or_default();
-                self.product(rtt + self.back + standing + probe + self.spells.allowance())
+                let unreported = self.interval.unwrap_or_default();
+                self.product(rtt + self.back + self.let_stand(config, rtt) + unreported)
             }
             Mode::Draining => {
                 let least = rtt.mul_f64(DRAINED);
@@ -240,6 +239,12 @@ impl Window {
         slack.saturating_sub((self.back / 2).min(slack * 4 / 5).min(rtt / 12))
     }
 
+    /// The queue that what is under way may leave in Steady.
+    fn let_stand(&self, config: &CreditConfig, rtt: Duration) -> Duration {
+        let probe = if self.unfilled { self.probe(rtt) } else { Duration::ZERO };
+        self.aimed_at(config, rtt) + probe + self.spells.allowance()
+    }
+
     /// The queue that is risked to find out whether there is room, in time: where transfers meet down to half as much.
     fn probe(&self, rtt: Duration) -> Duration {
         let probe = probe(rtt);
@@ -266,10 +271,21 @@ impl Window {
         })
     }
 
-    /// What the path's rate will turn out to be, where a start through a long one has been told.
-    pub(crate) fn told(&self) -> Option<f64> {
-        let rtt = self.min_rtt().filter(|rtt| *rtt >= LONG_PATH && self.mode == Mode::Starting)?;
-        self.starting.told(rtt)
+    /// Until when nothing more is to leave, since what is under way keeps the path busy for longer than its octets tell: there are
+    /// pauses in it. They matter on a long path, where others take what is sent at once after them for its end (HyStart).
+    pub(crate) fn hold(&self, config: &CreditConfig, sample: &Sample, delivery: &Delivery) -> Option<Instant> {
+        let rtt = self.min_rtt().filter(|rtt| *rtt >= LONG_PATH)?;
+        let waited = sample.rtt.saturating_sub(rtt);
+        let (rate, waited, queue) = match self.mode {
+            Mode::Starting => (self.starting.told(rtt)?, waited, config.slack(rtt)),
+            Mode::Steady => {
+                let queue = self.let_stand(config, rtt);
+                // What it waited longer, it may have waited for others.
+                (self.rate()?, waited.min(queue), queue)
+            }
+            Mode::Draining => return None,
+        };
+        delivery.through_at(rate, waited)?.checked_sub(queue)
     }
 
     /// `back` is what the report waited on its way.
