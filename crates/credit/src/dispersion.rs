@@ -27,7 +27,7 @@ const MAX_POINTS: usize = 64;
 /// a half of the rate. On a shorter one there is no time to wait for more.
 const BELIEVED: u32 = 4;
 const LASTING: u32 = 5;
-/// Where bunches have told something, what tells less than this part of it is such a pause.
+/// Where bunches have told something, what tells less than this part of it, or of what stretches told for long enough, is such a pause.
 const FAR: f64 = 0.7;
 /// Of what a stretch tells, which is short: what arrives a few milliseconds late makes it a tenth too much or too little.
 const WEIGHT: f64 = 1.0 / 8.0;
@@ -82,9 +82,14 @@ impl Told {
         Told { rate, at, times: self.times.saturating_add(1), ..self }
     }
 
-    fn is_believed(&self, rtt: Duration) -> bool {
+    /// Stretches alone are enough.
+    fn lasts(&self, rtt: Duration) -> bool {
         let lasted = self.at.saturating_duration_since(self.since);
-        rtt < LONG_PATH || self.is_sure || self.times >= BELIEVED && lasted >= rtt / LASTING
+        rtt < LONG_PATH || self.times >= BELIEVED && lasted >= rtt / LASTING
+    }
+
+    fn is_believed(&self, rtt: Duration) -> bool {
+        self.is_sure || self.lasts(rtt)
     }
 }
 
@@ -121,7 +126,10 @@ impl Dispersion {
             );
         }
         let bunches = self.bunches.median();
-        let is_wrong = |rate: f64| best > rate * OUTDONE || bunches.is_some_and(|told| rate < told * FAR);
+        // Once the path is nearly full, what wakes up late makes bunches of what was none.
+        let likely = self.told.filter(|told| told.lasts(rtt)).map(|told| told.rate).or(bunches);
+        let is_wrong =
+            |rate: f64| best > rate * OUTDONE || bunches.and(likely).is_some_and(|told| rate < told * FAR);
         self.told = self.told.filter(|told| !is_wrong(told.rate));
         while self.points.len() >= MAX_POINTS
             || self.points.front().is_some_and(|point| since(point) > rtt / MOST)
@@ -134,7 +142,7 @@ impl Dispersion {
         if let Some(rate) = rate.filter(|rate| !is_wrong(*rate)) {
             let before = self.told.filter(|told| {
                 let is_late = end.at.saturating_duration_since(told.at) > rtt / MOST;
-                if bunches.is_some() { told.is_sure } else { told.is_believed(rtt) || !is_late }
+                told.lasts(rtt) || if bunches.is_some() { told.is_sure } else { !is_late }
             });
             let first = Told::first(end.at, rate, bunches);
             self.told = Some(before.map_or(first, |told| told.again(end.at, rate)));
@@ -286,6 +294,20 @@ mod tests {
         }
         let rate = path.dispersion.rate(RTT).unwrap();
         assert!((950_000.0..=1_050_000.0).contains(&rate), "{rate}");
+    }
+
+    #[test]
+    fn bunches_that_tell_more_later_do_not_replace_what_stretches_told() {
+        let mut path = Path::new();
+        path.burst();
+        let told = path.dispersion.rate(RTT).unwrap();
+        for _ in 0..12 {
+            path.dispersion.bunches.add(16_000, MS, 10 * MS, RTT);
+        }
+        assert!(path.dispersion.bunches.median().is_some_and(|bunches| bunches * FAR > told));
+        let next = sample(path.free_at + RTT + MS, RTT, path.delivered + 1);
+        path.dispersion.add(&next, RTT, 0.0);
+        assert_eq!(path.dispersion.rate(RTT), Some(told));
     }
 
     #[test]

@@ -273,7 +273,12 @@ impl Window {
 
     /// Until when nothing more is to leave, since what is under way keeps the path busy for longer than its octets tell: there are
     /// pauses in it. They matter on a long path, where others take what is sent at once after them for its end (HyStart).
-    pub(crate) fn hold(&self, config: &CreditConfig, sample: &Sample, delivery: &Delivery) -> Option<Instant> {
+    pub(crate) fn hold(
+        &self,
+        config: &CreditConfig,
+        sample: &Sample,
+        delivery: &Delivery,
+    ) -> Option<Instant> {
         let rtt = self.min_rtt().filter(|rtt| *rtt >= LONG_PATH)?;
         let waited = sample.rtt.saturating_sub(rtt);
         let (rate, waited, queue) = match self.mode {
