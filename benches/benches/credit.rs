@@ -42,6 +42,25 @@ fn credit(criterion: &mut Criterion) {
             credit.available()
         });
     });
+    // As through 100 Mb/s and 200 ms, where pauses in what is under way are looked for with each report.
+    group.bench_function("packets sent and reported, a long path full", |bencher| {
+        const PERIOD: Duration = Duration::from_micros(PER_REPORT * LEN * 8 / 100);
+        const RTT: Duration = Duration::from_millis(200);
+        let behind = (RTT.as_micros() / PERIOD.as_micros()) as u64;
+        let mut credit = Credit::new(CreditConfig::default());
+        let (mut now, mut reports, mut clock) = (Instant::now(), 0, 0_u32);
+        bencher.iter(|| {
+            for _ in 0..PER_REPORT {
+                credit.sent(now, LEN as usize);
+            }
+            reports += 1;
+            now += PERIOD;
+            clock = clock.wrapping_add(PERIOD.as_micros() as u32);
+            let arrived = PER_REPORT * LEN * u64::saturating_sub(reports, behind);
+            credit.delivered(now, black_box(arrived), Duration::ZERO, Some(clock));
+            credit.available()
+        });
+    });
     group.finish();
 }
 

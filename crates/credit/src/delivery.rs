@@ -125,12 +125,15 @@ impl Delivery {
     /// When a path of that rate will have taken in what is under way, if what was reported last waited for so long to be: later than
     /// by its octets alone if there are pauses in it. `None` if that cannot be told.
     pub(crate) fn through_at(&self, rate: f64, waited: Duration) -> Option<Instant> {
-        let start = (self.first_sent_at?.checked_add(waited)?, self.delivered);
-        let through = self.records.iter().try_fold(start, |(through_at, end), record| {
-            let took = Duration::try_from_secs_f64((record.end - end) as f64 / rate).ok()?;
-            Some((through_at.max(record.at).checked_add(took)?, record.end))
+        let start = self.first_sent_at?.checked_add(waited)?;
+        let (mut before, per_octet) = (0, 1.0 / rate);
+        let pauses = self.records.iter().fold(0.0, |pauses, record| {
+            let since = record.at.saturating_duration_since(start).as_secs_f64();
+            let pause = since - before as f64 * per_octet;
+            before = record.end - self.delivered;
+            f64::max(pauses, pause)
         });
-        through.map(|(through_at, _)| through_at)
+        start.checked_add(Duration::try_from_secs_f64(pauses + before as f64 * per_octet).ok()?)
     }
 
     /// What a report says; `now` is when it would have come if nothing had kept it back after the last octet arrived.
