@@ -8,6 +8,7 @@ use both_ways::Below;
 
 mod both_ways;
 mod carrier;
+mod pauses;
 mod start;
 
 const MS: Duration = Duration::from_millis(1);

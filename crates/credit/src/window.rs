@@ -334,11 +334,16 @@ impl Window {
         self.rtts.add(now, rtt, now.checked_sub(RTT_MEMORY).unwrap_or(now));
     }
 
+    /// Whether about as much arrived in the last round trip as ever does.
+    fn is_full(&self) -> bool {
+        let rates = self.recent_rate.zip(self.rate());
+        rates.is_none_or(|(now, best)| now >= best * FULL)
+    }
+
     /// Whether the round trip says something of the rate, and whether it is longer than the window explains: a spell, if it does
     /// not stay so.
     fn note_spell(&mut self, config: &CreditConfig, now: Instant, dry: bool, shortest: Duration) {
-        let rates = self.recent_rate.zip(self.rate());
-        let is_full = dry || self.mode != Mode::Steady || rates.is_none_or(|(now, best)| now >= best * FULL);
+        let is_full = dry || self.mode != Mode::Steady || self.is_full();
         self.rate_rounds += u64::from(is_full);
         let rtt = self.min_rtt().unwrap_or_default();
         let is_long = shortest > self.explained(config);
@@ -412,7 +417,11 @@ impl Window {
             self.mode = Mode::Starting;
             return;
         }
-        let stale = self.drained_at.is_none_or(|at| now.saturating_duration_since(at) >= DRAIN_EVERY);
+        let drained =
+            |ago: Duration| self.drained_at.is_some_and(|at| now.saturating_duration_since(at) < ago);
+        // What arrived in a round trip with a pause in it is too little to hold back to.
+        let has_paused = !self.is_full() && drained(DRAIN_EVERY + DRAIN_AGAIN);
+        let stale = !drained(DRAIN_EVERY) && !has_paused;
         let is_slower = self.long_rounds >= LONG_ROUNDS;
         if stale || is_slower {
             self.hold_back((!is_slower).then_some(rtt), mean, self.recent_rate.unwrap_or_default());
@@ -437,7 +446,8 @@ impl Window {
         }
         let rtt = self.min_rtt().unwrap_or_default();
         let is_ours = self.drain.mean.saturating_sub(mean) > self.drain.mean.saturating_sub(rtt) / 2;
-        if is_ours {
+        // What arrived in a round trip with a pause in it makes no slower path of one that need not have changed.
+        if is_ours && from.is_none() {
             // No more than that can pass.
             self.rates.clear();
             self.rates.add(self.rate_rounds, self.drain.rate, 0);
