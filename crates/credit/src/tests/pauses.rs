@@ -49,7 +49,7 @@ fn a_pause_before_it_is_looked_how_long_the_path_is_does_not_make_it_a_slow_one(
         let until = path.now - path.begin;
         for quarters in 0..8 {
             let mut path = new();
-            path.paced(until - rtt * quarters / 4);
+            path.paced(until.saturating_sub(rtt * quarters / 4));
             path.pass(path.now + 100 * MS);
             path.paced(rtt * 4);
             let (share, _) = path.paced(1000 * MS);
