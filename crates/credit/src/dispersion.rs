@@ -127,9 +127,9 @@ impl Dispersion {
         }
         let bunches = self.bunches.median();
         // Once the path is nearly full, what wakes up late makes bunches of what was none.
-        let likely = self.told.filter(|told| told.lasts(rtt)).map(|told| told.rate).or(bunches);
-        let is_wrong =
-            |rate: f64| best > rate * OUTDONE || bunches.and(likely).is_some_and(|told| rate < told * FAR);
+        let lasting = self.told.filter(|told| told.lasts(rtt)).map(|told| told.rate);
+        let likely = bunches.map(|bunches| lasting.unwrap_or(bunches));
+        let is_wrong = |rate: f64| best > rate * OUTDONE || likely.is_some_and(|told| rate < told * FAR);
         self.told = self.told.filter(|told| !is_wrong(told.rate));
         while self.points.len() >= MAX_POINTS
             || self.points.front().is_some_and(|point| since(point) > rtt / MOST)

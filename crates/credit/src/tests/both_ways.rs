@@ -97,7 +97,7 @@ impl Path {
     }
 
     /// Sends what may leave now; when the next packet may, if only its turn keeps it back.
-    fn send_in_turn(&mut self) -> Option<Instant> {
+    pub(super) fn send_in_turn(&mut self) -> Option<Instant> {
         let mut turn = None;
         while turn.is_none() && self.credit.available() >= PACKET {
             turn = self.credit.due(self.now).max(self.below.as_ref().and_then(|below| below.takes(self.now)));

@@ -7,13 +7,7 @@ impl Path {
     fn paced(&mut self, time: Duration) -> (f64, Duration) {
         let (end, start, before) = (self.now + time, self.now, self.arrived);
         while self.now < end {
-            let mut turn = None;
-            while self.credit.available() >= PACKET && turn.is_none() {
-                turn = self.credit.due(self.now);
-                if turn.is_none() {
-                    self.send(PACKET);
-                }
-            }
+            let turn = self.send_in_turn();
             self.pass(self.next().into_iter().chain(turn).fold(end, Instant::min));
         }
         self.since(start, before)
