@@ -48,6 +48,10 @@ pub struct Policer<S = RandomState> {
     octets: Vec<u64>,
     /// The most of them.
     most: u64,
+    /// When a packet of theirs was last marked or dropped.
+    told: Vec<Option<Instant>>,
+    /// How long senders take to slow down so that it is seen.
+    patience: Duration,
     halved_at: Option<Instant>,
 }
 
@@ -74,6 +78,8 @@ impl<S: BuildHasher> Policer<S> {
             hash,
             octets: vec![0; COUNTERS],
             most: 0,
+            told: vec![None; COUNTERS],
+            patience: Duration::ZERO,
             halved_at: None,
         }
     }
@@ -82,6 +88,12 @@ impl<S: BuildHasher> Policer<S> {
     /// RFC 8289 §4.
     pub fn set_codel(&mut self, target: Duration, interval: Duration) {
         self.terms = Terms { target, interval, mtu: 0 };
+    }
+
+    /// Sets how long senders take to slow down so that it is seen: so long after one packet no other of the same flow is marked or
+    /// dropped.
+    pub fn set_patience(&mut self, patience: Duration) {
+        self.patience = patience;
     }
 
     /// The queue was measured: so long do packets wait in it.
@@ -98,8 +110,17 @@ impl<S: BuildHasher> Policer<S> {
         if packet.len() <= SMALL || self.octets[counter] < self.most / 2 {
             return Verdict::Pass;
         }
+        let is_told =
+            self.told[counter].is_some_and(|told| now.saturating_duration_since(told) < self.patience);
+        // A delay below the target is CoDel's to know always: it ends the drop state.
+        if is_told && self.standing >= self.terms.target {
+            return Verdict::Pass;
+        }
         let mut arrival = Arrival { packet, standing: self.standing, verdict: Verdict::Pass };
         self.codel.dequeue(&self.terms, now, &mut arrival);
+        if arrival.verdict != Verdict::Pass {
+            self.told[counter] = Some(now);
+        }
         arrival.verdict
     }
 
@@ -187,6 +208,27 @@ mod tests {
         assert_eq!(signals, [100, 200, 271].map(|millis| (millis, 0, Verdict::Drop)));
         policer.measured(5 * MS);
         assert_eq!(run(&mut policer, start + 1300 * MS, 1000, &[packet(1, 1500, 0)]), []);
+    }
+
+    #[test]
+    fn who_was_told_is_spared_for_a_while_and_others_are_not() {
+        let start = Instant::now();
+        let mut policer = Fixed::with_hasher(BuildHasherDefault::default());
+        policer.set_codel(20 * MS, 100 * MS);
+        policer.set_patience(250 * MS);
+        policer.measured(60 * MS);
+        let both = [packet(1, 1500, 0), packet(2, 1500, 0)];
+        let signals = run(&mut policer, start, 800, &both);
+        let of = |flow| signals.iter().filter(move |(_, place, _)| *place == flow).map(|(at, ..)| *at);
+        for flow in [0, 1] {
+            let at: Vec<u32> = of(flow).collect();
+            assert!(at.len() == 3 && at.windows(2).all(|two| two[1] - two[0] >= 250), "{signals:?}");
+        }
+        // What it had to wait for is over, and comes anew.
+        policer.measured(5 * MS);
+        assert_eq!(run(&mut policer, start + 800 * MS, 10, &both), []);
+        policer.measured(60 * MS);
+        assert_eq!(run(&mut policer, start + 810 * MS, 99, &both), []);
     }
 
     #[test]

@@ -81,6 +81,10 @@ pub trait CarrierRx: Send {
     /// Cancel-safe. Must be polled whenever the caller can take bytes: an SSH connection stops as a whole when
     /// one channel is not drained.
     fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>, CarrierError>>;
+
+    /// Nobody at the far end bounds what is under way to here: a carrier that can does so from here on, and the rest waits at the far end
+    /// before it is sealed and sent.
+    fn bound(&mut self) {}
 }
 
 impl dyn CarrierTx + '_ {

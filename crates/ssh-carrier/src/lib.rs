@@ -11,7 +11,7 @@
 //!
 //! Nothing here queues more than a chunk or two of its own: the only queue that may stand is the caller's.
 
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
 pub mod authorized_keys;
 mod carrier;

@@ -383,7 +383,9 @@ impl Pump {
             self.holds.tell(now, rtt, under_way, self.traffic.bytes_received, &mut *carrier.tx);
         }
         if let Some((time, own)) = self.outward.poll_round_trip() {
-            self.governor.measured(now, time, own);
+            if self.governor.measured(now, time, own) {
+                carrier.rx.bound();
+            }
         } else if !self.link.is_sampled() {
             self.governor.clear();
         }

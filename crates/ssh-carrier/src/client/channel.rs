@@ -12,7 +12,7 @@ use russh::{ChannelMsg, ChannelOpenFailure, ChannelReadHalf};
 use super::handler::explain;
 use super::lanes::{self, Opener};
 use super::sender::ChannelSender;
-use super::session::Way;
+use super::session::{Hop, Way};
 use super::target::Target;
 use crate::ending::{Ending, EndingRx, Opening};
 use crate::stderr::{EXTENDED_DATA_STDERR, Stderr};
@@ -71,7 +71,7 @@ pub(super) async fn exec(
             stderr,
             opening: Opening::default(),
             host,
-            _way: way,
+            way,
         }),
         info,
     })
@@ -152,7 +152,7 @@ struct ClientRx {
     stderr: Stderr,
     opening: Opening,
     host: String,
-    _way: Arc<Way>,
+    way: Arc<Way>,
 }
 
 impl CarrierRx for ClientRx {
@@ -176,5 +176,12 @@ impl CarrierRx for ClientRx {
             reason: "the connection broke".to_owned(),
         });
         Poll::Ready(ending.into_result(&self.stderr, self.opening.text().as_deref()).map(|()| None))
+    }
+
+    fn bound(&mut self) {
+        // Through a jump host there are several connections, and where what is sent waits is not known.
+        if let [Hop { bound: Some(bound), .. }] = &self.way.hops[..] {
+            bound.set();
+        }
     }
 }

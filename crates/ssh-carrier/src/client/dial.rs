@@ -19,7 +19,7 @@ use super::target::{Family, Target};
 use crate::CarrierError;
 use crate::ring::{RingConfig, RingStream, SendGate};
 use crate::stderr::Stderr;
-use crate::tcp;
+use crate::tcp::{self, Bound, Inlet};
 
 /// Silence after which the kernel asks whether the peer is still there, and how often until it gives up.
 const TCP_KEEPALIVE: (Duration, Duration, u32) = (Duration::from_secs(30), Duration::from_secs(15), 4);
@@ -33,6 +33,8 @@ pub(super) struct Stream {
     write: Box<dyn AsyncWrite + Send + Unpin>,
     /// The far address, if this is TCP.
     pub(super) address: Option<SocketAddr>,
+    /// Has what is under way to here bound, likewise.
+    pub(super) bound: Option<Bound>,
 }
 
 impl Stream {
@@ -40,7 +42,7 @@ impl Stream {
     pub(super) fn through(channel: Channel<Msg>, gate: SendGate) -> Self {
         let (read, write) = channel.split();
         let write = ChannelWriter(ChannelSender::new(write, gate));
-        Self { read: Box::new(ChannelReader::new(read)), write: Box::new(write), address: None }
+        Self { read: Box::new(ChannelReader::new(read)), write: Box::new(write), address: None, bound: None }
     }
 
     /// Puts the ring before it.
@@ -71,7 +73,13 @@ async fn tcp(target: &Target) -> Result<Stream, CarrierError> {
             Ok(stream) => {
                 tracing::debug!(%address, "connected");
                 let (read, write) = stream.into_split();
-                return Ok(Stream { read: Box::new(read), write: Box::new(write), address: Some(address) });
+                let (read, bound) = Inlet::new(read);
+                return Ok(Stream {
+                    read: Box::new(read),
+                    write: Box::new(write),
+                    address: Some(address),
+                    bound: Some(bound),
+                });
             }
             Err(source) => {
                 tracing::debug!(%address, error = %source, "cannot connect");
@@ -131,6 +139,7 @@ fn proxy_command(command: &str, target: &Target) -> Result<Stream, CarrierError>
         read: Box::new(WithChild { inner: read, _child: child }),
         write: Box::new(write),
         address: None,
+        bound: None,
     })
 }
 

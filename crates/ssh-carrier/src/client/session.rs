@@ -16,6 +16,7 @@ use super::{algorithms, auth};
 use crate::CarrierError;
 use crate::ending::{self, EndingRx, WeakEndingTx};
 use crate::ring::{RingCloser, SendGate};
+use crate::tcp::Bound;
 
 /// How long a connection may take to say goodbye once nobody needs it any more.
 const GOODBYE: Duration = Duration::from_secs(1);
@@ -31,6 +32,8 @@ pub(super) struct Hop {
     pub(super) gate: Option<SendGate>,
     /// The far address, if this hop is reached by TCP.
     pub(super) address: Option<SocketAddr>,
+    /// Has what is under way to here bound, likewise.
+    pub(super) bound: Option<Bound>,
     stop: CloseOnDrop,
 }
 
@@ -55,7 +58,7 @@ impl Hop {
             }
         };
         let stream = tokio::time::timeout(limit, stream).await.map_err(timeout("connecting to"))??;
-        let address = stream.address;
+        let (address, bound) = (stream.address, stream.bound.clone());
         if let Some(address) = address
             && target.host_keys.check_address
         {
@@ -84,7 +87,7 @@ impl Hop {
             .map_err(timeout("the SSH handshake with"))?
             .map_err(|error| failed(error, target))?;
         auth::log_in(&mut handle, target, prompt, &learnt).await?;
-        Ok(Self { handle, learnt, ending, tell, gate, address, stop })
+        Ok(Self { handle, learnt, ending, tell, gate, address, bound, stop })
     }
 
     /// A stream to `target` through this host.

@@ -1,4 +1,9 @@
-//! A TCP socket of ours, so that little waits in it.
+//! A TCP socket of ours, so that little waits in it, and little on its line.
+
+mod inlet;
+#[cfg_attr(not(target_os = "linux"), path = "no_options.rs")]
+mod options;
+mod window;
 
 use std::io;
 
@@ -7,6 +12,8 @@ use rustix::io::Errno;
 #[cfg(any(target_os = "linux", target_os = "macos"))]
 use socket2::SockRef;
 use tokio::net::TcpStream;
+
+pub(crate) use self::inlet::{Bound, Inlet};
 
 /// Octets that may wait in the socket and have not been sent once (TCP_NOTSENT_LOWAT); without a bound the system grows
 /// its buffer to megabytes, behind which every packet would wait. As much as the ring's gate lets into the ring: enough for
