@@ -305,10 +305,10 @@ mod tests {
             // Nothing for a round trip and a half. Then what came meanwhile is let through as one hole after the other is filled.
             path.now += 300 * MS;
             path.smoothed = 230.0;
-            for millis in 0..300 {
+            for millis in 0..800 {
                 path.now += MS;
                 if millis % 20 == 0 {
-                    path.reads((path.rate * if millis % 60 == 0 { 80.0 } else { 20.0 }) as usize);
+                    path.reads((path.rate * if millis % 200 < 100 { 60.0 } else { 25.0 }) as usize);
                 }
             }
             path.run(2000);
