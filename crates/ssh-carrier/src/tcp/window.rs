@@ -13,9 +13,10 @@ const FULL: Duration = Duration::from_millis(12);
 /// What stands there for so long although it is bounded is somebody else's, or the path has become longer.
 const TOO_MUCH: Duration = Duration::from_millis(40);
 const PATIENCE: Duration = Duration::from_secs(5);
-/// What comes is counted for a quarter of the empty line's round trip, but not for less than this, and so often in a row the line must have been
-/// full before its rate is believed.
-const LEAST: Duration = Duration::from_millis(50);
+/// What comes is counted for an eighth of the empty line's round trip, but not for less than this, and not for less than some segments unless
+/// it takes four times as long. So often in a row the line must have been full before its rate is believed.
+const LEAST: Duration = Duration::from_millis(25);
+const SEGMENTS: u64 = 8 * 1448;
 const IN_A_ROW: u32 = 4;
 /// They are alike if none is so much higher than another: while one loss after the other is made good, what comes has waited here.
 const ALIKE: f64 = 1.3;
@@ -94,21 +95,28 @@ impl Window {
     /// So many octets came. Whether it is time to look how long a [round trip](Self::round_trip) takes.
     ///
     /// After a pause nothing counts for a round trip: the far end had nothing to send, or was held up by our bound; or a loss was made good, and what
-    /// comes at once has waited here.
+    /// comes at once has waited here. In a start, while nothing is known, it is sooner, since that soon overruns the line.
     pub(super) fn received(&mut self, now: Instant, octets: usize) -> bool {
         let span = self.span();
         if octets >= LARGE {
-            if now.saturating_duration_since(self.much_came) > span / 2 {
-                self.counts_from = now + self.line.empty.map_or(span, |empty| empty.max(span));
+            if self.pauses(now) {
+                let known = self.line.empty.filter(|_| self.line.rate.is_some());
+                self.counts_from = now + known.map_or(span, |empty| empty.max(span));
             }
             self.much_came = now;
         }
         self.octets += octets as u64;
-        now.saturating_duration_since(self.since) >= span
+        let passed = now.saturating_duration_since(self.since);
+        passed >= span && (self.octets >= SEGMENTS || passed >= 4 * span)
     }
 
     fn span(&self) -> Duration {
-        self.line.empty.map_or(LEAST, |empty| LEAST.max(empty / 4))
+        self.line.empty.map_or(LEAST, |empty| LEAST.max(empty / 8))
+    }
+
+    /// Whether nothing came for longer than packets of a line of half a megabit follow each other.
+    fn pauses(&self, now: Instant) -> bool {
+        now.saturating_duration_since(self.much_came) > self.span()
     }
 
     /// The connection's round trips take so long of late. The bound in octets, once there is one: to be set each time, since the system
@@ -116,8 +124,7 @@ impl Window {
     pub(super) fn round_trip(&mut self, now: Instant, time: Duration) -> Option<u32> {
         let passed = now.saturating_duration_since(self.since).max(Duration::from_millis(1)).as_secs_f64();
         let rate = self.octets as f64 / passed;
-        let goes_on = self.since >= self.counts_from
-            && now.saturating_duration_since(self.much_came) <= self.span() / 2;
+        let goes_on = self.since >= self.counts_from && !self.pauses(now);
         (self.since, self.octets) = (now, 0);
 
         let empty = self.line.empty.map_or(time, |empty| empty.min(time));
