@@ -6,6 +6,7 @@ mod options;
 mod window;
 
 use std::io;
+use std::time::Duration;
 
 #[cfg(any(target_os = "linux", target_os = "freebsd"))]
 use rustix::io::Errno;
@@ -14,6 +15,15 @@ use socket2::SockRef;
 use tokio::net::TcpStream;
 
 pub(crate) use self::inlet::{Bound, Inlet};
+
+/// What a connection has under way to the other end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Sent {
+    /// How long segments of late took, and their acknowledgements.
+    round_trip: Duration,
+    /// Segments that are not acknowledged.
+    unacknowledged: u32,
+}
 
 /// Octets that may wait in the socket and have not been sent once (TCP_NOTSENT_LOWAT); without a bound the system grows
 /// its buffer to megabytes, behind which every packet would wait. As much as the ring's gate lets into the ring: enough for

@@ -2,7 +2,8 @@
 
 use std::io;
 use std::os::fd::AsFd;
-use std::time::Duration;
+
+use super::Sent;
 
 pub(super) fn acknowledge_now(_: impl AsFd) -> io::Result<()> {
     Err(io::ErrorKind::Unsupported.into())
@@ -12,6 +13,6 @@ pub(super) fn set_window_clamp(_: impl AsFd, _: u32) -> io::Result<()> {
     Err(io::ErrorKind::Unsupported.into())
 }
 
-pub(super) fn round_trip(_: impl AsFd) -> io::Result<Duration> {
+pub(super) fn sent(_: impl AsFd) -> io::Result<Sent> {
     Err(io::ErrorKind::Unsupported.into())
 }

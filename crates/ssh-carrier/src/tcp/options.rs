@@ -5,6 +5,8 @@ use std::io;
 use std::os::fd::{AsFd, AsRawFd};
 use std::time::Duration;
 
+use super::Sent;
+
 /// Acknowledges what has come, if that is held back (`TCP_QUICKACK`).
 pub(super) fn acknowledge_now(socket: impl AsFd) -> io::Result<()> {
     Ok(rustix::net::sockopt::set_tcp_quickack(socket, true)?)
@@ -28,12 +30,13 @@ pub(super) fn set_window_clamp(socket: impl AsFd, octets: u32) -> io::Result<()>
     if done < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }
 
-/// The smoothed round trip of what the socket sends (`TCP_INFO`).
-pub(super) fn round_trip(socket: impl AsFd) -> io::Result<Duration> {
+/// What the socket sends (`TCP_INFO`).
+pub(super) fn sent(socket: impl AsFd) -> io::Result<Sent> {
     // SAFETY: all fields are integers, for which zero is a value.
     let mut info: libc::tcp_info = unsafe { std::mem::zeroed() };
     get(socket, libc::TCP_INFO, &mut info)?;
-    Ok(Duration::from_micros(info.tcpi_rtt.into()))
+    let round_trip = Duration::from_micros(info.tcpi_rtt.into());
+    Ok(Sent { round_trip, unacknowledged: info.tcpi_unacked })
 }
 
 #[cfg(test)]

@@ -7,9 +7,9 @@
 use std::time::{Duration, Instant};
 
 /// What may stand in the line's queue.
-const ROOM: Duration = Duration::from_millis(20);
+const ROOM: Duration = Duration::from_millis(15);
 /// A line on which round trips take so much longer is full.
-const FULL: Duration = Duration::from_millis(12);
+const FULL: Duration = Duration::from_millis(10);
 /// What stands there for so long although it is bounded is somebody else's, or the path has become longer.
 const TOO_MUCH: Duration = Duration::from_millis(40);
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -207,7 +207,7 @@ mod tests {
 
         /// What the line holds and its queue may: the bound that is looked for, in octets.
         fn holds(&self) -> f64 {
-            self.rate * f64::from(self.empty + 20)
+            self.rate * (f64::from(self.empty) + ROOM.as_secs_f64() * 1e3)
         }
 
         /// So many milliseconds pass; what came in them, as a share of the line's rate.
