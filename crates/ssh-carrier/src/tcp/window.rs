@@ -22,9 +22,12 @@ const IN_A_ROW: u32 = 4;
 const ALIKE: f64 = 1.3;
 /// Reads of fewer octets are of what always comes, acknowledgements and answers, and no sign that more does.
 const LARGE: usize = 1024;
-/// Who fills this share of the bound is held up by it, if the line is not full; then half more is tried in each round trip.
+/// Who fills this share of the bound is held up by it, if the line is not full or brings less than this share of its rate: then half more is
+/// tried in each round trip. Where that was not needed the bound falls by so much at a time.
 const HELD_UP: f64 = 0.75;
+const LESS: f64 = 0.8;
 const RISE: f64 = 0.5;
+const FALL: f64 = 0.9;
 /// No bound is lower, in octets: a first flight of ten segments.
 const FLOOR: f64 = 16.0 * 1024.0;
 
@@ -56,8 +59,8 @@ struct Line {
 }
 
 impl Line {
-    /// So much came each second while it was full: its rate, once that is believed. That is the highest of those, so that one who is sent
-    /// less through a line that others fill, too, does not have that less for its rate.
+    /// So much came each second while it was full: its rate, once that is believed and if as much comes now. It is the highest of those, so that
+    /// one who is sent less through a line that others fill, too, or that is late for another reason, does not have that less for its rate.
     fn is_full_at(&mut self, rate: f64) -> Option<f64> {
         let (lowest, highest) =
             self.lately.map_or((rate, rate), |(low, high)| (low.min(rate), high.max(rate)));
@@ -71,7 +74,11 @@ impl Line {
             return None;
         }
         self.rate = Some(self.rate.map_or(lowest, |rate| rate.max(lowest)));
-        self.rate
+        self.rate.filter(|_| !self.brings_less_than_it_can(lowest))
+    }
+
+    fn brings_less_than_it_can(&self, now: f64) -> bool {
+        self.rate.is_some_and(|rate| now < LESS * rate)
     }
 
     fn is_not_full(&mut self) {
@@ -139,12 +146,14 @@ impl Window {
 
         if queue >= FULL && goes_on {
             if let Some(rate) = self.line.is_full_at(rate) {
-                self.bound = Some((rate * (empty + ROOM).as_secs_f64()).max(FLOOR));
+                let holds = rate * (empty + ROOM).as_secs_f64();
+                self.bound = Some(holds.max(FLOOR).max(FALL * self.bound.unwrap_or_default()));
             }
         } else {
             self.line.is_not_full();
         }
-        let may_be_our_bound = queue < FULL || queue < ROOM && !goes_on;
+        let may_be_our_bound =
+            queue < FULL || queue < ROOM && !goes_on || self.line.brings_less_than_it_can(rate);
         let time = time.as_secs_f64().max(passed);
         if let Some(bound) = &mut self.bound
             && may_be_our_bound
@@ -287,6 +296,17 @@ mod tests {
             let share = path.run(10_000);
             assert!(share > 0.9, "{longer} ms: {share}");
         }
+    }
+
+    #[test]
+    fn where_round_trips_take_longer_for_another_reason_most_of_the_rate_is_left() {
+        // As on a radio: by less than what lets the bound give way.
+        let mut path = Path::new(50.0, 5);
+        path.run(5000);
+        path.others = 30;
+        path.run(2000);
+        let share = path.run(20_000);
+        assert!(share > 0.75, "{share}");
     }
 
     #[test]
