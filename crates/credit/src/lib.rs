@@ -62,6 +62,9 @@ pub struct CreditConfig {
     pub slack_min: Duration,
     /// The most; in between it is an eighth of the empty path's round trip.
     pub slack_max: Duration,
+    /// What leaves at once, in time on the path, where that is paced; on a long one 3 ms at most. Nor does less leave: each piece costs a
+    /// message of SSH and most often a report. Others wait for as long.
+    pub burst: Duration,
     /// Octets allowed under way before anything is known.
     pub initial: u64,
     /// Octets allowed under way in any case: a few of the largest packets.
@@ -75,6 +78,7 @@ impl Default for CreditConfig {
         CreditConfig {
             slack_min: Duration::from_millis(5),
             slack_max: Duration::from_millis(5),
+            burst: Duration::from_millis(3),
             // As TCP begins with ten segments (RFC 6928), and is under this anyway.
             initial: 32 * 1024,
             floor: 6 * 1024,
@@ -108,7 +112,7 @@ impl Credit {
             delivery: Delivery::default(),
             way_back: WayBack::new(),
             window: Window::new(),
-            pacer: Pacer::default(),
+            pacer: Pacer::new(config.burst),
         }
     }
 

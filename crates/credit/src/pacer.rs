@@ -9,9 +9,6 @@
 
 use std::time::{Duration, Instant};
 
-/// What leaves at once, in time on the path. Nor does less: each piece costs a message of SSH and most often a report.
-const BURST: Duration = Duration::from_millis(3);
-
 /// How much faster than the path a window is filled, so that it is the window that bounds what is under way.
 const ABOVE: f64 = 1.5;
 /// The same on a long path, where much waits after a pause, as when the carrier's own window was used up or a TCP inside doubles. A
@@ -28,6 +25,9 @@ const CATCH_UP: Duration = Duration::from_millis(20);
 /// (HyStart).
 const CATCH_UP_LONG: Duration = Duration::from_millis(5);
 
+/// No more leaves at once on a long path, for the same reason: six milliseconds ended slow starts there.
+const BURST_LONG: Duration = Duration::from_millis(3);
+
 /// Sends within so short a time are made by one who came once.
 const AT_ONCE: Duration = Duration::from_millis(1);
 
@@ -41,6 +41,8 @@ pub(crate) fn above(rtt: Duration) -> f64 {
 
 #[derive(Debug, Default)]
 pub(crate) struct Pacer {
+    /// What leaves at once, in time on a path that is not long. Nor does less.
+    burst: Duration,
     /// When all that has left will have passed at its pace.
     through_at: Option<Instant>,
     /// A burst has left, and nothing follows before it is through.
@@ -52,6 +54,10 @@ pub(crate) struct Pacer {
 }
 
 impl Pacer {
+    pub(crate) fn new(burst: Duration) -> Pacer {
+        Pacer { burst, ..Pacer::default() }
+    }
+
     /// So many octets have left, at so many octets per second; at once if that is not known. `rtt` is the empty path's.
     pub(crate) fn sent(&mut self, now: Instant, octets: u64, pace: Option<f64>, rtt: Duration) {
         // Less than an octet a second is no pace.
@@ -67,7 +73,8 @@ impl Pacer {
         let made_up = self.late_at.map_or(Duration::ZERO, |_| catch_up);
         let earliest = now.checked_sub(made_up).unwrap_or(now);
         let through_at = self.through_at.map_or(now, |at| at.max(earliest)) + took;
-        self.is_resting = is_early || through_at > now + BURST;
+        let burst = if rtt < LONG_PATH { self.burst } else { self.burst.min(BURST_LONG) };
+        self.is_resting = is_early || through_at > now + burst;
         self.through_at = Some(through_at);
     }
 
@@ -94,6 +101,7 @@ impl Pacer {
 mod tests {
     use super::*;
 
+    const BURST: Duration = Duration::from_millis(3);
     /// The round trip of a path that is not long.
     const SHORT: Duration = Duration::from_millis(50);
 
@@ -114,7 +122,7 @@ mod tests {
     #[test]
     fn what_leaves_is_spread_in_bursts() {
         let start = Instant::now();
-        let mut pacer = Pacer::default();
+        let mut pacer = Pacer::new(BURST);
         let (mut now, mut sent) = (start, Vec::new());
         while now < start + Duration::from_secs(1) {
             match pacer.due(now) {
@@ -132,9 +140,18 @@ mod tests {
     }
 
     #[test]
+    fn a_burst_is_as_long_as_it_shall_be() {
+        let now = Instant::now();
+        assert_eq!(at_once(&mut Pacer::new(BURST), now), 4);
+        assert_eq!(at_once(&mut Pacer::new(2 * BURST), now), 7);
+        // On a long path no more than others have.
+        assert_eq!(at_once_through(&mut Pacer::new(2 * BURST), now, Duration::from_millis(200)), 4);
+    }
+
+    #[test]
     fn silence_does_not_pay_for_a_longer_burst() {
         let start = Instant::now();
-        let mut pacer = Pacer::default();
+        let mut pacer = Pacer::new(BURST);
         pacer.sent(start, 1000, Some(1e6), SHORT);
         let now = start + Duration::from_secs(60);
         assert_eq!(at_once(&mut pacer, now), 4);
@@ -143,7 +160,7 @@ mod tests {
     /// Octets that leave in a second, by one who comes so late for each turn, and most of them at once.
     fn late_by(late: Duration, rtt: Duration) -> (u64, u64) {
         let start = Instant::now();
-        let mut pacer = Pacer::default();
+        let mut pacer = Pacer::new(BURST);
         let (mut now, mut sent, mut most) = (start, 0, 0);
         while now < start + Duration::from_secs(1) {
             let octets = 1000 * at_once_through(&mut pacer, now, rtt);
@@ -170,7 +187,7 @@ mod tests {
     #[test]
     fn who_is_held_waits_until_then_and_goes_on_in_bursts() {
         let start = Instant::now();
-        let mut pacer = Pacer::default();
+        let mut pacer = Pacer::new(BURST);
         pacer.sent(start, 1000, Some(1e6), SHORT);
         pacer.hold(start, start + Duration::from_millis(50));
         pacer.hold(start, start + Duration::from_millis(20));
@@ -181,7 +198,7 @@ mod tests {
     #[test]
     fn a_turn_that_nobody_waited_for_is_not_made_up_for() {
         let start = Instant::now();
-        let mut pacer = Pacer::default();
+        let mut pacer = Pacer::new(BURST);
         at_once(&mut pacer, start);
         pacer.awaited(true);
         pacer.awaited(false);
@@ -192,7 +209,7 @@ mod tests {
     #[test]
     fn nothing_waits_where_the_pace_is_not_known_or_cannot_be() {
         let now = Instant::now();
-        let mut pacer = Pacer::default();
+        let mut pacer = Pacer::new(BURST);
         for pace in [None, Some(0.0), Some(f64::NAN), Some(f64::INFINITY)] {
             pacer.sent(now, u64::MAX, pace, SHORT);
             assert_eq!(pacer.due(now), None);

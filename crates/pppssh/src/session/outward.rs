@@ -29,10 +29,11 @@ const TURN: Duration = Duration::from_millis(2);
 
 /// Where only Echo-Replies tell what arrives, round trips have in them what the replies wait for on the way back: in this
 /// much, by the [`Governor`](super::governor::Governor). With less to spare than that, packets that come in would slow
-/// down those that go out.
+/// down those that go out. Packets leave some more at a time, since those cannot be carried whole by fewer messages.
 const SAMPLED: CreditConfig = CreditConfig {
     slack_min: Duration::from_millis(10),
     slack_max: Duration::from_millis(20),
+    burst: Duration::from_millis(6),
     initial: 64 * 1024,
     floor: 16 * 1024,
     ceiling: 64 << 20,
