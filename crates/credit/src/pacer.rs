@@ -25,7 +25,7 @@ const CATCH_UP: Duration = Duration::from_millis(20);
 /// (HyStart).
 const CATCH_UP_LONG: Duration = Duration::from_millis(5);
 
-/// No more leaves at once on a long path, for the same reason: six milliseconds ended slow starts there.
+/// No more leaves at once on a long path, for the same reason: with six milliseconds starts overran it for longer, or ended early.
 const BURST_LONG: Duration = Duration::from_millis(3);
 
 /// Sends within so short a time are made by one who came once.
@@ -39,7 +39,7 @@ pub(crate) fn above(rtt: Duration) -> f64 {
     if rtt < LONG_PATH { ABOVE } else { ABOVE_LONG }
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Pacer {
     /// What leaves at once, in time on a path that is not long. Nor does less.
     burst: Duration,
@@ -55,7 +55,7 @@ pub(crate) struct Pacer {
 
 impl Pacer {
     pub(crate) fn new(burst: Duration) -> Pacer {
-        Pacer { burst, ..Pacer::default() }
+        Pacer { burst, through_at: None, is_resting: false, is_awaited: false, late_at: None }
     }
 
     /// So many octets have left, at so many octets per second; at once if that is not known. `rtt` is the empty path's.

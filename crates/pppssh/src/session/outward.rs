@@ -29,7 +29,7 @@ const TURN: Duration = Duration::from_millis(2);
 
 /// Where only Echo-Replies tell what arrives, round trips have in them what the replies wait for on the way back: in this
 /// much, by the [`Governor`](super::governor::Governor). With less to spare than that, packets that come in would slow
-/// down those that go out. Packets leave some more at a time, since those cannot be carried whole by fewer messages.
+/// down those that go out. Some more leave at a time, so that a message of SSH has several packets in it.
 const SAMPLED: CreditConfig = CreditConfig {
     slack_min: Duration::from_millis(10),
     slack_max: Duration::from_millis(20),
