@@ -15,7 +15,8 @@ use std::{
 const INTERVAL_MIN: Duration = Duration::from_millis(5);
 const INTERVAL_MAX: Duration = Duration::from_millis(10);
 /// Or so long, where fewer octets passed than these: an interactive session fills no queue, and at 5 Mb/s a question each
-/// 5 ms would take 2 % of the way back. Octets that come in count half, since they have that way.
+/// 5 ms would take 2 % of the way back. Octets that come in count a quarter, since answers go
+/// their way; at half those took 0.5 % of it.
 const SELDOM: Duration = Duration::from_millis(250);
 const WORTH: u64 = 6000;
 /// With fewer requests than these on their way, octets enough are reason for one without an interval: else what leaves in one
@@ -84,7 +85,7 @@ impl Sampler {
 
     /// So many octets of a packet came in.
     pub(super) fn received(&mut self, octets: usize) {
-        self.passed += octets as u64 / 2;
+        self.passed += octets as u64 / 4;
     }
 
     /// Octets of packets sent since the peer first answered; `None` while it does not.
@@ -220,13 +221,13 @@ mod tests {
         let now = Instant::now();
         let mut sampler = answered(now);
         sampler.sent(4_999);
-        sampler.received(2_000);
+        sampler.received(4_000);
         assert_eq!(
             sampler.poll_timeout(),
             Some(ago(now, 40) + SELDOM + COMPANY),
-            "what comes in counts half"
+            "what comes in counts a quarter"
         );
-        sampler.received(2);
+        sampler.received(4);
         assert_eq!(sampler.poll_timeout(), Some(ago(now, 40) + COMPANY), "few are on their way");
     }
 
