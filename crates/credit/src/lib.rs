@@ -10,9 +10,9 @@
 //! without harm to others.
 //!
 //! No clock, no I/O: times are arguments. One file an idea: [`Credit`] ties together `delivery` (what each report says of the
-//! path), `way_back` (what of that is the report's own way), `filter` (the best of late), `window` (what follows from that, with
-//! `starting`, `dispersion` and `bunches` for how it begins, `rounds`, `spells` and `fall` for what happens to round trips, and `meeting` for a
-//! transfer the other way), and `pacer` (when it leaves).
+//! path), `way_back` (what of that is the report's own way), `path` (what is known by then, with `filter`, the best of late, and
+//! `rounds`), `window` (what follows from that, with `starting`, `dispersion` and `bunches` for how it begins, `spells` and `fall`
+//! for what happens to round trips, and `meeting` for a transfer the other way), and `pacer` (when it leaves).
 //!
 //! ```
 //! use std::time::{Duration, Instant};
@@ -37,6 +37,7 @@ mod fall;
 mod filter;
 mod meeting;
 mod pacer;
+mod path;
 mod rounds;
 mod spells;
 mod starting;
@@ -192,7 +193,7 @@ impl Credit {
 
     /// Octets per second that the path delivers.
     pub fn rate(&self) -> Option<f64> {
-        self.window.rate()
+        self.window.path().rate()
     }
 
     /// Whether that may well become more: it is still looked for, or has grown by a quarter in the last six round trips, as
@@ -203,24 +204,24 @@ impl Credit {
 
     /// The round trip of the empty path, as far as it was seen of late, without what reports waited on their way back.
     pub fn min_rtt(&self) -> Option<Duration> {
-        self.window.min_rtt()
+        self.window.path().min_rtt()
     }
 
     /// The round trip of late on the whole, without the queue that is let stand: longer than [`min_rtt`](Self::min_rtt) where the
     /// path takes now so long and now so long.
     pub fn usual_rtt(&self) -> Option<Duration> {
-        self.window.usual_rtt()
+        self.window.path().usual_rtt()
     }
 
     /// The last round trip that was measured.
     pub fn last_rtt(&self) -> Option<Duration> {
-        self.window.last_rtt()
+        self.window.path().last_rtt()
     }
 
     /// How much of the last round trip octets waited for others of ours that were ahead of them; nothing while there is
     /// less to send than the path takes. What else the round trip took longer than the empty path's is not our doing.
     pub fn own_wait(&self) -> Duration {
-        if self.under_way() == 0 { Duration::ZERO } else { self.window.own_wait() }
+        if self.under_way() == 0 { Duration::ZERO } else { self.window.path().own_wait() }
     }
 
     /// What it is doing at the moment.
