@@ -29,6 +29,7 @@
 
 #![deny(unsafe_code)]
 
+pub mod ack;
 mod batch;
 mod device;
 mod error;

@@ -9,6 +9,8 @@ use std::time::{Duration, Instant};
 
 use fairqueue::{INTERVAL, Policer, Verdict};
 
+use super::start::Start;
+
 /// The delay that is acceptable: half of the empty path's round trip, which a Cubic needs (43 %) not to leave the path idle when it gives way,
 /// in these bounds. With 25 ms the throughput was 0.90 of plain TCP's, with 70 it is 0.93 (docs/latency.md): where nothing waits for it the
 /// far ssh seals and sends each packet by itself.
@@ -46,6 +48,9 @@ pub(super) struct Governor {
     received: u64,
     since: Option<Instant>,
     is_quiet: bool,
+    start: Start,
+    /// Until when who starts is to be told, and nobody has asked for it yet.
+    starts_until: Option<Instant>,
     marked: Vec<u8>,
 }
 
@@ -62,6 +67,7 @@ impl Governor {
         let is_first = !std::mem::replace(&mut self.is_on, true);
         self.note_quiet(now);
         if self.is_quiet {
+            self.start.is_quiet();
             self.shortest.clear();
         }
         match self.shortest.back_mut() {
@@ -78,8 +84,18 @@ impl Governor {
         self.policer.set_codel(target, empty.clamp(INTERVAL_MIN, INTERVAL_MAX));
         // What is sent less is seen behind all that is under way, and a sender that heals a loss gives way for a round trip.
         self.policer.set_patience(time + empty);
-        self.policer.measured(time.saturating_sub(empty).saturating_sub(own));
+        let queue = time.saturating_sub(empty).saturating_sub(own);
+        if self.start.fills(now, empty, queue) {
+            // The next round trip of his has begun by then, and its first packets have come.
+            self.starts_until = Some(now + time * 3 / 2);
+        }
+        self.policer.measured(queue);
         is_first
+    }
+
+    /// Until when acknowledgements are to leave [late](super::late), once: somebody who starts to send is about to fill the path.
+    pub(super) fn poll_start(&mut self) -> Option<Instant> {
+        self.starts_until.take()
     }
 
     fn note_quiet(&mut self, now: Instant) {
@@ -97,6 +113,7 @@ impl Governor {
             return Judged::Pass(packet);
         }
         self.received += packet.len() as u64;
+        self.start.received(now, packet.len());
         match self.policer.judge(now, packet) {
             Verdict::Pass => Judged::Pass(packet),
             Verdict::Drop => Judged::Dropped,

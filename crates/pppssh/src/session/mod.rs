@@ -7,6 +7,7 @@
 mod device;
 mod governor;
 mod holds;
+mod late;
 mod limits;
 mod link_config;
 mod mss;
@@ -15,6 +16,7 @@ mod outward;
 mod pump;
 mod requests;
 mod segments;
+mod start;
 mod takeover;
 mod traffic;
 

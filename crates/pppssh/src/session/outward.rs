@@ -20,6 +20,7 @@ use tracing::trace;
 use tunio::PacketBatch;
 use tunio::offload::{GsoType, VirtioHeader, validate};
 
+use super::late::Late;
 use super::segments::{Gathered, SEGMENT};
 use super::traffic::Traffic;
 use crate::status::{Path, ToldBy};
@@ -31,7 +32,7 @@ const TURN: Duration = Duration::from_millis(2);
 /// much, by the [`Governor`](super::governor::Governor). With less to spare than that, packets that come in would slow
 /// down those that go out. Some more leave at a time, so that a message of SSH has several packets in it.
 const SAMPLED: CreditConfig = CreditConfig {
-    slack_min: Duration::from_millis(10),
+    slack_min: Duration::from_millis(15),
     slack_max: Duration::from_millis(20),
     burst: Duration::from_millis(6),
     initial: 64 * 1024,
@@ -67,6 +68,8 @@ pub(super) struct Outward {
     kept: u64,
     /// Measured, and not asked for yet.
     round_trip: Option<Duration>,
+    /// Kept back before anything else.
+    late: Late,
     /// Where packets are cut: those that would keep the path busy for long, and those that the peer does not take whole.
     piece: Vec<u8>,
     segment: Vec<u8>,
@@ -81,6 +84,7 @@ impl Outward {
             capacity: u64::MAX,
             kept: 0,
             round_trip: None,
+            late: Late::default(),
             piece: Vec::new(),
             segment: Vec::new(),
         }
@@ -91,6 +95,7 @@ impl Outward {
         self.queue.clear();
         self.credit.reset();
         (self.booked, self.round_trip) = (None, None);
+        self.late = Late::default();
     }
 
     /// Takes what the device gave.
@@ -104,6 +109,9 @@ impl Outward {
         self.book(now, link);
         let most = self.longest_turn();
         for (header, packet) in batch.with_headers() {
+            if self.late.keeps(now, header, packet) {
+                continue;
+            }
             if header.gso_type == GsoType::None || packet.len() <= most {
                 self.take_one(now, header, packet, link, outbox);
                 continue;
@@ -150,6 +158,11 @@ impl Outward {
         let Gathered { frames, urgent } = &*outbox.gathered;
         self.kept = frames.len().saturating_sub(*urgent).min(SEGMENT) as u64;
         let mut released = false;
+        while let Some(acknowledgement) = self.late.poll(now) {
+            let (header, packet) = acknowledgement.packet();
+            self.take_one(now, header, packet, link, outbox);
+            released = true;
+        }
         while let Some(len) = self.queue.peek(now).map(|packet| packet.bytes.len())
             && self.may_leave(now, len, outbox)
         {
@@ -212,8 +225,18 @@ impl Outward {
         self.booked.is_some() && !self.queue.is_empty()
     }
 
-    /// When what waits may leave, if it is only its turn that has not come.
+    /// From now until then acknowledgements leave [late](Late).
+    pub(super) fn acknowledge_late(&mut self, until: Instant) {
+        self.late.begin(until);
+    }
+
+    /// When something that waits may leave, if it is only its time that has not come.
     pub(super) fn poll_timeout(&mut self, now: Instant) -> Option<Instant> {
+        let (turn, late) = (self.turn(now), self.late.poll_timeout());
+        turn.into_iter().chain(late).min()
+    }
+
+    fn turn(&mut self, now: Instant) -> Option<Instant> {
         self.booked?;
         let due = self.credit.due(now)?;
         let len = self.queue.peek(now).map(|packet| packet.bytes.len());

@@ -386,6 +386,9 @@ impl Pump {
             if self.governor.measured(now, time, own) {
                 carrier.rx.bound();
             }
+            if let Some(until) = self.governor.poll_start() {
+                self.outward.acknowledge_late(until);
+            }
         } else if !self.link.is_sampled() {
             self.governor.clear();
         }

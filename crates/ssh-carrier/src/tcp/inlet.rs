@@ -59,11 +59,13 @@ impl Inlet {
         if self.window.is_none() && self.bound.0.load(Ordering::Relaxed) {
             self.window = Some(Window::new(now));
         }
-        if let Some(window) = &mut self.window
-            && window.received(now, octets)
-            && let Ok(sent) = options::sent(socket)
-            && let Some(bound) = window.round_trip(now, sent.round_trip)
-        {
+        let Some(window) = &mut self.window else { return };
+        let is_time = window.received(now, octets);
+        let mut bound = window.rises();
+        if is_time && let Ok(sent) = options::sent(socket) {
+            bound = window.round_trip(now, sent.round_trip).or(bound);
+        }
+        if let Some(bound) = bound {
             let _ = options::set_window_clamp(socket, bound);
         }
     }

@@ -30,6 +30,10 @@ const RISE: f64 = 0.5;
 const FALL: f64 = 0.9;
 /// No bound is lower, in octets: a first flight of ten segments.
 const FLOOR: f64 = 16.0 * 1024.0;
+/// Nor any while nothing is known of the line.
+const START: f64 = 32.0 * 1024.0;
+/// By so much it rises at a time then.
+const RISES: f64 = 1.125;
 
 /// The bound, and what it is made from.
 #[derive(Debug)]
@@ -41,6 +45,8 @@ pub(super) struct Window {
     /// Octets that came, and since when.
     octets: u64,
     since: Instant,
+    /// When what comes at once began to, and how much that is.
+    burst: (Instant, u64),
     /// When much last came, and from when on it counts.
     much_came: Instant,
     counts_from: Instant,
@@ -53,6 +59,8 @@ struct Line {
     empty: Option<Duration>,
     /// The rate at which it is full, in octets a second.
     rate: Option<f64>,
+    /// The highest at which anything came while that was not known.
+    highest: f64,
     /// The lowest and the highest of the latest rates at which it was full in a row, and how many these are.
     lately: Option<(f64, f64)>,
     in_a_row: u32,
@@ -81,6 +89,12 @@ impl Line {
         self.rate.is_some_and(|rate| now < LESS * rate)
     }
 
+    /// The octets that fill it if its rate is the highest at which anything came: what a start sends at once comes at the line's rate long before
+    /// it fills it.
+    fn may_hold(&self) -> f64 {
+        (self.highest * (self.empty.unwrap_or_default() + ROOM).as_secs_f64()).max(START)
+    }
+
     fn is_not_full(&mut self) {
         (self.lately, self.in_a_row) = (None, 0);
     }
@@ -94,6 +108,7 @@ impl Window {
             works: now,
             octets: 0,
             since: now,
+            burst: (now, 0),
             much_came: now,
             counts_from: now,
         }
@@ -109,12 +124,35 @@ impl Window {
             if self.pauses(now) {
                 let known = self.line.empty.filter(|_| self.line.rate.is_some());
                 self.counts_from = now + known.map_or(span, |empty| empty.max(span));
+                self.burst = (now, 0);
             }
+            self.brought(now, octets);
             self.much_came = now;
         }
         self.octets += octets as u64;
         let passed = now.saturating_duration_since(self.since);
         passed >= span && (self.octets >= SEGMENTS || passed >= 4 * span)
+    }
+
+    /// The bound in octets, if it has risen since it was last told: in a start, which waits for that.
+    pub(super) fn rises(&mut self) -> Option<u32> {
+        let bound = self.bound.as_mut().filter(|_| self.line.rate.is_none())?;
+        let holds = self.line.may_hold();
+        if holds < *bound * RISES {
+            return None;
+        }
+        *bound = holds;
+        self.octets_of_bound()
+    }
+
+    fn brought(&mut self, now: Instant, octets: usize) {
+        // What is held up for a moment comes at once then, faster than the line.
+        let span = self.line.empty.map_or(LEAST, |empty| LEAST.max(empty / 4));
+        let (began, before) = self.burst;
+        let took = now.saturating_duration_since(began);
+        let burst = before + octets as u64;
+        self.line.highest = self.line.highest.max(burst as f64 / took.max(span).as_secs_f64());
+        self.burst = if took < span { (began, burst) } else { (now, 0) };
     }
 
     fn span(&self) -> Duration {
@@ -144,6 +182,9 @@ impl Window {
             return self.octets_of_bound();
         }
 
+        if self.line.rate.is_none() {
+            self.bound = Some(self.line.may_hold().max(self.bound.unwrap_or_default()));
+        }
         if queue >= FULL && goes_on {
             if let Some(rate) = self.line.is_full_at(rate) {
                 let holds = rate * (empty + ROOM).as_secs_f64();
@@ -268,11 +309,84 @@ mod tests {
     }
 
     #[test]
-    fn a_line_that_is_not_full_is_not_bounded() {
+    fn a_line_that_is_not_full_is_not_held_up() {
         let mut path = Path::new(20.0, 50);
         path.wants = path.rate * 30.0;
         path.run(10_000);
-        assert!(path.bound.is_infinite());
+        assert!(path.bound > 1.2 * path.wants, "{}", path.bound);
+        path.wants = path.rate * 50.0;
+        path.run(500);
+        let share = path.run(2000);
+        assert!(share > 0.97, "{share}");
+    }
+
+    /// A TCP that doubles what it has under way in each round trip, without end: the time until the line is full, and the longest queue until
+    /// a second after that, in milliseconds. What the window has let it send is not taken back.
+    fn start(mbps: f64, empty: u32, is_bounded: bool) -> (usize, f64) {
+        let (rate, mut begin) = (mbps * 125.0, Instant::now());
+        let (mut window, mut bound) = (Window::new(begin), 4e6);
+        // A link that is idle.
+        for _ in 0..100 {
+            begin += 20 * MS;
+            if window.received(begin, 100)
+                && let Some(octets) = window.round_trip(begin, empty * MS)
+                && is_bounded
+            {
+                bound = f64::from(octets);
+            }
+        }
+        let half = empty as usize / 2;
+        // By millisecond: what reaches the line, and what the far end hears: octets that came, and up to which it may send.
+        let (mut reaches, mut hears) = (vec![0.0; 20_000], vec![(0.0, 0.0); 20_000]);
+        let (mut sent, mut came, mut acknowledged, mut edge) = (0.0_f64, 0.0_f64, 0.0_f64, 64_000.0_f64);
+        let mut doubles = 14_480.0_f64;
+        let (mut waits, mut smoothed, mut rest) = (0.0_f64, f64::from(empty), 0.0_f64);
+        let (mut full_at, mut longest) = (None, 0.0_f64);
+        for millis in 0..10_000 {
+            let (heard, may): (f64, f64) = hears[millis];
+            doubles += (heard - acknowledged).max(0.0);
+            (acknowledged, edge) = (acknowledged.max(heard), edge.max(may));
+            let leaves = (edge.min(acknowledged + doubles) - sent).max(0.0);
+            sent += leaves;
+            reaches[millis + half] = leaves;
+            waits += reaches[millis];
+            let passes = waits.min(rate);
+            (waits, came, rest) = (waits - passes, came + passes, rest + passes);
+            smoothed += (f64::from(empty) + waits / rate - smoothed) / 8.0;
+            if rest >= SEGMENT as f64 {
+                let now = begin + millis as u32 * MS;
+                let is_time = window.received(now, rest as usize);
+                let time = Duration::from_secs_f64(smoothed / 1e3);
+                let told =
+                    window.rises().into_iter().chain(is_time.then(|| window.round_trip(now, time)).flatten());
+                bound = told.last().filter(|_| is_bounded).map_or(bound, f64::from);
+                rest = 0.0;
+            }
+            hears[millis + half] = (came, came + bound);
+            longest = longest.max(waits / rate);
+            if sent - acknowledged >= rate * f64::from(empty) {
+                let since = *full_at.get_or_insert(millis);
+                if millis > since + 1000 {
+                    break;
+                }
+            }
+        }
+        (full_at.expect("the line is filled"), longest)
+    }
+
+    #[test]
+    fn a_start_fills_the_line_as_quickly_and_does_not_overrun_it() {
+        for (mbps, empty) in
+            [(1.0, 50), (5.0, 10), (5.0, 50), (5.0, 200), (20.0, 50), (20.0, 200), (100.0, 200)]
+        {
+            let ((alone, overrun), (full_at, queue)) = (start(mbps, empty, false), start(mbps, empty, true));
+            let case = format!(
+                "{mbps} Mb/s, {empty} ms: full at {full_at} and {alone} ms, queue of {queue} and {overrun} ms"
+            );
+            assert!(full_at <= alone + 2 && queue < 0.65 * overrun, "{case}");
+            let at_first = START / (mbps * 125.0);
+            assert!(queue < (f64::from(empty) / 2.0 + 25.0).max(at_first + 10.0), "{case}");
+        }
     }
 
     #[test]
@@ -320,7 +434,7 @@ mod tests {
                 path.reads(132);
             }
         }
-        assert!(path.bound.is_infinite(), "{}", path.bound);
+        assert!(path.bound <= START, "{}", path.bound);
     }
 
     #[test]

@@ -39,7 +39,7 @@ pub(crate) mod ip;
 mod merge;
 mod refusal;
 mod split;
-mod validate;
+pub(crate) mod validate;
 
 pub use checksum::ones_complement_sum;
 pub use header::{GsoType, VirtioHeader};

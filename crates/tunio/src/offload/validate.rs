@@ -163,7 +163,7 @@ fn tcp_header(transport: &[u8]) -> Result<usize, Refusal> {
 }
 
 /// The length of a whole TCP header.
-pub(super) fn tcp_header_len(transport: &[u8]) -> Option<usize> {
+pub(crate) fn tcp_header_len(transport: &[u8]) -> Option<usize> {
     let length = usize::from(transport.get(tcp::DATA_OFFSET)? >> 4) * 4;
     (tcp::HEADER..=transport.len()).contains(&length).then_some(length)
 }
