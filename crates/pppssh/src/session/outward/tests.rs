@@ -172,6 +172,21 @@ fn what_exceeds_the_credit_waits_until_the_peer_reports_that_something_has_arriv
 }
 
 #[test]
+fn acknowledgements_that_leave_late_keep_nobody_waiting_and_are_gone_with_the_path() {
+    let mut ends = Ends::up(None);
+    ends.outward.acknowledge_late(ends.now + 50 * MS);
+    ends.take(&[(VirtioHeader::NONE, tcp(0)), (VirtioHeader::NONE, tcp(1))]);
+    assert_eq!(ends.arrive(), [tcp(1)]);
+    assert!(!ends.release());
+    ends.now = ends.outward.poll_timeout(ends.now).expect("one waits");
+    assert!(ends.release());
+    assert_eq!(ends.arrive(), [tcp(0)]);
+    ends.take(&[(VirtioHeader::NONE, tcp(0))]);
+    ends.outward.clear();
+    assert_eq!(ends.outward.poll_timeout(ends.now), None);
+}
+
+#[test]
 fn no_more_is_under_way_than_the_carrier_lets_and_more_leaves_when_it_does() {
     let mut ends = Ends::up(Some(ALL));
     ends.outward.carrier_takes(10_000);
