@@ -32,7 +32,7 @@ mod tests {
         let length = packet.len() as u16;
         packet[..10].copy_from_slice(&[0x45, 0, 0, 0, 0, 1, 0x40, 0, 64, 6]);
         packet[2..4].copy_from_slice(&length.to_be_bytes());
-        packet[32] = ((20 + options) / 4 << 4) as u8;
+        packet[32] = (((20 + options) / 4) << 4) as u8;
         packet[33] = flags;
         packet
     }
@@ -42,7 +42,7 @@ mod tests {
         let length = (packet.len() - 40) as u16;
         packet[..8].copy_from_slice(&[0x60, 0, 0, 0, 0, 0, 6, 64]);
         packet[4..6].copy_from_slice(&length.to_be_bytes());
-        packet[52] = ((20 + options) / 4 << 4) as u8;
+        packet[52] = (((20 + options) / 4) << 4) as u8;
         packet[53] = flags;
         packet
     }

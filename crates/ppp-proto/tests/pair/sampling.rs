@@ -51,7 +51,8 @@ fn what_comes_in_is_measured_as_well() {
         pair.pass(MILLISECOND);
         times.extend(pair.ends[A].link.poll_round_trip());
     }
-    assert!(times.len() > 10, "{times:?}");
+    // Behind 24,000 octets, and some milliseconds more if no packets go along.
+    assert!((9..=12).contains(&times.len()), "{times:?}");
 }
 
 #[test]
@@ -132,10 +133,11 @@ fn by_hand() -> ByHand {
 }
 
 /// The link is not up, so packets come in rather than go out; they count all the same.
+/// As many as are worth a question.
 fn hand_packets(hand: &mut ByHand) {
     let mut packet = vec![0; 1500];
     packet[0] = 0x45;
-    for _ in 0..9 {
+    for _ in 0..17 {
         hand.say_raw(protocol::IPV4, &packet);
     }
 }

@@ -424,6 +424,17 @@ mod tests {
     }
 
     #[test]
+    fn where_they_do_from_the_beginning_so_it_is_too() {
+        for (mbps, empty, others) in [(50.0, 5, 30), (50.0, 5, 15), (20.0, 50, 30), (5.0, 20, 25)] {
+            let mut path = Path::new(mbps, empty);
+            path.others = others;
+            path.run(5000);
+            let share = path.run(20_000);
+            assert!(share > 0.75, "{mbps} Mb/s, {empty} ms and {others}: {share}");
+        }
+    }
+
+    #[test]
     fn answers_that_always_come_are_not_taken_for_what_the_line_carries() {
         let mut path = Path::new(5.0, 200);
         for millis in 0..5000 {
