@@ -63,6 +63,7 @@ impl Path {
     }
 
     /// Octets per second that it delivers.
+    #[inline]
     pub(crate) fn rate(&self) -> Option<f64> {
         self.rates.best().map(|(_, rate)| rate)
     }
@@ -89,6 +90,7 @@ impl Path {
     }
 
     /// The empty path's round trip.
+    #[inline]
     pub(crate) fn min_rtt(&self) -> Option<Duration> {
         self.rtts.best().map(|(_, rtt)| rtt)
     }
@@ -108,6 +110,7 @@ impl Path {
     }
 
     /// What reports wait on their way back.
+    #[inline]
     pub(crate) fn back(&self) -> Duration {
         self.back
     }
@@ -117,6 +120,7 @@ impl Path {
         self.rounds.ended()
     }
 
+    #[inline]
     pub(crate) fn known(&self) -> Known {
         Known {
             rate: self.rate().unwrap_or_default(),
@@ -127,17 +131,20 @@ impl Path {
     }
 
     /// Octets that it delivers in that time.
+    #[inline]
     pub(crate) fn product(&self, time: Duration) -> f64 {
         self.known().product(time)
     }
 
     /// Between two reports.
+    #[inline]
     pub(crate) fn interval(&self) -> Duration {
         self.interval.unwrap_or_default()
     }
 
     /// The longest queue that the window leaves where it is neither seeking room nor meeting a transfer: what it aims at, and what has arrived and
     /// is not reported yet.
+    #[inline]
     pub(crate) fn standing(&self, config: &CreditConfig) -> Duration {
         config.slack(self.min_rtt().unwrap_or_default()) + self.interval()
     }
