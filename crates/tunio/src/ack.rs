@@ -1,8 +1,7 @@
 //! Acknowledgements of TCP that carry nothing else.
 #![forbid(unsafe_code)]
 
-use crate::mss::locate;
-use crate::offload::ip::tcp;
+use crate::offload::ip::{Ip, TCP, tcp};
 use crate::offload::validate::tcp_header_len;
 
 /// Octets that one has at most, without extension headers: those of IPv6 and the longest header of TCP.
@@ -17,8 +16,9 @@ pub const LONGEST: usize = 100;
 /// ```
 pub fn is_bare(packet: &[u8]) -> bool {
     const TELLING: u8 = tcp::FIN | tcp::SYN | tcp::RST | tcp::PSH | tcp::ACK | tcp::URG;
-    let segment = locate(packet).and_then(|tcp| packet.get(tcp.begin..tcp.end));
-    segment.is_some_and(|segment| {
+    let ip = Ip::parse(packet).ok().filter(|ip| ip.protocol == TCP && !ip.fragment);
+    ip.is_some_and(|ip| {
+        let segment = &packet[ip.transport..];
         tcp_header_len(segment) == Some(segment.len()) && segment[tcp::FLAGS] & TELLING == tcp::ACK
     })
 }

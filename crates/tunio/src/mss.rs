@@ -84,37 +84,25 @@ pub fn clamp(packet: &mut [u8], mtu: u16, partial: bool) -> bool {
 
 #[inline]
 fn find(packet: &[u8]) -> Option<Syn> {
-    let Tcp { begin, end, fixed } = locate(packet)?;
+    let (transport, end, fixed) = match packet.first()? >> 4 {
+        4 => v4(packet)?,
+        6 => v6(packet)?,
+        _ => return None,
+    };
     // Nearly all packets go no further than this.
-    if packet.get(begin + tcp::FLAGS)? & tcp::SYN == 0 {
+    if packet.get(transport + tcp::FLAGS)? & tcp::SYN == 0 {
         return None;
     }
-    let segment = packet.get(begin..end).filter(|segment| segment.len() >= tcp::HEADER)?;
+    let segment = packet.get(transport..end).filter(|segment| segment.len() >= tcp::HEADER)?;
     let len = usize::from(segment[tcp::DATA_OFFSET] >> 4) * 4;
     (tcp::HEADER..=segment.len())
         .contains(&len)
-        .then(|| Syn { header: begin..begin + len, fixed: fixed + tcp::HEADER as u16 })
+        .then(|| Syn { header: transport..transport + len, fixed: fixed + tcp::HEADER as u16 })
 }
 
 /// Where TCP begins and the packet ends, before what may have been padded, and the octets of IP's header.
-pub(crate) struct Tcp {
-    pub(crate) begin: usize,
-    pub(crate) end: usize,
-    fixed: u16,
-}
-
-/// Finds TCP in a packet that is no fragment.
 #[inline]
-pub(crate) fn locate(packet: &[u8]) -> Option<Tcp> {
-    match packet.first()? >> 4 {
-        4 => v4(packet),
-        6 => v6(packet),
-        _ => None,
-    }
-}
-
-#[inline]
-fn v4(packet: &[u8]) -> Option<Tcp> {
+fn v4(packet: &[u8]) -> Option<(usize, usize, u16)> {
     let header = packet.first_chunk::<{ ipv4::HEADER }>()?;
     // The offset, and "more fragments".
     if header[ipv4::PROTOCOL] != TCP || be16(&header[ipv4::FLAGS_AND_OFFSET]) & 0x3fff != 0 {
@@ -122,17 +110,17 @@ fn v4(packet: &[u8]) -> Option<Tcp> {
     }
     let transport = usize::from(header[0] & 0xf) * 4;
     let end = usize::from(be16(&header[ipv4::LENGTH]));
-    (transport >= ipv4::HEADER).then_some(Tcp { begin: transport, end, fixed: ipv4::HEADER as u16 })
+    (transport >= ipv4::HEADER).then_some((transport, end, ipv4::HEADER as u16))
 }
 
 #[inline]
-fn v6(packet: &[u8]) -> Option<Tcp> {
+fn v6(packet: &[u8]) -> Option<(usize, usize, u16)> {
     let header = packet.first_chunk::<{ ipv6::HEADER }>()?;
     let end = ipv6::HEADER + usize::from(be16(&header[ipv6::LENGTH]));
     let (mut protocol, mut transport) = (header[ipv6::NEXT_HEADER], ipv6::HEADER);
     for _ in 0..=MAX_EXTENSIONS {
         match protocol {
-            TCP => return Some(Tcp { begin: transport, end, fixed: ipv6::HEADER as u16 }),
+            TCP => return Some((transport, end, ipv6::HEADER as u16)),
             // A fragment's header is none of them (RFC 8200 §4.5).
             ipv6::HOP_BY_HOP | ipv6::ROUTING | ipv6::DESTINATION => {
                 let [next, units] = *packet.get(transport..end)?.first_chunk()?;

@@ -67,7 +67,7 @@ impl Governor {
         let is_first = !std::mem::replace(&mut self.is_on, true);
         self.note_quiet(now);
         if self.is_quiet {
-            self.start.is_quiet();
+            self.start.nothing_comes();
             self.shortest.clear();
         }
         match self.shortest.back_mut() {

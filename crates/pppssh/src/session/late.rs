@@ -50,14 +50,11 @@ impl Late {
         let late = self.until.filter(|until| now < *until).map(|_| now + LATE);
         // Nor does one overtake those that wait.
         let Some(due) = late.or(self.waiting.back().map(|last| last.due)) else { return false };
-        let mut octets = [0; ack::LONGEST];
-        let Some(room) = octets.get_mut(..packet.len()).filter(|_| self.waiting.len() < MOST) else {
-            return false;
-        };
-        if !ack::is_bare(packet) {
+        if packet.len() > ack::LONGEST || self.waiting.len() == MOST || !ack::is_bare(packet) {
             return false;
         }
-        room.copy_from_slice(packet);
+        let mut octets = [0; ack::LONGEST];
+        octets[..packet.len()].copy_from_slice(packet);
         self.waiting.push_back(Acknowledgement { due, header: *header, octets, len: packet.len() });
         true
     }

@@ -32,8 +32,8 @@ impl Start {
         self.octets[0] += octets as u64;
     }
 
-    /// Next to nothing comes.
-    pub(super) fn is_quiet(&mut self) {
+    /// Next to nothing came for a while.
+    pub(super) fn nothing_comes(&mut self) {
         self.may_begin = true;
     }
 
@@ -81,7 +81,7 @@ mod tests {
     /// which he is found to fill the path. A round trip is measured each 20 ms, and takes so much longer.
     fn found(windows: &[u32], apart: u32, queue: impl Fn(u32, u32) -> Duration) -> Option<u32> {
         let (begin, mut start) = (Instant::now(), Start::default());
-        start.is_quiet();
+        start.nothing_comes();
         for (round, window) in windows.iter().enumerate() {
             for millis in 0..200 {
                 let now = begin + round as u32 * EMPTY + millis * MS;
@@ -133,7 +133,9 @@ mod tests {
                 start.received(begin + millis * MS, 1500);
                 found += u32::from(start.fills(begin + millis * MS, EMPTY, 90 * MS));
             }
-            start.may_begin |= to == 2000;
+            if to == 2000 {
+                start.nothing_comes();
+            }
             found
         };
         assert_eq!(found(0, 1000), 0, "it was full from the beginning");

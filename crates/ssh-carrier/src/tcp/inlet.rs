@@ -60,12 +60,8 @@ impl Inlet {
             self.window = Some(Window::new(now));
         }
         let Some(window) = &mut self.window else { return };
-        let is_time = window.received(now, octets);
-        let mut bound = window.rises();
-        if is_time && let Ok(sent) = options::sent(socket) {
-            bound = window.round_trip(now, sent.round_trip).or(bound);
-        }
-        if let Some(bound) = bound {
+        let round_trip = || options::sent(socket).ok().map(|sent| sent.round_trip);
+        if let Some(bound) = window.received(now, octets, round_trip) {
             let _ = options::set_window_clamp(socket, bound);
         }
     }

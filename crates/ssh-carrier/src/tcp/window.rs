@@ -59,7 +59,7 @@ struct Line {
     empty: Option<Duration>,
     /// The rate at which it is full, in octets a second.
     rate: Option<f64>,
-    /// The highest at which anything came while that was not known.
+    /// The highest at which anything came: it stands in for that while it is not known.
     highest: f64,
     /// The lowest and the highest of the latest rates at which it was full in a row, and how many these are.
     lately: Option<(f64, f64)>,
@@ -114,12 +114,27 @@ impl Window {
         }
     }
 
-    /// So many octets came. Whether it is time to look how long a [round trip](Self::round_trip) takes.
+    /// So many octets came. `round_trip` tells how long the connection's round trips take of late; it is asked when it is time to look. The bound in
+    /// octets, once there is one and whenever it is to be set: after each look, since the system raises its window by itself, and in a start,
+    /// which waits for that, when it has risen.
+    pub(super) fn received(
+        &mut self,
+        now: Instant,
+        octets: usize,
+        round_trip: impl FnOnce() -> Option<Duration>,
+    ) -> Option<u32> {
+        match self.count(now, octets).then(round_trip).flatten() {
+            Some(time) => self.round_trip(now, time),
+            None => self.rises(),
+        }
+    }
+
+    /// Whether it is time to look how long a round trip takes.
     ///
     /// After a pause nothing counts for a round trip: the far end had nothing to send, or was held up by our bound; or a loss was made good, and what
     /// comes at once has waited here. In a start, while nothing is known, it is sooner, since that soon overruns the line.
-    pub(super) fn received(&mut self, now: Instant, octets: usize) -> bool {
-        let span = self.span();
+    fn count(&mut self, now: Instant, octets: usize) -> bool {
+        let span = self.part(8);
         if octets >= LARGE {
             if self.pauses(now) {
                 let known = self.line.empty.filter(|_| self.line.rate.is_some());
@@ -134,8 +149,8 @@ impl Window {
         passed >= span && (self.octets >= SEGMENTS || passed >= 4 * span)
     }
 
-    /// The bound in octets, if it has risen since it was last told: in a start, which waits for that.
-    pub(super) fn rises(&mut self) -> Option<u32> {
+    /// The bound in octets, if it has risen since it was last told.
+    fn rises(&mut self) -> Option<u32> {
         let bound = self.bound.as_mut().filter(|_| self.line.rate.is_none())?;
         let holds = self.line.may_hold();
         if holds < *bound * RISES {
@@ -147,7 +162,7 @@ impl Window {
 
     fn brought(&mut self, now: Instant, octets: usize) {
         // What is held up for a moment comes at once then, faster than the line.
-        let span = self.line.empty.map_or(LEAST, |empty| LEAST.max(empty / 4));
+        let span = self.part(4);
         let (began, before) = self.burst;
         let took = now.saturating_duration_since(began);
         let burst = before + octets as u64;
@@ -155,18 +170,18 @@ impl Window {
         self.burst = if took < span { (began, burst) } else { (now, 0) };
     }
 
-    fn span(&self) -> Duration {
-        self.line.empty.map_or(LEAST, |empty| LEAST.max(empty / 8))
+    /// A part of the empty line's round trip.
+    fn part(&self, of: u32) -> Duration {
+        self.line.empty.map_or(LEAST, |empty| LEAST.max(empty / of))
     }
 
     /// Whether nothing came for longer than packets of a line of half a megabit follow each other.
     fn pauses(&self, now: Instant) -> bool {
-        now.saturating_duration_since(self.much_came) > self.span()
+        now.saturating_duration_since(self.much_came) > self.part(8)
     }
 
-    /// The connection's round trips take so long of late. The bound in octets, once there is one: to be set each time, since the system
-    /// raises its window by itself.
-    pub(super) fn round_trip(&mut self, now: Instant, time: Duration) -> Option<u32> {
+    /// The connection's round trips take so long of late. The bound in octets, once there is one.
+    fn round_trip(&mut self, now: Instant, time: Duration) -> Option<u32> {
         let passed = now.saturating_duration_since(self.since).max(Duration::from_millis(1)).as_secs_f64();
         let rate = self.octets as f64 / passed;
         let goes_on = self.since >= self.counts_from && !self.pauses(now);
@@ -284,10 +299,8 @@ mod tests {
         }
 
         fn reads(&mut self, octets: usize) {
-            if self.window.received(self.now, octets)
-                && let Some(bound) =
-                    self.window.round_trip(self.now, Duration::from_secs_f64(self.smoothed / 1e3))
-            {
+            let time = Duration::from_secs_f64(self.smoothed / 1e3);
+            if let Some(bound) = self.window.received(self.now, octets, || Some(time)) {
                 self.bound = f64::from(bound);
             }
         }
@@ -328,12 +341,8 @@ mod tests {
         // A link that is idle.
         for _ in 0..100 {
             begin += 20 * MS;
-            if window.received(begin, 100)
-                && let Some(octets) = window.round_trip(begin, empty * MS)
-                && is_bounded
-            {
-                bound = f64::from(octets);
-            }
+            let told = window.received(begin, 100, || Some(empty * MS));
+            bound = told.filter(|_| is_bounded).map_or(bound, f64::from);
         }
         let half = empty as usize / 2;
         // By millisecond: what reaches the line, and what the far end hears: octets that came, and up to which it may send.
@@ -355,11 +364,9 @@ mod tests {
             smoothed += (f64::from(empty) + waits / rate - smoothed) / 8.0;
             if rest >= SEGMENT as f64 {
                 let now = begin + millis as u32 * MS;
-                let is_time = window.received(now, rest as usize);
                 let time = Duration::from_secs_f64(smoothed / 1e3);
-                let told =
-                    window.rises().into_iter().chain(is_time.then(|| window.round_trip(now, time)).flatten());
-                bound = told.last().filter(|_| is_bounded).map_or(bound, f64::from);
+                let told = window.received(now, rest as usize, || Some(time));
+                bound = told.filter(|_| is_bounded).map_or(bound, f64::from);
                 rest = 0.0;
             }
             hears[millis + half] = (came, came + bound);

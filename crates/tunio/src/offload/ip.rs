@@ -73,17 +73,17 @@ pub(super) enum Version {
 
 /// The IP headers of a packet whose length they tell truly.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Ip {
+pub(crate) struct Ip {
     pub(super) version: Version,
     /// The protocol behind the last header of IP.
-    pub(super) protocol: u8,
+    pub(crate) protocol: u8,
     /// Where that protocol's header begins.
-    pub(super) transport: usize,
-    pub(super) fragment: bool,
+    pub(crate) transport: usize,
+    pub(crate) fragment: bool,
 }
 
 impl Ip {
-    pub(super) fn parse(packet: &[u8]) -> Result<Ip, Refusal> {
+    pub(crate) fn parse(packet: &[u8]) -> Result<Ip, Refusal> {
         match packet.first().map(|octet| octet >> 4) {
             Some(4) => Ip::parse_v4(packet),
             Some(6) => Ip::parse_v6(packet),
